@@ -1,0 +1,68 @@
+// One traced process as the collector sees it: its image, its heap model, its
+// file. Knows nothing of sockets, processes' ends or other sessions (collector.cc
+// does).
+//
+// Single-threaded; the thread that calls Open must stay alive as long as the
+// session, since the program watches its liveness (ImageHeader.collector_alive).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "preload/image.h"
+#include "preload/trace/summary.h"
+
+namespace mallogram {
+
+struct SessionOptions {
+  std::string path;            // file to create (0600); must not exist
+  std::string allocator;       // RunInfo.allocator
+  std::string parent_trace;    // RunInfo.parent_trace
+  int compression_level = 1;
+};
+
+class Session {
+ public:
+  // Maps and checks the image (hostile sizes, other versions), marks the
+  // collector alive, creates the file and writes its first chunks. Takes
+  // ownership of image_fd whatever the result. `pid` as this process sees it.
+  static absl::StatusOr<std::unique_ptr<Session>> Open(int image_fd, pid_t pid,
+                                                       const SessionOptions& options);
+  virtual ~Session() = default;
+
+  // One round: takes what the rings hold, in order, and gives the room back.
+  // Returns the number of records taken. Cheap when there is nothing.
+  virtual uint64_t Drain() = 0;
+
+  // Housekeeping, to be called at least every 10 ms while the process lives:
+  // samples RSS, frees rings of dead threads, writes what has waited longer than
+  // half a second to the file.
+  virtual void Tick(uint64_t now_monotonic_ns) = 0;
+
+  // True if some ring holds records now; for the sleep/wake handshake.
+  virtual bool HasWork() const = 0;
+  // For the doorbell (see ImageHeader): set/clear collector_sleeps, the futex.
+  virtual ImageHeader* header() = 0;
+
+  // The process is gone (or has replaced itself by exec): takes the last
+  // records, writes summary and index, closes the file. `peak_rss_bytes` 0: use
+  // what was sampled.
+  virtual absl::Status Finish(EndReason reason, int64_t detail,
+                              uint64_t peak_rss_bytes) = 0;
+
+  // After Finish.
+  virtual const Summary& summary() const = 0;
+  virtual const std::string& path() const = 0;
+  virtual pid_t pid() const = 0;
+
+  // The file cannot be written any more (disk full): set once, recording goes on
+  // discarding, so that the program never stalls. Empty: no trouble.
+  virtual const std::string& trouble() const = 0;
+};
+
+}  // namespace mallogram

@@ -1,0 +1,31 @@
+// Module generations: which mapped object a pc belongs to, in the image's
+// ModuleSlot table. Found lazily, when the unwinder compiles the first rule of a
+// module, through _dl_find_object (lock-free, async-signal-safe, glibc >= 2.35):
+// never dl_iterate_phdr, whose lock is the classic deadlock under malloc.
+#pragma once
+
+#include <cstdint>
+
+#include "preload/image.h"
+
+namespace mallogram {
+
+struct CodeModule {
+  uint32_t index;             // in ModuleSlot[], or kNoModule if the table is full
+  uint64_t bias, start, end;
+  const void* eh_frame_hdr;   // PT_GNU_EH_FRAME, nullptr if it has none
+};
+
+// The module that holds `pc`, registered if it is new. False: no module (JIT
+// code, unmapped). Lock-free; two threads that race may register one twice.
+bool FindModule(uint64_t pc, CodeModule* module);
+
+// For the registry's owner (recorder.cc): where modules are kept. REQUIRES:
+// before the first FindModule.
+void InitModules(ImageHeader* header, ModuleSlot* slots, char* strings);
+
+// After a real dlclose: closes the generations of objects that are gone and
+// calls ForgetCode for each.
+void SweepModules();
+
+}  // namespace mallogram

@@ -1,0 +1,53 @@
+// Interned call stacks: (parent, pc, module) → node id, shared by all threads.
+//
+// Nodes live in the image (append-only, see StackNode); the hash table that finds
+// them is private to the program. Lock-free: a slot goes from 0 to an id by one
+// compare-and-swap, never changes again but to kTombstone; a thread that loses
+// the race drops its node (a hole). It grows by levels: a fuller table is
+// succeeded by one four times as large, lookups try the newest first and move
+// what they find in an older one, so no insertion ever waits for a rehash.
+//
+// Async-signal-safe. Zero-initialised storage is an unusable table: Init first.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "preload/image.h"
+
+namespace mallogram {
+
+class StackTable {
+ public:
+  // False: no memory.
+  bool Init(ImageHeader* header, StackNode* nodes);
+
+  // The node of (parent, pc, module), made if need be. kRootUnknown: the node
+  // array is full. `parent` is a root or a node. Cost of a hit: one hash, one
+  // probe (a cache line), one node compare (another).
+  uint32_t Intern(uint32_t parent, uint64_t pc, uint32_t module);
+
+  const StackNode& node(uint32_t id) const { return nodes_[id]; }
+
+ private:
+  static constexpr int kLevels = 8;
+  static constexpr uint32_t kFirstLevelBits = 12;
+  struct Level {
+    std::atomic<std::atomic<uint32_t>*> slots;
+    std::atomic<uint32_t> used;
+  };
+
+  uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
+                      uint64_t hash, int top);
+  bool Place(int level, uint64_t hash, uint32_t id);
+  uint32_t Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,
+                 uint32_t module) const;
+  bool Grow(int level);
+
+  ImageHeader* header_;
+  StackNode* nodes_;
+  std::atomic<int> top_;  // newest level
+  Level levels_[kLevels];
+};
+
+}  // namespace mallogram
