@@ -2,8 +2,9 @@
 //
 // Nodes live in the image (append-only, see StackNode); the hash table that finds
 // them is private to the program. Lock-free: a slot goes from 0 to an id by one
-// compare-and-swap, never changes again but to kTombstone; a thread that loses
-// the race drops its node (a hole). It grows by levels: a fuller table is
+// compare-and-swap and never changes again; a thread that loses the race drops its
+// node (a hole). Nothing is ever removed: code that is unloaded takes its module
+// index with it, and the next module at its address has another. It grows by levels: a fuller table is
 // succeeded by one four times as large, lookups try the newest first and move
 // what they find in an older one, so no insertion ever waits for a rehash.
 //
@@ -39,7 +40,7 @@ class StackTable {
 
   uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
                       uint64_t hash, int top);
-  bool Place(int level, uint64_t hash, uint32_t id);
+  uint32_t Place(int level, uint64_t hash, uint32_t id);
   uint32_t Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,
                  uint32_t module) const;
   bool Grow(int level);

@@ -18,6 +18,8 @@
 
 namespace mallogram::sys {
 
+inline constexpr size_t kPageBytes = 4096;
+
 inline long Call(long number, long a = 0, long b = 0, long c = 0, long d = 0,
                  long e = 0, long f = 0) {
 #if !defined(__x86_64__)

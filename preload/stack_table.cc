@@ -1,0 +1,141 @@
+#include "preload/stack_table.h"
+
+#include "preload/sys.h"
+
+namespace mallogram {
+namespace {
+
+// A slot holds a node id and, in the bits above it, a tag from the hash: most
+// probes that meet another stack's node are refused without loading the node.
+constexpr int kIdBits = 26;
+constexpr uint32_t kIdMask = (1u << kIdBits) - 1;
+
+uint64_t Hash(uint32_t parent, uint64_t pc, uint32_t module) {
+  uint64_t h = (pc ^ (uint64_t{parent} << 32)) * 0x9e3779b97f4a7c15ULL;
+  h ^= (h >> 32) ^ (uint64_t{parent} << 7) ^ (uint64_t{module} << 45);
+  h *= 0xd6e8feb86659fd93ULL;
+  return h ^ (h >> 32);
+}
+
+uint32_t TagOf(uint64_t hash) {
+  return static_cast<uint32_t>(hash >> 58) << kIdBits;
+}
+
+}  // namespace
+
+bool StackTable::Init(ImageHeader* header, StackNode* nodes) {
+  header_ = header;
+  nodes_ = nodes;
+  for (Level& level : levels_) {
+    level.slots.store(nullptr, std::memory_order_relaxed);
+    level.used.store(0, std::memory_order_relaxed);
+  }
+  top_.store(-1, std::memory_order_relaxed);
+  return Grow(0);
+}
+
+// Makes `level` if it does not exist, and the newest. False: no memory.
+bool StackTable::Grow(int level) {
+  if (level >= kLevels) return false;
+  Level& next = levels_[level];
+  if (next.slots.load(std::memory_order_acquire) == nullptr) {
+    const size_t bytes = sizeof(uint32_t) << (kFirstLevelBits + 2 * level);
+    auto* slots = static_cast<std::atomic<uint32_t>*>(sys::MapPrivate(bytes));
+    if (slots == nullptr) return false;
+    std::atomic<uint32_t>* expected = nullptr;
+    if (!next.slots.compare_exchange_strong(expected, slots,
+                                            std::memory_order_acq_rel)) {
+      sys::Unmap(slots, bytes);  // another thread was first
+    }
+  }
+  int top = top_.load(std::memory_order_relaxed);
+  while (top < level && !top_.compare_exchange_weak(top, level,
+                                                    std::memory_order_acq_rel)) {
+  }
+  return true;
+}
+
+// The node's id if `level` knows it, else 0.
+uint32_t StackTable::Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,
+                           uint32_t module) const {
+  const std::atomic<uint32_t>* slots =
+      levels_[level].slots.load(std::memory_order_acquire);
+  const uint32_t mask = (1u << (kFirstLevelBits + 2 * level)) - 1;
+  const uint32_t tag = TagOf(hash);
+  for (uint32_t i = static_cast<uint32_t>(hash) & mask;; i = (i + 1) & mask) {
+    // Acquire: pairs with the release in Place, which follows the node's fields.
+    const uint32_t slot = slots[i].load(std::memory_order_acquire);
+    if (slot == 0) return 0;
+    if ((slot & ~kIdMask) != tag) continue;
+    const StackNode& node = nodes_[slot & kIdMask];
+    if (node.pc == pc && node.parent == parent && node.module == module) {
+      return slot & kIdMask;
+    }
+  }
+}
+
+// Enters `id` in `level`. Returns the id that stands for the node there: `id`, or
+// another thread's, which was faster. 0: the level is too full.
+uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
+  Level& l = levels_[level];
+  std::atomic<uint32_t>* slots = l.slots.load(std::memory_order_acquire);
+  const uint32_t size = 1u << (kFirstLevelBits + 2 * level);
+  // Half full is where linear probing starts to wander. The last level is filled
+  // further: kIdBits bounds the nodes, so it never fills up.
+  if (l.used.load(std::memory_order_relaxed) >= size / 2 && level + 1 < kLevels) {
+    return 0;
+  }
+  const uint32_t entry = id | TagOf(hash);
+  const StackNode& node = nodes_[id];
+  for (uint32_t i = static_cast<uint32_t>(hash) & (size - 1);;
+       i = (i + 1) & (size - 1)) {
+    uint32_t slot = slots[i].load(std::memory_order_acquire);
+    if (slot == 0) {
+      if (slots[i].compare_exchange_strong(slot, entry, std::memory_order_acq_rel)) {
+        l.used.fetch_add(1, std::memory_order_relaxed);
+        return id;
+      }
+      // `slot` now holds what the other thread put there.
+    }
+    if ((slot & ~kIdMask) != (entry & ~kIdMask)) continue;
+    const StackNode& other = nodes_[slot & kIdMask];
+    if (other.pc == node.pc && other.parent == node.parent &&
+        other.module == node.module) {
+      return slot & kIdMask;
+    }
+  }
+}
+
+uint32_t StackTable::Intern(uint32_t parent, uint64_t pc, uint32_t module) {
+  const uint64_t hash = Hash(parent, pc, module);
+  const int top = top_.load(std::memory_order_acquire);
+  const uint32_t id = Probe(top, hash, parent, pc, module);
+  if (id != 0) [[likely]] return id;
+  return InternSlow(parent, pc, module, hash, top);
+}
+
+uint32_t StackTable::InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
+                                uint64_t hash, int top) {
+  uint32_t id = 0;
+  for (int level = top - 1; level >= 0 && id == 0; --level) {
+    id = Probe(level, hash, parent, pc, module);
+  }
+  if (id == 0) {
+    // Compared first, so that the counter can't run away past its end.
+    if (header_->node_count.load(std::memory_order_relaxed) >= header_->max_nodes) {
+      return kRootUnknown;
+    }
+    id = header_->node_count.fetch_add(1, std::memory_order_relaxed);
+    if (id >= header_->max_nodes || id > kIdMask) return kRootUnknown;
+    nodes_[id] = StackNode{pc, parent, module};
+  }
+  for (;;) {
+    const uint32_t placed = Place(top, hash, id);
+    if (placed != 0) return placed;
+    // Out of memory: the id is good, it just is not found again.
+    if (!Grow(top + 1)) return id;
+    top = top_.load(std::memory_order_acquire);
+  }
+}
+
+}  // namespace mallogram
