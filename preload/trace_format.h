@@ -81,7 +81,8 @@ struct ChunkHeader {
   uint32_t stored_bytes;  // payload as stored
   uint32_t raw_bytes;     // payload decoded
   uint32_t reserved;      // 0
-  uint64_t checksum;      // XXH3-64 of the 24 bytes before and the stored payload
+  uint64_t checksum;      // XXH3-64 of the stored payload, the seed being the
+                          // XXH3-64 of the 24 bytes before
 };
 static_assert(sizeof(ChunkHeader) == 32);
 

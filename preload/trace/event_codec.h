@@ -57,7 +57,7 @@ class EventEncoder {
   EventEncoder();
   ~EventEncoder();
 
-  // Times must not fall.
+  // Times must not fall (one that does is taken as the one before).
   void Add(const Event& event);
 
   uint64_t event_count() const;      // in this batch
@@ -90,6 +90,9 @@ class EventDecoder {
     const unsigned char* end = nullptr;
   };
   bool Read(Column* column, uint64_t* value);
+  bool NextRun();
+  bool NextAnchor();
+  bool Malformed();
 
   Column kinds_, runs_, stacks_, sizes_, frees_, times_;
   uint64_t first_event_ = 0, event_count_ = 0, done_ = 0;
@@ -98,6 +101,7 @@ class EventDecoder {
   uint64_t previous_slot_ = 0;
   // Interpolation: event number and time of the anchors around the event.
   uint64_t anchor_event_ = 0, anchor_ns_ = 0, next_event_ = 0, next_ns_ = 0;
+  double slope_ = 0;
   absl::Status status_;
 };
 

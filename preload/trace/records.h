@@ -64,9 +64,13 @@ struct Stack {
   uint32_t module = 0;   // Module.id, 0 if none
   uint64_t offset = 0;   // return address - module bias (absolute if module 0)
 };
-// Nodes of consecutive ids.
-std::string EncodeStacks(const std::vector<Stack>& stacks);
-absl::StatusOr<std::vector<Stack>> DecodeStacks(std::string_view payload);
+// No id is larger, neither here nor in events.
+inline constexpr uint32_t kMaxStackIds = 1u << 28;
+// Nodes of consecutive ids, the first of which is stored too: a lost chunk then
+// costs its own nodes and renames no others.
+std::string EncodeStacks(uint32_t first_id, const std::vector<Stack>& stacks);
+absl::StatusOr<std::vector<Stack>> DecodeStacks(std::string_view payload,
+                                                uint32_t* first_id = nullptr);
 
 // ---- kThreads -------------------------------------------------------------
 
@@ -78,6 +82,7 @@ struct Thread {
   std::string name;
   uint64_t start_ns = 0;
 };
+inline constexpr uint32_t kMaxThreads = 1u << 24;
 std::string EncodeThreads(const std::vector<Thread>& threads);
 absl::StatusOr<std::vector<Thread>> DecodeThreads(std::string_view payload);
 

@@ -1,0 +1,109 @@
+// Codec of kSummary. The structs' scalar fields are listed once and walked by
+// writer and reader alike, so the two cannot disagree about their order.
+#include "preload/trace/summary.h"
+
+#include "preload/trace/bytes.h"
+
+namespace mallogram {
+namespace {
+
+// Each calls f on every scalar field in file order.
+template <typename S, typename F>
+void ForEachField(S& totals,
+                  F f) requires std::is_same_v<std::remove_const_t<S>, Totals> {
+  f(totals.allocations), f(totals.frees), f(totals.reallocations);
+  f(totals.bytes_allocated);
+  f(totals.peak_heap_bytes), f(totals.peak_heap_blocks), f(totals.peak_time_ns);
+  f(totals.peak_rss_bytes);
+  f(totals.live_blocks), f(totals.live_bytes), f(totals.temporary);
+  f(totals.unknown_frees), f(totals.duration_ns);
+}
+template <typename S, typename F>
+void ForEachField(S& loss,
+                  F f) requires std::is_same_v<std::remove_const_t<S>, Loss> {
+  f(loss.events_lost), f(loss.bytes_lost), f(loss.events_waited), f(loss.wait_ns);
+  f(loss.truncated_stacks), f(loss.order_violations), f(loss.damaged_chunks);
+}
+template <typename S, typename F>
+void ForEachField(S& self,
+                  F f) requires std::is_same_v<std::remove_const_t<S>, SelfReport> {
+  f(self.events), f(self.event_file_bytes), f(self.file_bytes);
+  f(self.stack_nodes), f(self.sites), f(self.threads);
+  f(self.walks), f(self.frames_walked), f(self.full_walks);
+  f(self.image_bytes), f(self.private_bytes);
+  f(self.collector_cpu_ns), f(self.collector_rss_bytes), f(self.verify_checked);
+}
+template <typename S, typename F>
+void ForEachField(S& site,
+                  F f) requires std::is_same_v<std::remove_const_t<S>, SiteTotals> {
+  f(site.calls), f(site.reallocations), f(site.bytes_allocated), f(site.frees);
+  f(site.live_blocks), f(site.live_bytes), f(site.peak_blocks), f(site.peak_bytes);
+  f(site.own_peak_bytes), f(site.temporary), f(site.lifetime_ns);
+  f(site.lost), f(site.lost_bytes);
+}
+constexpr uint64_t kSiteFields = 14;  // with the stack
+template <typename S, typename F>
+void ForEachField(S& size,
+                  F f) requires std::is_same_v<std::remove_const_t<S>, SizeClass> {
+  f(size.calls), f(size.bytes), f(size.live_blocks), f(size.live_bytes);
+  f(size.temporary);
+}
+constexpr uint64_t kSizeFields = 5;
+
+}  // namespace
+
+std::string EncodeSummary(const Summary& summary) {
+  ByteWriter out;
+  const auto put = [&out](uint64_t value) { out.Varint(value); };
+  ForEachField(summary.totals, put);
+  ForEachField(summary.loss, put);
+  ForEachField(summary.self, put);
+  out.Varint(summary.self.verify_classes.size());
+  for (const uint64_t count : summary.self.verify_classes) out.Varint(count);
+  out.Byte(static_cast<uint8_t>(summary.end));
+  out.Signed(summary.end_detail);
+  out.String(summary.detail_text);
+  out.Varint(summary.sites.size());
+  for (const SiteTotals& site : summary.sites) {
+    out.Varint(site.stack);
+    ForEachField(site, put);
+  }
+  out.Varint(summary.sizes.size());
+  for (const SizeClass& size : summary.sizes) ForEachField(size, put);
+  out.String(EncodeSamples(summary.timeline));
+  return out.Take();
+}
+
+absl::StatusOr<Summary> DecodeSummary(std::string_view payload) {
+  ByteReader in(payload);
+  const auto get = [&in](uint64_t& value) { value = in.Varint(); };
+  Summary summary;
+  ForEachField(summary.totals, get);
+  ForEachField(summary.loss, get);
+  ForEachField(summary.self, get);
+  summary.self.verify_classes.resize(in.Count());
+  for (uint64_t& count : summary.self.verify_classes) count = in.Varint();
+  const uint8_t end = in.Byte();
+  summary.end_detail = in.Signed();
+  summary.detail_text = std::string(in.String());
+  summary.sites.resize(in.Count(kSiteFields));
+  bool sane = end <= static_cast<uint8_t>(EndReason::kVanished);
+  summary.end = sane ? static_cast<EndReason>(end) : EndReason::kUnknown;
+  for (SiteTotals& site : summary.sites) {
+    const uint64_t stack = in.Varint();
+    sane = sane && stack < kMaxStackIds;
+    site.stack = static_cast<uint32_t>(stack);
+    ForEachField(site, get);
+  }
+  summary.sizes.resize(in.Count(kSizeFields));
+  sane = sane && summary.sizes.size() == kSizeBuckets;
+  for (SizeClass& size : summary.sizes) ForEachField(size, get);
+  absl::StatusOr<std::vector<Sample>> timeline = DecodeSamples(in.String());
+  if (!sane || !in.ok() || in.remaining() != 0 || !timeline.ok()) {
+    return absl::DataLossError("malformed summary chunk");
+  }
+  summary.timeline = *std::move(timeline);
+  return summary;
+}
+
+}  // namespace mallogram
