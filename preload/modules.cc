@@ -123,7 +123,12 @@ uint32_t Register(const dl_find_object& found) {
   // unloads its own plug-ins, gconv's and NSS's, without the exported dlclose).
   for (uint32_t i = 0; i < ReadyModules(); ++i) {
     ModuleSlot& old = g_slots[i];
-    if (IsOpen(old) && old.start < end && start < old.end) Close(&old);
+    if (!IsOpen(old) || old.start >= end || start >= old.end) continue;
+    if (old.start == start && old.end == end &&
+        old.bias == found.dlfo_link_map->l_addr) {
+      return i;  // another thread registered it since we looked
+    }
+    Close(&old);
   }
   if (g_header->module_count.load(std::memory_order_relaxed) >=
       g_header->max_modules) {

@@ -26,7 +26,10 @@ uint32_t TagOf(uint64_t hash) {
 bool StackTable::Init(ImageHeader* header, StackNode* nodes) {
   header_ = header;
   nodes_ = nodes;
-  for (Level& level : levels_) {
+  for (int i = 0; i < kLevels; ++i) {
+    Level& level = levels_[i];
+    std::atomic<uint32_t>* slots = level.slots.load(std::memory_order_relaxed);
+    if (slots != nullptr) sys::Unmap(slots, LevelBytes(i));
     level.slots.store(nullptr, std::memory_order_relaxed);
     level.used.store(0, std::memory_order_relaxed);
   }
@@ -39,7 +42,7 @@ bool StackTable::Grow(int level) {
   if (level >= kLevels) return false;
   Level& next = levels_[level];
   if (next.slots.load(std::memory_order_acquire) == nullptr) {
-    const size_t bytes = sizeof(uint32_t) << (kFirstLevelBits + 2 * level);
+    const size_t bytes = LevelBytes(level);
     auto* slots = static_cast<std::atomic<uint32_t>*>(sys::MapPrivate(bytes));
     if (slots == nullptr) return false;
     std::atomic<uint32_t>* expected = nullptr;

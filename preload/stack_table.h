@@ -12,6 +12,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "preload/image.h"
@@ -20,7 +21,8 @@ namespace mallogram {
 
 class StackTable {
  public:
-  // False: no memory.
+  // Empties the table if it was in use (a forked child's, still its parent's).
+  // REQUIRES: no other thread uses it. False: no memory.
   bool Init(ImageHeader* header, StackNode* nodes);
 
   // The node of (parent, pc, module), made if need be. kRootUnknown: the node
@@ -34,10 +36,13 @@ class StackTable {
   static constexpr int kLevels = 8;
   static constexpr uint32_t kFirstLevelBits = 12;
   struct Level {
-    std::atomic<std::atomic<uint32_t>*> slots;
-    std::atomic<uint32_t> used;
+    std::atomic<std::atomic<uint32_t>*> slots{nullptr};
+    std::atomic<uint32_t> used{0};
   };
 
+  static constexpr size_t LevelBytes(int level) {
+    return sizeof(uint32_t) << (kFirstLevelBits + 2 * level);
+  }
   uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
                       uint64_t hash, int top);
   uint32_t Place(int level, uint64_t hash, uint32_t id);
@@ -45,9 +50,9 @@ class StackTable {
                  uint32_t module) const;
   bool Grow(int level);
 
-  ImageHeader* header_;
-  StackNode* nodes_;
-  std::atomic<int> top_;  // newest level
+  ImageHeader* header_ = nullptr;
+  StackNode* nodes_ = nullptr;
+  std::atomic<int> top_{-1};  // newest level
   Level levels_[kLevels];
 };
 

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -43,6 +44,10 @@ inline long Arg(T* pointer) {
 
 inline bool IsError(long result) { return result < 0 && result > -4096; }
 
+// Private memory that the library has mapped in all, for its self-report.
+inline constinit std::atomic<uint64_t> mapped_bytes{0};
+inline uint64_t MappedBytes() { return mapped_bytes.load(std::memory_order_relaxed); }
+
 // Zeroed private memory, or nullptr. `wipe_on_fork`: the child of a fork finds
 // it zeroed again (MADV_WIPEONFORK), which is how it learns that it is one.
 inline void* MapPrivate(size_t bytes, bool wipe_on_fork = false) {
@@ -54,10 +59,12 @@ inline void* MapPrivate(size_t bytes, bool wipe_on_fork = false) {
     Call(SYS_munmap, p, static_cast<long>(bytes));
     return nullptr;
   }
+  mapped_bytes.fetch_add(bytes, std::memory_order_relaxed);
   return reinterpret_cast<void*>(p);
 }
 
 inline void Unmap(void* p, size_t bytes) {
+  mapped_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   Call(SYS_munmap, Arg(p), static_cast<long>(bytes));
 }
 

@@ -1,0 +1,128 @@
+#include "preload/environment.h"
+
+#include <link.h>
+#include <unistd.h>
+
+#include <dlfcn.h>
+
+#include "preload/image.h"
+
+namespace mallogram {
+namespace {
+
+constexpr char kLdPreload[] = "LD_PRELOAD";
+constexpr const char* kLaunchVariables[] = {kEnvSocket, kEnvOut,    kEnvMaxDepth,
+                                            kEnvOnFull, kEnvVerify, kEnvRingKib};
+constexpr size_t kVariables = sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
+static_assert(kVariables + 1 <= kLaunchEntries);
+
+constexpr size_t kTextBytes = 8192;
+char g_text[kTextBytes];       // NAME=value strings, one after the other
+size_t g_used;
+char* g_entries[kVariables];   // into g_text; nullptr: was not set
+char g_library[4096];          // as LD_PRELOAD names it
+char g_preload_entry[4096 + 16];  // LD_PRELOAD=<library>
+
+size_t Length(const char* s) {
+  size_t n = 0;
+  while (s[n] != 0) ++n;
+  return n;
+}
+
+// The value if `entry` is NAME=value of that name, else nullptr.
+char* ValueOf(char* entry, const char* name) {
+  while (*name != 0 && *entry == *name) ++entry, ++name;
+  return *name == 0 && *entry == '=' ? entry + 1 : nullptr;
+}
+
+char* const* Find(char* const* environment, const char* name) {
+  for (; *environment != nullptr; ++environment) {
+    if (ValueOf(*environment, name) != nullptr) return environment;
+  }
+  return nullptr;
+}
+
+// LD_PRELOAD lists are separated by colons or spaces.
+bool ListHas(const char* list, const char* item) {
+  const size_t bytes = Length(item);
+  for (const char* p = list; *p != 0;) {
+    const char* end = p;
+    while (*end != 0 && *end != ':' && *end != ' ') ++end;
+    if (static_cast<size_t>(end - p) == bytes &&
+        __builtin_memcmp(p, item, bytes) == 0) {
+      return true;
+    }
+    p = *end == 0 ? end : end + 1;
+  }
+  return false;
+}
+
+}  // namespace
+
+void RememberLaunch() {
+  if (g_library[0] != 0 || environ == nullptr) return;
+  dl_find_object self;
+  if (_dl_find_object(reinterpret_cast<void*>(&RememberLaunch), &self) != 0) return;
+  const char* name = self.dlfo_link_map->l_name;
+  const size_t bytes = Length(name);
+  // A relative name would mean another file after chdir; the launcher sets an
+  // absolute one, and so does the README for bare use.
+  if (name[0] != '/' || bytes >= sizeof(g_library)) return;
+  __builtin_memcpy(g_preload_entry, kLdPreload, sizeof(kLdPreload) - 1);
+  g_preload_entry[sizeof(kLdPreload) - 1] = '=';
+  __builtin_memcpy(g_preload_entry + sizeof(kLdPreload), name, bytes + 1);
+  for (size_t i = 0; i < kVariables; ++i) {
+    char* const* entry = Find(environ, kLaunchVariables[i]);
+    if (entry == nullptr) continue;
+    const size_t length = Length(*entry) + 1;
+    if (g_used + length > kTextBytes) continue;
+    __builtin_memcpy(g_text + g_used, *entry, length);
+    g_entries[i] = g_text + g_used;
+    g_used += length;
+  }
+  __builtin_memcpy(g_library, name, bytes + 1);
+}
+
+size_t CountEntries(char* const* environment) {
+  size_t n = 0;
+  while (environment != nullptr && environment[n] != nullptr) ++n;
+  return n;
+}
+
+char* const* WithLaunch(char* const* in, char** out, char* preload) {
+  if (g_library[0] == 0) return in;
+  char* none[] = {nullptr};
+  char* const* from = in != nullptr ? in : none;
+  size_t n = 0;
+  bool changed = false;
+  bool has_preload = false;
+  for (char* const* entry = from; *entry != nullptr; ++entry) {
+    out[n] = *entry;
+    const char* list = ValueOf(*entry, kLdPreload);
+    if (list != nullptr && !has_preload) {
+      has_preload = true;
+      const size_t head = Length(g_preload_entry), tail = Length(list);
+      if (!ListHas(list, g_library) && head + tail + 2 <= kPreloadBytes) {
+        __builtin_memcpy(preload, g_preload_entry, head);
+        preload[head] = ':';
+        __builtin_memcpy(preload + head + 1, list, tail + 1);
+        out[n] = preload;
+        changed = true;
+      }
+    }
+    ++n;
+  }
+  if (!has_preload) {
+    out[n++] = g_preload_entry;
+    changed = true;
+  }
+  for (size_t i = 0; i < kVariables; ++i) {
+    if (g_entries[i] == nullptr || Find(from, kLaunchVariables[i]) != nullptr) continue;
+    out[n++] = g_entries[i];
+    changed = true;
+  }
+  out[n] = nullptr;
+  return changed ? out : in;
+}
+
+}  // namespace mallogram

@@ -1,0 +1,26 @@
+// The environment of programs that the traced program starts: whatever the program
+// makes of it, the launch variables and the preload are there, so that children
+// are recorded too, and the user's own LD_PRELOAD entries stay.
+#pragma once
+
+#include <cstddef>
+
+namespace mallogram {
+
+// Remembers the library's path and the launch variables. Call once, early.
+void RememberLaunch();
+
+// How many entries WithLaunch may add.
+inline constexpr size_t kLaunchEntries = 8;
+// Room for the one string that depends on the program's own environment.
+inline constexpr size_t kPreloadBytes = 4096;
+
+size_t CountEntries(char* const* environment);
+
+// Fills `out` (CountEntries(in) + kLaunchEntries + 1 pointers) with `in` and what
+// it lacks; `preload` (kPreloadBytes) holds a combined LD_PRELOAD. Returns `in`
+// itself if nothing is missing or recording is off. Allocates nothing: the
+// caller may be a vfork child.
+char* const* WithLaunch(char* const* in, char** out, char* preload);
+
+}  // namespace mallogram

@@ -1,0 +1,187 @@
+// The malloc family as the program sees it. Only the C ABI lives here: call the
+// real function, tell the recorder. Every contract of the real entry points (NULL,
+// errno, alignment, overflow, zero sizes, usable sizes) is theirs, untouched.
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "preload/real.h"
+#include "preload/recorder.h"
+
+#define MALLOGRAM_EXPORT extern "C" __attribute__((visibility("default")))
+
+// The caller's registers after our return. Naming the frame address makes the
+// compiler set up rbp in the entry point, so that the caller's rbp lies at [rbp].
+#define CALLER_STATE()                                                         \
+  mallogram::CallerState {                                                     \
+    .pc = reinterpret_cast<uint64_t>(__builtin_return_address(0)),             \
+    .sp = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) + 16,         \
+    .bp = *static_cast<const uint64_t*>(__builtin_frame_address(0))            \
+  }
+
+namespace mallogram {
+namespace {
+
+// For entry points that have no stub in g_real: true if the real one exists.
+template <typename F>
+bool Resolved(F* const& function) {
+  if (function == nullptr) [[unlikely]] ResolveReal();
+  return function != nullptr;
+}
+
+void* NoSuchFunction() {
+  errno = ENOMEM;
+  return nullptr;
+}
+
+}  // namespace
+}  // namespace mallogram
+
+using mallogram::g_real;
+using mallogram::IsBootstrapBlock;
+using mallogram::OnAlloc;
+using mallogram::OnFree;
+using mallogram::Resolved;
+
+MALLOGRAM_EXPORT void* malloc(size_t size) {
+  void* p = g_real.malloc(size);
+  if (p != nullptr) [[likely]] OnAlloc(p, size, CALLER_STATE());
+  return p;
+}
+
+MALLOGRAM_EXPORT void* calloc(size_t count, size_t size) {
+  void* p = g_real.calloc(count, size);
+  // A block was returned, so the product did not overflow.
+  if (p != nullptr) [[likely]] OnAlloc(p, count * size, CALLER_STATE());
+  return p;
+}
+
+MALLOGRAM_EXPORT void free(void* p) {
+  if (p == nullptr || IsBootstrapBlock(p)) [[unlikely]] return;
+  OnFree(p);
+  g_real.free(p);
+}
+
+MALLOGRAM_EXPORT void* realloc(void* old, size_t size) {
+  if (old == nullptr) {
+    void* p = g_real.realloc(nullptr, size);
+    if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
+    return p;
+  }
+  if (IsBootstrapBlock(old)) [[unlikely]] {
+    void* p = g_real.malloc(size);
+    if (p == nullptr) return nullptr;
+    const size_t had = mallogram::BootstrapBlockSize(old);
+    __builtin_memcpy(p, old, had < size ? had : size);
+    OnAlloc(p, size, CALLER_STATE());
+    return p;
+  }
+  if (size == 0) {
+    // glibc and tcmalloc free and return NULL, jemalloc and mimalloc return a new
+    // block: a free, then perhaps an allocation, is right for all of them.
+    OnFree(old);
+    void* p = g_real.realloc(old, 0);
+    if (p != nullptr) OnAlloc(p, 0, CALLER_STATE());
+    return p;
+  }
+  mallogram::OnMoveBegin(old);
+  void* p = g_real.realloc(old, size);
+  if (p != nullptr) [[likely]] {
+    mallogram::OnMoveEnd(p, size, CALLER_STATE());
+  } else {
+    mallogram::OnMoveFail(old);
+  }
+  return p;
+}
+
+MALLOGRAM_EXPORT void* reallocarray(void* old, size_t count, size_t size) {
+  size_t bytes = 0;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  // As every libc has it: an overflow check before realloc, which is ours. A
+  // tail call, so the stack is the caller's.
+  return realloc(old, bytes);
+}
+
+MALLOGRAM_EXPORT int posix_memalign(void** out, size_t alignment, size_t size) {
+  if (!Resolved(g_real.posix_memalign)) return ENOMEM;
+  const int error = g_real.posix_memalign(out, alignment, size);
+  if (error == 0 && *out != nullptr) OnAlloc(*out, size, CALLER_STATE());
+  return error;
+}
+
+MALLOGRAM_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
+  if (!Resolved(g_real.aligned_alloc)) return mallogram::NoSuchFunction();
+  void* p = g_real.aligned_alloc(alignment, size);
+  if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
+  return p;
+}
+
+MALLOGRAM_EXPORT void* memalign(size_t alignment, size_t size) {
+  if (!Resolved(g_real.memalign)) return mallogram::NoSuchFunction();
+  void* p = g_real.memalign(alignment, size);
+  if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
+  return p;
+}
+
+MALLOGRAM_EXPORT void* valloc(size_t size) {
+  if (!Resolved(g_real.valloc)) return mallogram::NoSuchFunction();
+  void* p = g_real.valloc(size);
+  if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
+  return p;
+}
+
+MALLOGRAM_EXPORT void* pvalloc(size_t size) {
+  if (!Resolved(g_real.pvalloc)) return mallogram::NoSuchFunction();
+  void* p = g_real.pvalloc(size);
+  if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
+  return p;
+}
+
+MALLOGRAM_EXPORT void cfree(void* p) {
+  if (p == nullptr || IsBootstrapBlock(p)) return;
+  OnFree(p);
+  if (Resolved(g_real.cfree)) {
+    g_real.cfree(p);
+  } else {
+    g_real.free(p);
+  }
+}
+
+// C23; a libc that has them may check the size, else they are free.
+MALLOGRAM_EXPORT void free_sized(void* p, size_t size) {
+  if (p == nullptr || IsBootstrapBlock(p)) return;
+  OnFree(p);
+  if (Resolved(g_real.free_sized)) {
+    g_real.free_sized(p, size);
+  } else {
+    g_real.free(p);
+  }
+}
+
+MALLOGRAM_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size) {
+  if (p == nullptr || IsBootstrapBlock(p)) return;
+  OnFree(p);
+  if (Resolved(g_real.free_aligned_sized)) {
+    g_real.free_aligned_sized(p, alignment, size);
+  } else {
+    g_real.free(p);
+  }
+}
+
+// Passed through; here only because blocks of the start-up arena are unknown to
+// the real one.
+MALLOGRAM_EXPORT size_t malloc_usable_size(void* p) {
+  if (p == nullptr) return 0;
+  if (IsBootstrapBlock(p)) return mallogram::BootstrapBlockSize(p);
+  return Resolved(g_real.malloc_usable_size) ? g_real.malloc_usable_size(p) : 0;
+}
+
+namespace {
+
+__attribute__((constructor)) void StartLibrary() { mallogram::StartRecording(); }
+__attribute__((destructor)) void EndLibrary() { mallogram::NoteExit(); }
+
+}  // namespace

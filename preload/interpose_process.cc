@@ -1,0 +1,187 @@
+// Entry points other than the malloc family: what ends a process, replaces it,
+// starts another, and what loads and unloads code.
+//
+// fork, vfork and clone need no wrapper: a forked child finds its thread states
+// wiped and starts a trace of its own (recorder.h), a vfork child is its parent.
+#include <alloca.h>
+#include <errno.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "preload/environment.h"
+#include "preload/modules.h"
+#include "preload/real.h"
+#include "preload/recorder.h"
+
+#define MALLOGRAM_EXPORT extern "C" __attribute__((visibility("default")))
+
+using mallogram::g_real;
+
+namespace {
+
+template <typename F>
+bool Resolved(F* const& function) {
+  if (function == nullptr) mallogram::ResolveReal();
+  return function != nullptr;
+}
+
+int Unsupported() {
+  errno = ENOSYS;
+  return -1;
+}
+
+}  // namespace
+
+// The environment `in` with the launch variables, in this frame's memory: the
+// caller may be a vfork child, which may not allocate.
+#define LAUNCH_ENVIRONMENT(in)                                                     \
+  mallogram::WithLaunch(                                                           \
+      in,                                                                          \
+      static_cast<char**>(alloca(                                                  \
+          sizeof(char*) *                                                          \
+          (mallogram::CountEntries(in) + mallogram::kLaunchEntries + 1))),         \
+      static_cast<char*>(alloca(mallogram::kPreloadBytes)))
+
+MALLOGRAM_EXPORT int execve(const char* path, char* const argv[],
+                            char* const envp[]) {
+  if (!Resolved(g_real.execve)) return Unsupported();
+  return g_real.execve(path, argv, LAUNCH_ENVIRONMENT(envp));
+}
+
+MALLOGRAM_EXPORT int execv(const char* path, char* const argv[]) {
+  return execve(path, argv, environ);
+}
+
+MALLOGRAM_EXPORT int execvpe(const char* file, char* const argv[],
+                             char* const envp[]) {
+  if (!Resolved(g_real.execvpe)) return Unsupported();
+  return g_real.execvpe(file, argv, LAUNCH_ENVIRONMENT(envp));
+}
+
+MALLOGRAM_EXPORT int execvp(const char* file, char* const argv[]) {
+  return execvpe(file, argv, environ);
+}
+
+MALLOGRAM_EXPORT int fexecve(int fd, char* const argv[], char* const envp[]) {
+  if (!Resolved(g_real.fexecve)) return Unsupported();
+  return g_real.fexecve(fd, argv, LAUNCH_ENVIRONMENT(envp));
+}
+
+MALLOGRAM_EXPORT int execveat(int directory, const char* path, char* const argv[],
+                              char* const envp[], int flags) {
+  if (!Resolved(g_real.execveat)) return Unsupported();
+  return g_real.execveat(directory, path, argv, LAUNCH_ENVIRONMENT(envp), flags);
+}
+
+// The variadic forms: the arguments up to the terminating NULL as an array on
+// the stack. `last` is left at the argument after the NULL.
+#define ARGUMENT_ARRAY(argv, first, last)                                        \
+  size_t argv##_count = 1;                                                       \
+  {                                                                              \
+    va_list counting;                                                            \
+    va_start(counting, first);                                                   \
+    while (va_arg(counting, char*) != nullptr) ++argv##_count;                   \
+    va_end(counting);                                                            \
+  }                                                                              \
+  auto** argv = static_cast<char**>(alloca(sizeof(char*) * (argv##_count + 1))); \
+  argv[0] = const_cast<char*>(first);                                            \
+  va_start(last, first);                                                         \
+  for (size_t i = 1; i <= argv##_count; ++i) argv[i] = va_arg(last, char*)
+
+MALLOGRAM_EXPORT int execl(const char* path, const char* first, ...) {
+  va_list last;
+  ARGUMENT_ARRAY(argv, first, last);
+  va_end(last);
+  return execve(path, argv, environ);
+}
+
+MALLOGRAM_EXPORT int execlp(const char* file, const char* first, ...) {
+  va_list last;
+  ARGUMENT_ARRAY(argv, first, last);
+  va_end(last);
+  return execvpe(file, argv, environ);
+}
+
+MALLOGRAM_EXPORT int execle(const char* path, const char* first, ...) {
+  va_list last;
+  ARGUMENT_ARRAY(argv, first, last);
+  char** envp = va_arg(last, char**);
+  va_end(last);
+  return execve(path, argv, envp);
+}
+
+MALLOGRAM_EXPORT int posix_spawn(pid_t* pid, const char* path,
+                                 const posix_spawn_file_actions_t* actions,
+                                 const posix_spawnattr_t* attributes,
+                                 char* const argv[], char* const envp[]) {
+  if (!Resolved(g_real.posix_spawn)) return ENOSYS;
+  return g_real.posix_spawn(pid, path, actions, attributes, argv,
+                            LAUNCH_ENVIRONMENT(envp));
+}
+
+MALLOGRAM_EXPORT int posix_spawnp(pid_t* pid, const char* file,
+                                  const posix_spawn_file_actions_t* actions,
+                                  const posix_spawnattr_t* attributes,
+                                  char* const argv[], char* const envp[]) {
+  if (!Resolved(g_real.posix_spawnp)) return ENOSYS;
+  return g_real.posix_spawnp(pid, file, actions, attributes, argv,
+                             LAUNCH_ENVIRONMENT(envp));
+}
+
+// exit() runs the library's destructor; these don't. A SIGKILL needs nothing at
+// all: what was recorded lies in the collector's memory.
+MALLOGRAM_EXPORT void _exit(int status) {
+  mallogram::NoteExit();
+  if (Resolved(g_real.exit_now)) g_real.exit_now(status);
+  __builtin_trap();
+}
+
+MALLOGRAM_EXPORT void _Exit(int status) { _exit(status); }
+
+MALLOGRAM_EXPORT int dlclose(void* handle) {
+  if (!Resolved(g_real.dlclose)) return -1;
+  const int result = g_real.dlclose(handle);
+  // Whatever that unloaded must not lend its names to the next one there.
+  mallogram::SweepModules();
+  return result;
+}
+
+// dlopen and dlmopen look at their caller (RPATH, $ORIGIN, namespace), so they
+// must be reached by a jump, the caller's return address untouched. Before it,
+// modules that libc unloaded behind our back are struck off, since the new one may
+// take their place.
+extern "C" __attribute__((visibility("hidden"))) void MallogramBeforeLoad() {
+  mallogram::ResolveReal();
+  mallogram::SweepModules();
+}
+
+asm(R"(
+  .text
+  .macro MALLOGRAM_JUMP name, target
+  .globl \name
+  .type \name, @function
+\name:
+  .cfi_startproc
+  endbr64
+  push %rdi
+  .cfi_adjust_cfa_offset 8
+  push %rsi
+  .cfi_adjust_cfa_offset 8
+  push %rdx
+  .cfi_adjust_cfa_offset 8
+  call MallogramBeforeLoad
+  pop %rdx
+  .cfi_adjust_cfa_offset -8
+  pop %rsi
+  .cfi_adjust_cfa_offset -8
+  pop %rdi
+  .cfi_adjust_cfa_offset -8
+  jmp *\target(%rip)
+  .cfi_endproc
+  .size \name, .-\name
+  .endm
+  MALLOGRAM_JUMP dlopen, mallogram_real_dlopen
+  MALLOGRAM_JUMP dlmopen, mallogram_real_dlmopen
+)");

@@ -1,0 +1,150 @@
+#include "preload/real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+#include <atomic>
+#include <cstdint>
+
+// The tail-jumping wrappers in interpose_process.cc need plain symbols.
+extern "C" {
+__attribute__((visibility("hidden"))) void* mallogram_real_dlopen;
+__attribute__((visibility("hidden"))) void* mallogram_real_dlmopen;
+}
+
+namespace mallogram {
+namespace {
+
+// Enough for dlsym's and dlerror's own needs before the first resolution ends;
+// glibc 2.36 takes nothing at all.
+constexpr size_t kArenaBytes = 64 << 10;
+alignas(64) char g_arena[kArenaBytes];
+std::atomic<size_t> g_arena_used;
+std::atomic<int> g_resolved;
+
+struct alignas(16) ArenaBlock {
+  size_t bytes;
+};
+
+void* ArenaAllocate(size_t bytes, size_t alignment = 16) {
+  if (bytes > kArenaBytes || alignment > kArenaBytes / 4) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  const size_t need = sizeof(ArenaBlock) + bytes + alignment + 15;
+  const size_t at = g_arena_used.fetch_add(need & ~size_t{15});
+  if (at + need > kArenaBytes) {
+    errno = ENOMEM;
+    return nullptr;
+  }
+  uintptr_t p = reinterpret_cast<uintptr_t>(g_arena) + at + sizeof(ArenaBlock);
+  p = (p + alignment - 1) & ~(alignment - 1);
+  reinterpret_cast<ArenaBlock*>(p)[-1].bytes = bytes;
+  return reinterpret_cast<void*>(p);
+}
+
+// The stubs. While dlsym runs, calls come back here: they get arena memory.
+thread_local bool t_resolving;
+
+void* FirstMalloc(size_t size) {
+  if (t_resolving) return ArenaAllocate(size);
+  ResolveReal();
+  return g_real.malloc(size);
+}
+void* FirstCalloc(size_t count, size_t size) {
+  size_t bytes = 0;
+  if (t_resolving) {
+    if (__builtin_mul_overflow(count, size, &bytes)) return nullptr;
+    return ArenaAllocate(bytes);  // the arena is zero and never reused
+  }
+  ResolveReal();
+  return g_real.calloc(count, size);
+}
+void* FirstRealloc(void* old, size_t size) {
+  if (t_resolving) {
+    void* p = ArenaAllocate(size);
+    if (p != nullptr && old != nullptr) {
+      const size_t had = BootstrapBlockSize(old);
+      __builtin_memcpy(p, old, had < size ? had : size);
+    }
+    return p;
+  }
+  ResolveReal();
+  return g_real.realloc(old, size);
+}
+void FirstFree(void* p) {
+  if (t_resolving) return;
+  ResolveReal();
+  g_real.free(p);
+}
+
+template <typename F>
+void Find(F* function, const char* name) {
+  void* found = dlsym(RTLD_NEXT, name);
+  if (found != nullptr) *function = reinterpret_cast<F>(found);
+}
+
+}  // namespace
+
+constinit RealFunctions g_real = {
+    .malloc = FirstMalloc,
+    .calloc = FirstCalloc,
+    .realloc = FirstRealloc,
+    .free = FirstFree,
+};
+
+void ResolveReal() {
+  if (g_resolved.load(std::memory_order_acquire) != 0) return;
+  const int saved_errno = errno;
+  t_resolving = true;
+  RealFunctions real = g_real;
+  Find(&real.reallocarray, "reallocarray");
+  Find(&real.posix_memalign, "posix_memalign");
+  Find(&real.aligned_alloc, "aligned_alloc");
+  Find(&real.memalign, "memalign");
+  Find(&real.valloc, "valloc");
+  Find(&real.pvalloc, "pvalloc");
+  // glibc keeps cfree for old binaries only: it has a version, so plain dlsym
+  // does not find it.
+  if (void* cfree = dlvsym(RTLD_NEXT, "cfree", "GLIBC_2.2.5")) {
+    real.cfree = reinterpret_cast<void (*)(void*)>(cfree);
+  }
+  Find(&real.free_sized, "free_sized");
+  Find(&real.free_aligned_sized, "free_aligned_sized");
+  Find(&real.malloc_usable_size, "malloc_usable_size");
+  Find(&mallogram_real_dlopen, "dlopen");
+  Find(&mallogram_real_dlmopen, "dlmopen");
+  Find(&real.dlclose, "dlclose");
+  Find(&real.execve, "execve");
+  Find(&real.execvpe, "execvpe");
+  Find(&real.fexecve, "fexecve");
+  Find(&real.execveat, "execveat");
+  Find(&real.posix_spawn, "posix_spawn");
+  Find(&real.posix_spawnp, "posix_spawnp");
+  Find(&real.exit_now, "_exit");
+  Find(&real.calloc, "calloc");
+  Find(&real.realloc, "realloc");
+  Find(&real.free, "free");
+  Find(&real.malloc, "malloc");
+  // What was not found left an error; the program must not see it. The first
+  // call hands the text out, the second gives it back.
+  dlerror();
+  dlerror();
+  // Two threads may get here at once and write the same values.
+  g_real = real;
+  t_resolving = false;
+  g_resolved.store(1, std::memory_order_release);
+  errno = saved_errno;
+}
+
+bool IsBootstrapBlock(const void* p) {
+  const auto at = reinterpret_cast<uintptr_t>(p);
+  const auto arena = reinterpret_cast<uintptr_t>(g_arena);
+  return at - arena < kArenaBytes;
+}
+
+size_t BootstrapBlockSize(const void* p) {
+  return static_cast<const ArenaBlock*>(p)[-1].bytes;
+}
+
+}  // namespace mallogram

@@ -1,0 +1,55 @@
+// The functions that come next: the real entry points behind the interposed ones.
+//
+// Whatever the dynamic linker finds after this library (glibc, or an allocator
+// that the user preloads): no contract of theirs is ours to change. Each pointer
+// starts at a stub that resolves all of them and calls on, so that the hot path
+// needs no test. dlsym may itself allocate, before there is anything to allocate
+// with: such calls are served from a small arena that is never given back.
+#pragma once
+
+#include <spawn.h>
+#include <sys/types.h>
+
+#include <cstddef>
+
+namespace mallogram {
+
+struct RealFunctions {
+  void* (*malloc)(size_t) = nullptr;
+  void* (*calloc)(size_t, size_t) = nullptr;
+  void* (*realloc)(void*, size_t) = nullptr;
+  void (*free)(void*) = nullptr;
+  // From here on nullptr where the libc has none (resolved by ResolveReal).
+  void* (*reallocarray)(void*, size_t, size_t) = nullptr;
+  int (*posix_memalign)(void**, size_t, size_t) = nullptr;
+  void* (*aligned_alloc)(size_t, size_t) = nullptr;
+  void* (*memalign)(size_t, size_t) = nullptr;
+  void* (*valloc)(size_t) = nullptr;
+  void* (*pvalloc)(size_t) = nullptr;
+  void (*cfree)(void*) = nullptr;
+  void (*free_sized)(void*, size_t) = nullptr;
+  void (*free_aligned_sized)(void*, size_t, size_t) = nullptr;
+  size_t (*malloc_usable_size)(void*) = nullptr;
+  int (*dlclose)(void*) = nullptr;
+  int (*execve)(const char*, char* const*, char* const*) = nullptr;
+  int (*execvpe)(const char*, char* const*, char* const*) = nullptr;
+  int (*fexecve)(int, char* const*, char* const*) = nullptr;
+  int (*execveat)(int, const char*, char* const*, char* const*, int) = nullptr;
+  int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                     const posix_spawnattr_t*, char* const*, char* const*) = nullptr;
+  int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
+                      const posix_spawnattr_t*, char* const*, char* const*) = nullptr;
+  void (*exit_now)(int) = nullptr;   // _exit
+};
+
+extern RealFunctions g_real;
+
+// Fills g_real. Idempotent; called by the stubs and by the constructor.
+void ResolveReal();
+
+// True for blocks from the start-up arena, which the real free must never see.
+bool IsBootstrapBlock(const void* p);
+// Size that such a block was given.
+size_t BootstrapBlockSize(const void* p);
+
+}  // namespace mallogram

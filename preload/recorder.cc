@@ -1,0 +1,417 @@
+#include "preload/recorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include "preload/environment.h"
+#include "preload/handover.h"
+#include "preload/modules.h"
+#include "preload/real.h"
+#include "preload/sys.h"
+
+namespace mallogram {
+
+constinit Recorder g_recorder = {};
+thread_local constinit ThreadState* t_state = nullptr;
+
+struct LostTable {
+  static constexpr int kEntries = 128;
+  struct Entry {
+    uint32_t stack;
+    uint32_t count;
+    uint64_t bytes;
+  };
+  uint32_t used;
+  Entry entries[kEntries];
+};
+
+namespace {
+
+// Set-up runs in one thread; others pass unrecorded until it is done. kOff is
+// final. A forked child finds the parent's value and a wiped `armed`.
+enum SetUp : int { kNotStarted, kStarting, kOn, kOff };
+std::atomic<int> g_set_up;
+std::atomic<int> g_set_up_pid;
+
+// First page of the wiped-on-fork mapping that also holds the ThreadStates.
+struct ForkPage {
+  uint32_t armed;
+};
+ForkPage* g_fork_page;
+ThreadState* g_states;  // one per ring, same index
+size_t g_states_bytes;
+std::atomic<uint32_t> g_streams;  // ever acquired
+Image g_image;
+pthread_key_t g_exit_key;
+bool g_have_exit_key;
+
+// Nested use of the recorder by its own set-up (dlsym, pthread functions).
+thread_local constinit bool t_in_set_up = false;
+
+constexpr uint64_t kWaitSliceNs = 100'000'000;
+constexpr int kAttachSlices = 100;  // 10 s for a collector to appear at all
+
+void StopRecording(const char* reason) {
+  g_set_up.store(kOff, std::memory_order_release);
+  if (g_image.header == nullptr) return;
+  ImageHeader* header = g_image.header;
+  size_t i = 0;
+  for (; reason[i] != 0 && i + 1 < sizeof(header->detach_reason); ++i) {
+    header->detach_reason[i] = reason[i];
+  }
+  header->program_state.store(static_cast<uint32_t>(ProgramState::kDetached),
+                              std::memory_order_release);
+}
+
+void CopyStats(ThreadState* s) {
+  const WalkStats& stats = s->walker.stats();
+  RingSlot* slot = s->ring.slot();
+  slot->walks.store(stats.walks, std::memory_order_relaxed);
+  slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
+  slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
+  g_image.header->private_bytes.store(sys::MappedBytes(), std::memory_order_relaxed);
+}
+
+// Takes a free ring (and the state that goes with it). nullptr: none left.
+ThreadState* TakeState() {
+  ImageHeader* header = g_image.header;
+  for (;;) {
+    const uint32_t count = header->ring_count.load(std::memory_order_acquire);
+    for (uint32_t i = 0; i < count; ++i) {
+      uint32_t expected = RingSlot::kFree;
+      // Acquire: what the previous owner left in ring and state.
+      if (g_image.rings[i].state.load(std::memory_order_relaxed) == expected &&
+          g_image.rings[i].state.compare_exchange_strong(
+              expected, RingSlot::kOwned, std::memory_order_acq_rel)) {
+        return &g_states[i];
+      }
+    }
+    if (count >= header->max_rings) return nullptr;
+    // One more ring: whoever raises the count may lose it to another thread, so
+    // the search starts again.
+    uint32_t expected = count;
+    header->ring_count.compare_exchange_strong(expected, count + 1,
+                                               std::memory_order_acq_rel);
+  }
+}
+
+// Makes `s` the calling thread's: announces the new owner to the collector.
+void OpenStream(ThreadState* s) {
+  const auto index = static_cast<uint32_t>(s - g_states);
+  RingSlot* slot = &g_image.rings[index];
+  const int tid = sys::GetTid();
+  slot->tid.store(tid, std::memory_order_release);
+  if (g_streams.fetch_add(1, std::memory_order_acq_rel) > 0) {
+    g_recorder.exact.store(true, std::memory_order_seq_cst);
+  }
+  s->ring.Attach(slot, g_image.ring_data(index), g_image.header->ring_words);
+  s->bell_at = s->ring.head() + s->ring.capacity() / 4;
+  s->until_stamp = kStampInterval;
+  s->exit_rounds = 0;
+  s->nested = nullptr;
+  s->active = 1;
+  s->busy = 1;
+  if (s->ring.Reserve(3) || MakeRoom(s, 3, 0)) {
+    s->ring.Put(PackExtended(Extended::kThread, 2));
+    s->ring.Put(static_cast<uint64_t>(tid));
+    s->clock = ReadStamp(g_recorder.tsc);
+    s->ring.Put(PackTime(s->clock));
+    s->ring.Publish();
+  }
+  s->busy = 0;
+}
+
+void FlushLost(ThreadState* s) {
+  LostTable* lost = s->lost;
+  if (lost == nullptr || lost->used == 0) return;
+  for (uint32_t i = 0; i < lost->used; ++i) {
+    if (!s->ring.Reserve(4, s->ring.reserved_for_frees())) {
+      // The rest moves to the front and waits for the next occasion.
+      for (uint32_t j = i; j < lost->used; ++j) {
+        lost->entries[j - i] = lost->entries[j];
+      }
+      lost->used -= i;
+      return;
+    }
+    const LostTable::Entry& entry = lost->entries[i];
+    s->ring.Put(PackExtended(Extended::kLost, 4));
+    s->ring.Put(entry.stack);
+    s->ring.Put(entry.count);
+    s->ring.Put(entry.bytes);
+    s->ring.Publish();
+  }
+  lost->used = 0;
+}
+
+void CloseStream(ThreadState* s) {
+  if (s->nested != nullptr && s->nested->active != 0) CloseStream(s->nested);
+  FlushLost(s);
+  CopyStats(s);
+  s->active = 0;
+  // Release: ring and state are the next owner's.
+  s->ring.slot()->state.store(RingSlot::kFree, std::memory_order_release);
+}
+
+// Thread exit. Other keys' destructors may still free memory after this one, so
+// it asks to be called again until the last round that pthreads grants.
+void OnThreadExit(void* value) {
+  auto* s = static_cast<ThreadState*>(value);
+  if (s != t_state || s->active == 0) return;
+  if (++s->exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+    pthread_setspecific(g_exit_key, s);
+    return;
+  }
+  t_state = nullptr;
+  CloseStream(s);
+}
+
+// Everything up to the first record, in the process's first thread or in a
+// forked child's. False: this process is not recorded.
+bool SetUpProcess() {
+  const Options options = ReadOptions();
+  if (!options.enabled) return false;
+  g_image = {};
+  g_recorder.header = nullptr;
+  g_streams.store(0, std::memory_order_relaxed);
+  g_recorder.exact.store(false, std::memory_order_relaxed);
+  if (!CreateImage(options, &g_image)) return false;
+
+  const size_t bytes =
+      sys::kPageBytes + sizeof(ThreadState) * g_image.header->max_rings;
+  // A child's states replace its parent's, which the kernel wiped.
+  if (g_fork_page != nullptr) sys::Unmap(g_fork_page, g_states_bytes);
+  auto* base = static_cast<char*>(sys::MapPrivate(bytes, /*wipe_on_fork=*/true));
+  if (base == nullptr) return false;
+  g_states_bytes = bytes;
+  g_fork_page = reinterpret_cast<ForkPage*>(base);
+  g_states = reinterpret_cast<ThreadState*>(base + sys::kPageBytes);
+
+  g_recorder.tsc = g_image.header->tsc_is_clock != 0;
+  g_recorder.drop = options.on_full == OnFull::kDrop;
+  g_recorder.max_depth = options.max_depth;
+  g_recorder.header = g_image.header;
+  if (!g_recorder.table.Init(g_image.header, g_image.nodes)) return false;
+  InitModules(g_image.header, g_image.modules, g_image.strings);
+  // The walkers' memos went with the states; rules of unloaded code did not.
+  if (!HandOver(options, g_image)) {
+    g_image = {};
+    return false;
+  }
+  g_fork_page->armed = 1;
+  return true;
+}
+
+// Runs SetUpProcess once per process. True: recording is on.
+bool EnsureSetUp() {
+  for (;;) {
+    int state = g_set_up.load(std::memory_order_acquire);
+    if (state == kOff) return false;
+    if (state == kOn && g_fork_page->armed != 0) [[likely]] return true;
+    if (state == kStarting && g_set_up_pid.load() == sys::GetPid()) return false;
+    // Not started, or this is a forked child (of a recorded parent, or of one that
+    // was caught in the middle of its set-up).
+    if (!g_set_up.compare_exchange_strong(state, kStarting)) continue;
+    g_set_up_pid.store(sys::GetPid());
+    t_in_set_up = true;
+    t_state = nullptr;
+    const bool on = SetUpProcess();
+    t_in_set_up = false;
+    g_set_up.store(on ? kOn : kOff, std::memory_order_release);
+    return on;
+  }
+}
+
+}  // namespace
+
+ThreadState* AcquireState() {
+  if (t_in_set_up) return nullptr;
+  const int saved_errno = errno;
+  ThreadState* result = nullptr;
+  if (EnsureSetUp()) {
+    ThreadState* s = t_state;
+    // The innermost state that is not busy: one per depth of signal handlers.
+    while (s != nullptr && s->active != 0 && s->busy != 0) {
+      if (s->nested == nullptr || s->nested->active == 0) {
+        ThreadState* nested = TakeState();
+        if (nested != nullptr) OpenStream(nested);
+        s->nested = nested;
+      }
+      s = s->nested;
+    }
+    if (t_state == nullptr || t_state->active == 0) {
+      s = TakeState();
+      if (s != nullptr) {
+        OpenStream(s);
+        t_state = s;
+        if (g_have_exit_key) {
+          t_in_set_up = true;  // the 33rd key and later ones allocate
+          pthread_setspecific(g_exit_key, s);
+          t_in_set_up = false;
+        }
+      }
+    }
+    if (s == nullptr && g_set_up.load(std::memory_order_relaxed) == kOn) {
+      g_image.header->rings_exhausted.fetch_add(1, std::memory_order_relaxed);
+    }
+    result = s;
+  }
+  errno = saved_errno;
+  return result;
+}
+
+bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
+  ImageHeader* header = g_image.header;
+  RingSlot* slot = s->ring.slot();
+  const bool may_drop = g_recorder.drop && keep_free != 0;
+  if (may_drop) return false;
+  const uint64_t start = sys::ClockNs(CLOCK_MONOTONIC);
+  bool room = false;
+  for (int slices = 0; !room; ++slices) {
+    // The handshake with the collector (modelled in tests/ring/ring.pml): say that
+    // we wait, then look again; the collector stores tail, then looks at us.
+    slot->producer_waits.store(1, std::memory_order_seq_cst);
+    const uint32_t expected = slot->tail_futex.load(std::memory_order_seq_cst);
+    room = s->ring.Reserve(words, keep_free);
+    if (room) break;
+    header->doorbell.fetch_add(1, std::memory_order_seq_cst);
+    if (header->collector_sleeps.load(std::memory_order_seq_cst) != 0) {
+      sys::FutexWake(&header->doorbell, 1);
+    }
+    if (CollectorDied(*header) ||
+        (slices > kAttachSlices && !CollectorAttached(*header))) {
+      StopRecording("the collector died");
+      break;
+    }
+    sys::FutexWait(&slot->tail_futex, expected, kWaitSliceNs);
+    room = s->ring.Reserve(words, keep_free);
+  }
+  slot->producer_waits.store(0, std::memory_order_relaxed);
+  slot->waits.fetch_add(1, std::memory_order_relaxed);
+  slot->wait_ns.fetch_add(sys::ClockNs(CLOCK_MONOTONIC) - start,
+                          std::memory_order_relaxed);
+  if (!room) {
+    s->active = 0;  // recording is off: no further event of this thread tries
+    t_state = nullptr;
+  }
+  return room;
+}
+
+// Wakes a sleeping collector once the ring is half full; looked at every quarter
+// of the ring, so the shared line is touched rarely.
+void LookAtBell(ThreadState* s) {
+  ImageHeader* header = g_image.header;
+  CopyStats(s);
+  if (s->lost != nullptr) FlushLost(s);
+  const uint64_t tail = s->ring.slot()->tail.load(std::memory_order_acquire);
+  const uint64_t used = s->ring.head() - tail;
+  const uint64_t half = s->ring.capacity() / 2;
+  if (used >= half) {
+    // Orders Publish before the look at collector_sleeps (the collector does the
+    // two the other way round).
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (header->collector_sleeps.load(std::memory_order_relaxed) != 0) {
+      header->doorbell.fetch_add(1, std::memory_order_release);
+      sys::FutexWake(&header->doorbell, 1);
+    }
+    if (CollectorDied(*header)) StopRecording("the collector died");
+  }
+  s->bell_at = s->ring.head() + s->ring.capacity() / 8;
+}
+
+void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes) {
+  if (s->active == 0) return;
+  RingSlot* slot = s->ring.slot();
+  slot->lost_events.fetch_add(1, std::memory_order_relaxed);
+  slot->lost_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (s->lost == nullptr) {
+    s->lost = static_cast<LostTable*>(sys::MapPrivate(sizeof(LostTable)));
+    if (s->lost == nullptr) return;
+  }
+  LostTable* lost = s->lost;
+  for (uint32_t i = 0; i < lost->used; ++i) {
+    if (lost->entries[i].stack == stack) {
+      ++lost->entries[i].count;
+      lost->entries[i].bytes += bytes;
+      return;
+    }
+  }
+  // More stacks than entries: the last entry collects the rest without a stack.
+  if (lost->used < LostTable::kEntries) {
+    const bool last = lost->used == LostTable::kEntries - 1;
+    lost->entries[lost->used++] = {last ? kRootUnknown : stack, 1, bytes};
+  } else {
+    ++lost->entries[LostTable::kEntries - 1].count;
+    lost->entries[LostTable::kEntries - 1].bytes += bytes;
+  }
+}
+
+// What kAlloc and its kin cannot hold: odd or very high addresses, 64 GiB and
+// more. Always with a stamp of its own, since it has no ticks field.
+void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
+             uint64_t size) {
+  s->clock = ReadStamp(g_recorder.tsc);
+  s->ring.Put(PackTime(s->clock));
+  Extended subtype = Extended::kWideFree;
+  switch (kind) {
+    case RecordKind::kAlloc:
+      subtype = Extended::kWideAlloc;
+      break;
+    case RecordKind::kMoveBegin:
+      subtype = Extended::kWideMoveBegin;
+      break;
+    case RecordKind::kMoveEnd:
+      subtype = Extended::kWideMoveEnd;
+      break;
+    case RecordKind::kMoveFail:
+      subtype = Extended::kWideMoveFail;
+      break;
+    default:
+      break;
+  }
+  const bool block = kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd;
+  s->ring.Put(PackExtended(subtype, block ? 4 : 2));
+  s->ring.Put(reinterpret_cast<uint64_t>(p));
+  if (block) {
+    s->ring.Put(stack);
+    s->ring.Put(size);
+  }
+}
+
+void StartRecording() {
+  ResolveReal();
+  RememberLaunch();
+  const int saved_errno = errno;
+  if (!g_have_exit_key) {
+    g_have_exit_key = pthread_key_create(&g_exit_key, OnThreadExit) == 0;
+  }
+  if (AcquireState() != nullptr) {
+    if (g_have_exit_key && t_state != nullptr) {
+      pthread_setspecific(g_exit_key, t_state);
+    }
+    if (g_image.header->verify != 0) {
+      const char* error = nullptr;
+      t_in_set_up = true;
+      g_recorder.verify = EnableVerify(&error);
+      t_in_set_up = false;
+    }
+  }
+  errno = saved_errno;
+}
+
+void NoteExit() {
+  if (g_set_up.load(std::memory_order_acquire) != kOn || g_fork_page->armed == 0) {
+    return;
+  }
+  if (t_state != nullptr && t_state->active != 0) CopyStats(t_state);
+  rusage usage{};
+  sys::Call(SYS_getrusage, RUSAGE_SELF, sys::Arg(&usage));
+  g_image.header->exit_max_rss_kib.store(static_cast<uint64_t>(usage.ru_maxrss),
+                                         std::memory_order_relaxed);
+  uint32_t running = static_cast<uint32_t>(ProgramState::kRunning);
+  g_image.header->program_state.compare_exchange_strong(
+      running, static_cast<uint32_t>(ProgramState::kExiting));
+}
+
+}  // namespace mallogram

@@ -1,0 +1,205 @@
+// Recording: from "this block was returned" to a record in the thread's ring.
+//
+// Order (DESIGN.md D5): a free is recorded before the real free, an allocation
+// after the real allocation, a realloc on both sides of the real one; so in real
+// time the record of a block's end always precedes that of its address's next
+// owner.
+//
+// Threads. Every thread has a ThreadState with its own ring, found through one
+// initial-exec TLS pointer; nothing on the path is shared between threads but
+// read-mostly tables. A signal handler that interrupts the recorder finds the
+// state busy and uses a nested one with a ring of its own, so its events are kept
+// too. Ended threads hand their state on.
+//
+// Forks. ThreadStates lie in memory that the kernel wipes in a forked child
+// (MADV_WIPEONFORK), so the child finds an inactive state at its first event,
+// however it was forked, and sets up a trace of its own. After vfork the child
+// runs in its parent's memory and is recorded there.
+//
+// Nothing here allocates from the program's heap, takes a lock, changes errno or
+// makes a system call, but to set up a thread and to wait for a full ring.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "preload/clock.h"
+#include "preload/image.h"
+#include "preload/ring.h"
+#include "preload/stack_table.h"
+#include "preload/unwinder/walker.h"
+
+namespace mallogram {
+
+struct LostTable;
+
+struct alignas(256) ThreadState {
+  // 0: wiped by a fork, or not in use. Checked first, by every event.
+  uint32_t active;
+  uint32_t busy;        // inside the recorder: a second entry is a signal handler
+  RingWriter ring;
+  Walker walker;
+  uint64_t clock;       // stamp of the last record, as the collector knows it
+  uint64_t bell_at;     // ring position at which to look at the doorbell
+  uint32_t until_stamp;  // events to the next kTime record (single-threaded mode)
+  uint32_t exit_rounds;  // of the thread-exit destructor
+  ThreadState* nested;  // for signal handlers that interrupt this state's owner
+  LostTable* lost;      // --on-full drop: per-stack counts not yet in the ring
+};
+
+// Read-mostly facts of the process, written by set-up only.
+struct Recorder {
+  bool tsc;             // stamps are TSC ticks
+  bool drop;            // --on-full drop
+  bool verify;
+  uint32_t max_depth;
+  // The process has had a second stream: every event carries an exact stamp. Set
+  // before that stream's first event takes effect, so whatever a thread records
+  // causally after an event of another thread is stamped.
+  std::atomic<bool> exact;
+  ImageHeader* header;
+  StackTable table;
+};
+
+extern Recorder g_recorder;
+extern thread_local constinit ThreadState* t_state;
+
+// The calling thread's state, made, revived after a fork or nested as need be;
+// nullptr if this thread is not to be recorded (set-up under way, recording off).
+ThreadState* AcquireState();
+
+// Room for `words`: the part that waits or drops. False: drop.
+bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free);
+void LookAtBell(ThreadState* s);
+void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes);
+void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
+             uint64_t size);
+// Starts recording if it has not started yet: the library's constructor.
+void StartRecording();
+// Tells the collector that the process ends now.
+void NoteExit();
+
+// ---- hot path -------------------------------------------------------------
+
+// Takes the state for one event, nullptr if there is nothing to record with.
+// Cost: two loads and two compares.
+inline ThreadState* Enter() {
+  ThreadState* s = t_state;
+  if (s == nullptr || s->active == 0 || s->busy != 0) [[unlikely]] {
+    s = AcquireState();
+    if (s == nullptr) return nullptr;
+  }
+  s->busy = 1;
+  // A signal handler of this thread must see busy before anything is touched,
+  // and everything finished before it is cleared: compiler order is enough.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return s;
+}
+
+inline void Leave(ThreadState* s) {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  s->busy = 0;
+}
+
+// The ticks field of the next record, with a kTime record before it where one is
+// due. REQUIRES: room for one more word than the record needs.
+inline uint64_t Ticks(ThreadState* s) {
+  const bool exact = g_recorder.exact.load(std::memory_order_relaxed);
+  if (!exact && --s->until_stamp != 0) [[likely]] return 0;
+  s->until_stamp = kStampInterval;
+  const uint64_t now = ReadStamp(g_recorder.tsc);
+  const uint64_t ticks = (now - s->clock) / kTickCycles;
+  if (exact && ticks <= kMaxTicks) [[likely]] {  // huge if now < clock
+    s->clock += ticks * kTickCycles;
+    return ticks;
+  }
+  s->clock = now;
+  s->ring.Put(PackTime(now));
+  return 0;
+}
+
+inline void Commit(ThreadState* s) {
+  s->ring.Publish();
+  if (s->ring.head() >= s->bell_at) [[unlikely]] LookAtBell(s);
+}
+
+inline bool FitsWord(const void* p) {
+  const auto address = reinterpret_cast<uint64_t>(p);
+  return (address & 7) == 0 && address < kMaxInlineAddress;
+}
+
+// A block given to the program. `kind` is kAlloc or kMoveEnd.
+inline void RecordBlock(ThreadState* s, RecordKind kind, const void* p, size_t size,
+                        const CallerState& caller) {
+  const uint32_t stack =
+      s->walker.Walk(caller, g_recorder.max_depth, &g_recorder.table);
+  // In drop mode a part of the ring is kept for frees and the ends of moves.
+  const uint32_t keep = g_recorder.drop && kind == RecordKind::kAlloc
+                            ? s->ring.reserved_for_frees()
+                            : 0;
+  if (!s->ring.Reserve(kMaxRecordWords + 1, keep) &&
+      !MakeRoom(s, kMaxRecordWords + 1, keep)) [[unlikely]] {
+    CountLost(s, stack, size);
+    return;
+  }
+  if (FitsWord(p) && size <= kMaxInlineSize) [[likely]] {
+    const uint64_t ticks = Ticks(s);
+    s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
+    s->ring.Put(PackStackSize(stack, size));
+  } else {
+    PutWide(s, kind, p, stack, size);
+  }
+  Commit(s);
+}
+
+// A block taken from the program: kFree, kMoveBegin, kMoveFail. Never dropped.
+inline void RecordAddress(ThreadState* s, RecordKind kind, const void* p) {
+  if (!s->ring.Reserve(kMaxRecordWords + 1) && !MakeRoom(s, kMaxRecordWords + 1, 0))
+      [[unlikely]] {
+    return;
+  }
+  if (FitsWord(p)) [[likely]] {
+    const uint64_t ticks = Ticks(s);
+    s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
+  } else {
+    PutWide(s, kind, p, 0, 0);
+  }
+  Commit(s);
+}
+
+inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordBlock(s, RecordKind::kAlloc, p, size, caller);
+  Leave(s);
+}
+
+inline void OnFree(const void* p) {
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordAddress(s, RecordKind::kFree, p);
+  Leave(s);
+}
+
+// Around the real realloc of a block. The real call itself runs outside of the
+// recorder: an allocator behind us may call malloc.
+inline void OnMoveBegin(const void* p) {
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordAddress(s, RecordKind::kMoveBegin, p);
+  Leave(s);
+}
+inline void OnMoveEnd(const void* p, size_t size, const CallerState& caller) {
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordBlock(s, RecordKind::kMoveEnd, p, size, caller);
+  Leave(s);
+}
+inline void OnMoveFail(const void* old) {
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordAddress(s, RecordKind::kMoveFail, old);
+  Leave(s);
+}
+
+}  // namespace mallogram
