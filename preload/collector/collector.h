@@ -13,31 +13,28 @@
 namespace mallogram {
 
 struct CollectorOptions {
-  // Where files go. `output` empty: PROG.PID.mgram in `directory` (PROG.PID.2.mgram
-  // if the name is taken by this session). Not empty: the first process's file;
-  // further processes go beside it, as STEM.PROG.PID.mgram.
+  // Where files go and what they are called: see naming.h.
   std::string output;
   std::string directory = ".";
   std::string allocator;     // for RunInfo
   int compression_level = 1;
 };
 
-// What the collector tells the launcher about one finished file, one line of
-// JSON-free text a file would be enough, but the launcher prints totals.
-struct FinishedFile {
-  std::string path;
-  std::string program;
-  int pid = 0;
-  std::string error;  // empty: complete
-};
-
 // Runs until every traced process is gone and, if `listen_fd` >= 0, nobody can
-// connect any more (`control_fd` reached end of file: the launcher is done).
+// connect any more (`control_fd` reached end of file: the launcher is gone).
 //   listen_fd   Unix SOCK_SEQPACKET listening socket, or -1 (bare mode)
 //   first_fd    a connected socket with one HelloMessage waiting, or -1
-//   control_fd  socket to the launcher, or -1: see protocol in collector.cc
-// Blocks all signals it can: the launcher decides when it ends.
+//   control_fd  socket to the launcher, or -1: see control.h
+// Takes ownership of the three. An error only says that the first process could not
+// be recorded; what befalls later ones goes into the report.
 absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
                           int first_fd, int control_fd);
+
+// Makes a calling process, which must have one thread, fit to be a collector: a
+// session of its own (so ^C at the terminal is the program's alone), every signal
+// blocked, /dev/null as stdin, stdout and stderr, no other descriptor but
+// `keep_fds` (3 or higher). Nobody then waits in vain for the end of a pipe that we
+// hold.
+void BecomeCollector(std::vector<int> keep_fds);
 
 }  // namespace mallogram

@@ -1,0 +1,52 @@
+// Facts about other processes: who is at the other end of a socket, does a process
+// still live, how did it end, what does it run. Everything by pidfd where the
+// kernel has them, so that a reused pid is never mistaken for the old process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "preload/trace/summary.h"
+
+namespace mallogram {
+
+// The process that connected a Unix socket, as this process sees it.
+struct Peer {
+  pid_t pid = 0;   // 0: not known (another pid namespace)
+  int pidfd = -1;  // readable when the process has ended; -1: see `gone`
+  bool gone = false;  // it had ended and was reaped before it could be opened
+};
+Peer PeerOf(int socket);
+
+// For processes without a pidfd (kernels before 5.3): polled.
+bool ProcessExists(pid_t pid);
+
+// How an ended process ended, for a process that is not ours to wait for: known
+// only while its parent has not reaped it. REQUIRES: pidfd is readable or -1.
+struct ProcessEnd {
+  EndReason reason = EndReason::kVanished;
+  int64_t detail = -1;
+};
+ProcessEnd EndOf(pid_t pid, int pidfd);
+// The same from a waitpid status.
+ProcessEnd EndFromWaitStatus(int status);
+
+// True if every thread is stopped by job control ("T" in /proc/PID/stat).
+bool IsStopped(pid_t pid);
+
+// Which program a process runs: changes only by exec.
+struct Executable {
+  std::string path;  // /proc/PID/exe; empty if it cannot be read
+  uint64_t device = 0, inode = 0;
+
+  bool operator==(const Executable& other) const {
+    return device == other.device && inode == other.inode;
+  }
+};
+Executable ExecutableOf(pid_t pid);
+// The name the kernel keeps for it (15 bytes), readable longer than the path.
+std::string CommandNameOf(pid_t pid);
+
+}  // namespace mallogram
