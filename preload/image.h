@@ -129,7 +129,9 @@ struct ImageHeader {
   uint32_t max_rings, ring_words;
   uint32_t max_modules, strings_bytes;
   uint32_t max_nodes;
-  uint32_t pad0;
+  // 1: the executable defines malloc itself, so its own calls never reach this
+  // library (the executable comes first in symbol lookup). Set by the constructor.
+  uint32_t own_malloc;
 
   // The process, as it sees itself.
   int32_t pid, ppid;
@@ -152,6 +154,7 @@ struct ImageHeader {
 
   // Verify mode: stacks per class, and the first unexplained difference.
   std::atomic<uint64_t> verify_class[kVerifyClasses];
+  char verify_first[512];
 
   // Liveness of the collector: a robust, process-shared mutex that its drain
   // thread locks for life. When that thread dies, however it dies, the kernel

@@ -1,8 +1,10 @@
 #include "preload/recorder.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 #include "preload/environment.h"
@@ -393,15 +395,21 @@ void StartRecording() {
     if (g_image.header->verify != 0) {
       const char* error = nullptr;
       t_in_set_up = true;
-      g_recorder.verify = EnableVerify(&error);
+      g_recorder.verify = EnableVerify(g_image.header, &error);
       t_in_set_up = false;
     }
+    t_in_set_up = true;
+    void* visible = dlsym(RTLD_DEFAULT, "malloc");
+    t_in_set_up = false;
+    g_image.header->own_malloc = visible != reinterpret_cast<void*>(&malloc) ? 1 : 0;
   }
   errno = saved_errno;
 }
 
 void NoteExit() {
-  if (g_set_up.load(std::memory_order_acquire) != kOn || g_fork_page->armed == 0) {
+  // A vfork child leaves by _exit, too, and must not speak for its parent.
+  if (g_set_up.load(std::memory_order_acquire) != kOn || g_fork_page->armed == 0 ||
+      g_image.header->pid != sys::GetPid()) {
     return;
   }
   if (t_state != nullptr && t_state->active != 0) CopyStats(t_state);

@@ -9,7 +9,13 @@
 // Reads only stack memory that the unwind rules name, in the order in which a
 // plain walk would read it, so a walk never touches what a debugger would not.
 // No allocation but from private mappings, no lock, no system call in the steady
-// state. May run in signal handlers (the caller gives nested use its own Walker).
+// state. May run in signal handlers (the caller gives nested use its own Walker);
+// a handler that leaves by longjmp in the middle of a Walk loses nothing but the
+// memo.
+//
+// Nodes hold return addresses (the call is at pc - 1). A frame interrupted by a
+// signal is interned with the interrupted pc + 1, so that pc - 1 names its
+// instruction, too.
 #pragma once
 
 #include <cstdint>
@@ -24,23 +30,29 @@ struct CallerState {
   uint64_t pc, sp, bp;
 };
 
-// POD, zero is the valid initial state; lives in the thread's private mapping.
 struct WalkerMemo;
 struct WalkStats {
   uint64_t walks, frames_walked, full_walks;
 };
 
+// POD, zero is the valid initial state; lives in the thread's private mapping.
 class Walker {
  public:
   // REQUIRES: called (transitively) from the interposed function whose caller is
   // `caller`: the full walk starts at its own frame and unwinds to caller.sp.
   // `max_depth` 0: unlimited; else the innermost frames are kept and the stack's
-  // root is kRootCut. Returns a node id (or root: kRootUnknown, table full).
+  // root is kRootCut. Returns a node id (or root: kRootUnknown, no memory).
   uint32_t Walk(const CallerState& caller, uint32_t max_depth, StackTable* table);
 
   const WalkStats& stats() const { return stats_; }
 
+  // Unmaps what the walker holds. It may be used again, by any thread.
+  void Release();
+
  private:
+  uint32_t Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots, uint32_t node,
+                    bool remember, StackTable* table);
+
   WalkerMemo* memo_;
   WalkStats stats_;
 };
@@ -49,19 +61,13 @@ class Walker {
 // every thread's memo: called after a module went away.
 void ForgetCode(uint64_t start, uint64_t end);
 
-// Compares with libunwind (verify.cc). Loaded on demand with
-// dlopen(RTLD_LOCAL); false and a message in *error when it can't be.
-// REQUIRES: called outside malloc, from the library's constructor.
-bool EnableVerify(const char** error);
+// Bytes mapped by all walkers and the rule cache.
+uint64_t UnwinderBytes();
 
-// What verify mode counts, in ImageHeader.verify_class.
-enum class VerifyClass : int {
-  kEqual = 0,
-  kUnexplained = 1,       // must stay 0
-  kOracleStoppedEarly = 2,  // libunwind's frames are a proper inner part of ours
-  kOracleLimit = 3,         // longer than the buffer given to libunwind
-  // 4…7: further named classes; name and reason beside VerifyClassName.
-};
-const char* VerifyClassName(VerifyClass verify_class);
+// Verify mode (verify.h): loads libunwind with dlopen(RTLD_LOCAL) and compares
+// every walk of the process with it; results go to `header`. False and a message
+// in *error when it can't be loaded.
+// REQUIRES: called outside malloc, from the library's constructor.
+bool EnableVerify(ImageHeader* header, const char** error);
 
 }  // namespace mallogram
