@@ -17,7 +17,7 @@
 // RingReader::Refresh; it also publishes the StackNodes and ModuleSlots that the
 // record names, since the thread wrote them or read them (acquire) before.
 // tail.store(release) pairs with tail.load(acquire) in RingWriter::Reserve.
-// tools/… the protocol is model-checked in tests/ring/ring.pml (spin).
+// The protocol is model-checked: tests/ring/ring.pml (spin).
 #pragma once
 
 #include <atomic>
