@@ -37,6 +37,11 @@ void* NoSuchFunction() {
 }  // namespace
 }  // namespace mallogram
 
+// Declared nowhere in glibc 2.36's headers.
+MALLOGRAM_EXPORT void cfree(void* p);
+MALLOGRAM_EXPORT void free_sized(void* p, size_t size);
+MALLOGRAM_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size);
+
 using mallogram::g_real;
 using mallogram::IsBootstrapBlock;
 using mallogram::OnAlloc;

@@ -4,6 +4,7 @@
 // fork, vfork and clone need no wrapper: a forked child finds its thread states
 // wiped and starts a trace of its own (recorder.h), a vfork child is its parent.
 #include <alloca.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -152,7 +153,8 @@ MALLOGRAM_EXPORT int dlclose(void* handle) {
 // must be reached by a jump, the caller's return address untouched. Before it,
 // modules that libc unloaded behind our back are struck off, since the new one may
 // take their place.
-extern "C" __attribute__((visibility("hidden"))) void MallogramBeforeLoad() {
+extern "C" __attribute__((visibility("hidden"))) void MallogramBeforeLoad();
+extern "C" void MallogramBeforeLoad() {
   mallogram::ResolveReal();
   mallogram::SweepModules();
 }
