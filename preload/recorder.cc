@@ -12,6 +12,7 @@
 #include "preload/modules.h"
 #include "preload/real.h"
 #include "preload/sys.h"
+#include "preload/unwinder/verify.h"
 
 namespace mallogram {
 
@@ -228,7 +229,7 @@ bool EnsureSetUp() {
 }  // namespace
 
 ThreadState* AcquireState() {
-  if (t_in_set_up) return nullptr;
+  if (t_in_set_up || t_in_oracle) return nullptr;
   const int saved_errno = errno;
   ThreadState* result = nullptr;
   if (EnsureSetUp()) {

@@ -106,6 +106,7 @@ Difference Compare(uint32_t stack, const StackTable& table, void** oracle, int c
 }  // namespace
 
 constinit std::atomic<bool> g_verify_walks{false};
+thread_local constinit bool t_in_oracle = false;
 
 const char* VerifyClassName(VerifyClass verify_class) {
   switch (verify_class) {
@@ -155,7 +156,9 @@ void VerifyWalk(const CallerState& caller, uint32_t stack, const StackTable& tab
     g_flush(*g_local_space, 0, 0);
   }
   void** oracle = *buffer;
+  t_in_oracle = true;
   int count = g_backtrace(oracle, kOracleFrames);
+  t_in_oracle = false;
   const bool limited = count >= kOracleFrames;
   // The library's own frames come first.
   while (count > 0 && reinterpret_cast<uint64_t>(*oracle) != caller.pc) {

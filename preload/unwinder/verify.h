@@ -25,6 +25,9 @@ enum class VerifyClass : int {
 const char* VerifyClassName(VerifyClass verify_class);
 
 extern std::atomic<bool> g_verify_walks;
+// libunwind is at work in this thread: what it allocates is not the program's, and
+// recording it would ask libunwind again.
+extern thread_local constinit bool t_in_oracle;
 
 // Compares `stack`, the result of a walk from `caller`. *buffer belongs to the
 // walker and is mapped here when it is nullptr.
