@@ -131,13 +131,13 @@ class Collector {
   const int epoll_fd_;
   TraceNames names_;
   std::vector<Traced> traced_;
-  std::vector<Session*> sessions_;     // of traced_, for the waker
-  std::vector<int> connections_;       // accepted, without a message so far
+  std::vector<Session*> sessions_;  // of traced_, for the waker
+  std::vector<int> connections_;    // accepted, without a message so far
   std::unordered_map<pid_t, Known> known_;
   pid_t main_pid_ = 0;
   pid_t stopped_launcher_ = 0;
   uint64_t ticks_ = 0;
-  uint64_t empty_since_ = 0;           // background, no process: since when
+  uint64_t empty_since_ = 0;  // background, no process: since when
   RecordingReport report_;
   absl::Status first_error_;
 };
@@ -266,7 +266,8 @@ void Collector::ReadHello(int connection) {
   message.msg_controllen = sizeof(ancillary);
   const ssize_t size =
       recvmsg(connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    return;
   int image_fd = -1;
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); size > 0 && c != nullptr;
        c = CMSG_NXTHDR(&message, c)) {
@@ -285,7 +286,8 @@ void Collector::ReadHello(int connection) {
     }
     close(image_fd);
   }
-  connections_.erase(std::find(connections_.begin(), connections_.end(), connection));
+  connections_.erase(
+      std::find(connections_.begin(), connections_.end(), connection));
   close(connection);
 }
 
@@ -344,8 +346,8 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   for (int attempt = 1; attempt < kMaxNames; ++attempt) {
     session_options.path = names_.Candidate(program, pid, attempt);
     if (access(session_options.path.c_str(), F_OK) == 0) continue;
-    auto session = Session::Open(fcntl(image_fd, F_DUPFD_CLOEXEC, 3), pid,
-                                 session_options);
+    auto session =
+        Session::Open(fcntl(image_fd, F_DUPFD_CLOEXEC, 3), pid, session_options);
     if (session.ok()) {
       names_.FirstIsNamed();
       return *std::move(session);
@@ -523,7 +525,8 @@ void Collector::CheckForExec() {
     // It may have connected just now; that ends the old session and moves others.
     const size_t before = traced_.size();
     HandleConnections();
-    if (traced_.size() != before || traced_[i].pid != pid || exe == traced_[i].exe) {
+    if (traced_.size() != before || traced_[i].pid != pid ||
+        exe == traced_[i].exe) {
       return;  // the rest waits for the next check
     }
     EndTraced(i, {EndReason::kExeced, -1});

@@ -16,7 +16,7 @@ struct CollectorOptions {
   // Where files go and what they are called: see naming.h.
   std::string output;
   std::string directory = ".";
-  std::string allocator;     // for RunInfo
+  std::string allocator;  // for RunInfo
   int compression_level = 1;
 };
 

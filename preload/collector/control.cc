@@ -51,8 +51,7 @@ std::string EncodeReport(const RecordingReport& report) {
   out.Varint(report.still_running);
   out.Varint(report.troubled);
   PutString(out, report.first_trouble);
-  const size_t others =
-      std::min(report.others.size(), RecordingReport::kMaxOthers);
+  const size_t others = std::min(report.others.size(), RecordingReport::kMaxOthers);
   out.Varint(others);
   for (size_t i = 0; i < others; ++i) PutFile(out, report.others[i]);
   return out.Take();
@@ -89,8 +88,8 @@ bool SendPacket(int fd, absl::string_view bytes) {
 }
 
 bool SendControl(int fd, const ControlMessage& message) {
-  return SendPacket(
-      fd, absl::string_view(reinterpret_cast<const char*>(&message), sizeof(message)));
+  return SendPacket(fd, absl::string_view(reinterpret_cast<const char*>(&message),
+                                          sizeof(message)));
 }
 
 std::string ReceivePacket(int fd) {

@@ -53,13 +53,13 @@ struct RecordingReport {
   // The program itself; after an exec, what it ended as. No path: it never
   // connected, or `main.error` says why its file could not be made.
   FinishedFile main;
-  bool connected = false;    // some process handed over an image
-  Summary summary;           // of `main`, without sites and timeline
+  bool connected = false;  // some process handed over an image
+  Summary summary;         // of `main`, without sites and timeline
   // Others: children, and what the program was before an exec.
   uint64_t other_processes = 0, other_allocations = 0;
-  uint64_t still_running = 0;  // recorded on in the background
+  uint64_t still_running = 0;        // recorded on in the background
   std::vector<FinishedFile> others;  // the first kMaxOthers
-  uint64_t troubled = 0;       // of the others, those with an error
+  uint64_t troubled = 0;             // of the others, those with an error
   std::string first_trouble;
   static constexpr size_t kMaxOthers = 16;
 };

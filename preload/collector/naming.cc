@@ -114,8 +114,8 @@ std::string ProgramInFileName(const std::string& path_or_name) {
 TraceNames::TraceNames(const std::string& output, const std::string& directory) {
   if (output.empty()) {
     if (!directory.empty() && directory != ".") {
-      directory_ = absl::EndsWith(directory, "/") ? directory
-                                                  : absl::StrCat(directory, "/");
+      directory_ =
+          absl::EndsWith(directory, "/") ? directory : absl::StrCat(directory, "/");
     }
   } else if (absl::EndsWith(output, "/")) {
     directory_ = output;
@@ -144,7 +144,8 @@ std::string TraceNames::Candidate(const std::string& program, pid_t pid,
   return absl::StrCat(name, kTraceSuffix);
 }
 
-absl::Status PrepareOutput(const std::string& output, const std::string& directory) {
+absl::Status PrepareOutput(const std::string& output,
+                           const std::string& directory) {
   if (output.empty()) {
     return Probe(directory == "." ? "" : absl::StrCat(directory, "/"),
                  directory == "." ? "this directory" : directory);
@@ -165,7 +166,8 @@ absl::Status PrepareOutput(const std::string& output, const std::string& directo
   if (output.size() - parent.size() > NAME_MAX) {
     return absl::InvalidArgumentError("the file name given to -o is too long");
   }
-  const absl::Status probe = Probe(parent, parent.empty() ? "this directory" : parent);
+  const absl::Status probe =
+      Probe(parent, parent.empty() ? "this directory" : parent);
   if (!probe.ok()) return probe;
   return MakeWay(output);
 }

@@ -44,7 +44,8 @@ std::string StatField(pid_t pid, int number) {
     if (at == std::string::npos) return "";
     ++at;
   }
-  return at < stat.size() ? stat.substr(at, stat.find_first_of(" \n", at) - at) : "";
+  return at < stat.size() ? stat.substr(at, stat.find_first_of(" \n", at) - at)
+                          : "";
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ namespace mallogram {
 
 // The process that connected a Unix socket, as this process sees it.
 struct Peer {
-  pid_t pid = 0;   // 0: not known (another pid namespace)
-  int pidfd = -1;  // readable when the process has ended; -1: see `gone`
+  pid_t pid = 0;      // 0: not known (another pid namespace)
+  int pidfd = -1;     // readable when the process has ended; -1: see `gone`
   bool gone = false;  // it had ended and was reaped before it could be opened
 };
 Peer PeerOf(int socket);

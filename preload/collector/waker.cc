@@ -34,7 +34,8 @@ Waker::Waker(int epoll_fd) : epoll_fd_(epoll_fd) {
     watcher_ = std::thread(&Waker::Watch, this);
     watching_ = true;
   } catch (const std::system_error&) {
-    attention_.store(1);  // for good: the caller looks at its descriptors each round
+    attention_.store(
+        1);  // for good: the caller looks at its descriptors each round
   }
 }
 
@@ -113,7 +114,8 @@ void Waker::Wait(const std::vector<Session*>& sessions,
     clock_gettime(CLOCK_MONOTONIC, &until);
     const uint64_t end = static_cast<uint64_t>(until.tv_sec) * kBillion +
                          static_cast<uint64_t>(until.tv_nsec) + timeout_ns;
-    until = {static_cast<time_t>(end / kBillion), static_cast<long>(end % kBillion)};
+    until = {static_cast<time_t>(end / kBillion),
+             static_cast<long>(end % kBillion)};
     if (syscall(SYS_futex_waitv, waiters, sessions.size() + 1, 0,
                 timeout_ns == 0 ? nullptr : &until, CLOCK_MONOTONIC) >= 0 ||
         errno == EAGAIN || errno == ETIMEDOUT || errno == EINTR) {

@@ -47,9 +47,9 @@ class Waker {
   int stop_fd_;
   std::atomic<uint32_t> attention_{0};  // shared with the watcher, as a futex
   std::atomic<bool> stop_{false};
-  bool watching_ = false;               // false: no thread to be had, so poll
-  bool has_waitv_ = true;               // futex_waitv: Linux 5.16
-  std::vector<uint32_t> doorbells_;     // kept to save allocations
+  bool watching_ = false;            // false: no thread to be had, so poll
+  bool has_waitv_ = true;            // futex_waitv: Linux 5.16
+  std::vector<uint32_t> doorbells_;  // kept to save allocations
   std::thread watcher_;
 };
 

@@ -1,0 +1,152 @@
+#include "analyzer/record_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "preload/collector/control.h"
+#include "preload/collector/processes.h"
+
+namespace mallogram {
+namespace {
+
+// Passes a signal on that somebody sent to the launcher.
+void Forward(const siginfo_t& info, pid_t program) {
+  // Positive codes are the kernel's: the terminal's ^C, ^\, ^Z, hang-up and resize
+  // went to the whole process group, the program included.
+  if (info.si_code > 0) return;
+  if (info.si_signo == SIGCONT) {
+    // fg continues the group; a program that runs needs no second one.
+    if (IsStopped(program)) kill(program, SIGCONT);
+    return;
+  }
+  if (info.si_code == SI_QUEUE) {
+    sigqueue(program, info.si_signo, info.si_value);
+  } else {
+    kill(program, info.si_signo);
+  }
+}
+
+// The program has been stopped: so are we, until somebody continues us. If only the
+// program is continued (job control by pid), the collector continues us.
+void StopToo(pid_t program, int control_fd) {
+  if (!SendControl(control_fd, {ControlKind::kStopped, getpid(), 0})) {
+    return;  // no collector: nobody could continue us
+  }
+  kill(getpid(), SIGSTOP);
+  SendControl(control_fd, {ControlKind::kRunning, 0, 0});
+  if (IsStopped(program)) kill(program, SIGCONT);
+}
+
+}  // namespace
+
+Launch::Launch() {
+  // Placeholders in closed places, closed again by exec.
+  int fd;
+  do {
+    fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+  } while (fd >= 0 && fd < 3);
+  if (fd >= 0) close(fd);
+
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &mask_);
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(SIGCHLD, &standard, &child_action_);
+}
+
+absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
+                                    const std::vector<std::string>& environment,
+                                    int control_fd) {
+  std::vector<char*> envp;
+  envp.reserve(environment.size() + 1);
+  for (const std::string& entry : environment) {
+    envp.push_back(const_cast<char*>(entry.c_str()));
+  }
+  envp.push_back(nullptr);
+  int failure[2];  // says why exec failed; closed by its success
+  if (pipe2(failure, O_CLOEXEC) != 0) {
+    return absl::InternalError(absl::StrCat("pipe: ", strerror(errno)));
+  }
+  const pid_t pid = fork();
+  if (pid < 0) {
+    const int error = errno;
+    close(failure[0]);
+    close(failure[1]);
+    return absl::InternalError(absl::StrCat("cannot fork: ", strerror(error)));
+  }
+  if (pid == 0) {
+    SendControl(control_fd, {ControlKind::kStarted, getpid(), 0});
+    sigaction(SIGCHLD, &child_action_, nullptr);
+    sigprocmask(SIG_SETMASK, &mask_, nullptr);
+    execvpe(path.c_str(), argv, envp.data());  // a text without "#!" goes to sh
+    const int error = errno;
+    [[maybe_unused]] const ssize_t ignored =
+        write(failure[1], &error, sizeof(error));
+    _exit(error == ENOENT ? 127 : 126);
+  }
+  close(failure[1]);
+  int error = 0;
+  const ssize_t got = read(failure[0], &error, sizeof(error));
+  close(failure[0]);
+  if (got != sizeof(error)) return pid;
+  waitpid(pid, nullptr, 0);
+  const std::string message =
+      absl::StrCat(argv[0], " cannot be executed: ", strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  return absl::PermissionDeniedError(message);
+}
+
+void Launch::LetGo(int keep_fd) {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  dup2(null, STDIN_FILENO);
+  dup2(null, STDOUT_FILENO);
+  const auto keep = static_cast<unsigned int>(keep_fd);
+  if (keep > 3) close_range(3, keep - 1, 0);
+  close_range(keep + 1, ~0u, 0);
+}
+
+int Launch::Wait(pid_t program, int control_fd) {
+  sigset_t all;
+  sigfillset(&all);
+  for (;;) {
+    int status;
+    const pid_t changed = waitpid(program, &status, WNOHANG | WUNTRACED);
+    if (changed == program) {
+      if (!WIFSTOPPED(status)) return status;
+      StopToo(program, control_fd);
+      continue;
+    }
+    if (changed < 0 && errno != EINTR) return 0;  // not our child any more: a bug
+    siginfo_t info;
+    if (sigwaitinfo(&all, &info) < 0) continue;
+    if (info.si_signo != SIGCHLD || info.si_code <= 0) Forward(info, program);
+  }
+}
+
+void Launch::EndLike(int status) {
+  if (!WIFSIGNALED(status)) _exit(WEXITSTATUS(status));
+  const int signal_number = WTERMSIG(status);
+  // The program has dumped its core if it wanted to.
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  struct sigaction standard = {};
+  standard.sa_handler = SIG_DFL;
+  sigaction(signal_number, &standard, nullptr);
+  raise(signal_number);  // blocked, so delivered below
+  sigset_t only;
+  sigemptyset(&only);
+  sigaddset(&only, signal_number);
+  sigprocmask(SIG_UNBLOCK, &only, nullptr);
+  _exit(128 + signal_number);
+}
+
+}  // namespace mallogram

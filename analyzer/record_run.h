@@ -1,0 +1,54 @@
+// The program as the launcher's child: started as if a shell had started it, waited
+// for as if the launcher were not there.
+//
+// Nothing of the program's is touched: descriptors (also closed ones), process
+// group, terminal, signal mask and dispositions, umask, working directory. Signals
+// that are sent to the launcher alone reach the program; what the terminal sends to
+// the whole group, the program has already got. If the program stops, the launcher
+// stops too, so that the shell's job control works.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace mallogram {
+
+// The state that this process had when it was started and that the program is to
+// get. Made once, before anything is opened.
+class Launch {
+ public:
+  // Blocks all signals, makes sure that none of our descriptors will be 0, 1 or 2,
+  // and takes back an inherited "ignore" of SIGCHLD for ourselves.
+  Launch();
+
+  // Forks and executes; returns the pid, which the child has told the collector
+  // through `control_fd` before anything of the program ran. Error: exec failed;
+  // code NotFound or PermissionDenied, as a shell tells them apart.
+  absl::StatusOr<pid_t> Start(const std::string& path, char* const* argv,
+                              const std::vector<std::string>& environment,
+                              int control_fd);
+
+  // Gives up what the launcher does not need while it waits: stdin and stdout, so
+  // that the program alone decides when its pipes end, and every other descriptor
+  // but stderr and `keep_fd`.
+  static void LetGo(int keep_fd);
+
+  // Waits for the program's end; returns its wait status. Tells the collector of
+  // stops through `control_fd`.
+  static int Wait(pid_t program, int control_fd);
+
+  // Ends this process as the program ended: with its exit status, or by the same
+  // signal (without a core file). `status` from Wait.
+  [[noreturn]] static void EndLike(int status);
+
+ private:
+  sigset_t mask_;
+  struct sigaction child_action_;
+};
+
+}  // namespace mallogram
