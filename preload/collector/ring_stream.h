@@ -1,0 +1,97 @@
+// One ring as a stream of decoded records with absolute stamps. Works on any
+// memory that holds a RingSlot and its words; tests use the heap.
+//
+// Decodes ahead, a batch at a time, so that the caller's map lookups can be
+// prefetched, and gives the room back to the producer as soon as it has decoded.
+//
+// Nothing in the ring is trusted: a word that starts no record, a record that is
+// not there whole or an impossible head make the stream `damaged` for good; from
+// then on its words are thrown away as they come, so the program never stalls.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "preload/ring.h"
+
+namespace mallogram {
+
+enum class RecordOp : uint8_t {
+  kAlloc,
+  kFree,
+  kMoveBegin,
+  kMoveEnd,
+  kMoveFail,
+  kLost,    // `count` allocations of together `size` bytes at `stack`
+  kThread,  // the records that follow are of thread `address`
+};
+
+struct Record {
+  RecordOp op = RecordOp::kAlloc;
+  uint32_t stack = 0;
+  uint64_t stamp = 0;  // never falls within a stream
+  uint64_t address = 0;
+  uint64_t size = 0;
+  uint64_t count = 0;
+};
+
+class RingStream {
+ public:
+  static constexpr uint32_t kBatch = 32;
+
+  void Attach(RingSlot* slot, const uint64_t* data, uint32_t ring_words);
+
+  // Takes note of what the producer has published by now.
+  void Refresh() { reader_.Refresh(); }
+
+  // The oldest record not yet popped, of those published before the last
+  // Refresh; nullptr if there is none.
+  const Record* Head() {
+    if (next_ == count_ && !Decode()) return nullptr;
+    return &batch_[next_];
+  }
+  void Pop() { ++next_; }
+
+  // True if the head opens a newly decoded batch: time to prefetch for all of it.
+  bool at_batch_start() const { return next_ == 0; }
+  // The batch from the head on: those popped next.
+  const Record* decoded_begin() const { return &batch_[next_]; }
+  const Record* decoded_end() const { return &batch_[count_]; }
+
+  // True if Head() gave, or would give after a Refresh, a record.
+  bool HasWork() const {
+    return next_ != count_ ||
+           slot()->head.load(std::memory_order_relaxed) != reader_.tail();
+  }
+
+  // Gives the room of all decoded records back and wakes the producer if it
+  // waits. Called by Decode() now and then; to be called at the end of a round.
+  void Release();
+
+  bool damaged() const { return damaged_; }
+  RingSlot* slot() const { return reader_.slot(); }
+  uint64_t records() const { return records_; }
+
+ private:
+  // Fills the batch with what is readable. False: nothing.
+  bool Decode();
+  // One record at the reader's position into *record. False: it carried no event
+  // (time, marks) or damaged() was found.
+  bool DecodeOne(Record* record);
+  bool DecodeExtended(uint64_t word0, Record* record);
+  void SetClock(uint64_t stamp) {
+    // A thread that moves to a CPU whose TSC lags a little stays in order.
+    if (stamp > clock_) clock_ = stamp;
+  }
+
+  RingReader reader_;
+  uint64_t released_ = 0;  // tail as the producer knows it
+  uint64_t release_step_ = 0;
+  uint64_t clock_ = 0;
+  uint64_t records_ = 0;
+  uint32_t next_ = 0, count_ = 0;
+  bool damaged_ = false;
+  std::array<Record, kBatch> batch_;
+};
+
+}  // namespace mallogram

@@ -1,0 +1,397 @@
+// One traced process: image → orderer → feed → file. Everything hard is in those;
+// here is when what happens.
+#include "preload/collector/session.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "preload/collector/event_feed.h"
+#include "preload/collector/image_view.h"
+#include "preload/collector/liveness.h"
+#include "preload/collector/process_facts.h"
+#include "preload/collector/trace_writer.h"
+
+namespace mallogram {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+constexpr uint64_t kMs = 1'000'000;
+constexpr uint64_t kRssEveryNs = 10 * kMs;
+constexpr uint64_t kPeakRssEveryNs = 100 * kMs;
+constexpr uint64_t kReapEveryNs = 200 * kMs;
+constexpr uint64_t kNamesEveryNs = 500 * kMs;
+constexpr uint64_t kSamplesEveryNs = 1000 * kMs;
+constexpr uint64_t kCalibrateEveryNs = 10 * kMs;
+constexpr uint64_t kMaxBatchAgeNs = 500 * kMs;
+
+// The stamp before which every published record is seen: rdtsc may be executed a
+// little after loads that follow it, and TSCs may be skewed a little.
+constexpr uint64_t kHorizonSlop = 4096;  // ticks; or 4 µs
+
+// A dead process writes no more; a scribbling one that lives may not keep us.
+constexpr int kMaxLastRounds = 1000;
+
+// True at most once per interval.
+class Every {
+ public:
+  explicit Every(uint64_t interval_ns) : interval_ns_(interval_ns) {}
+  bool Due(uint64_t now_ns) {
+    if (now_ns < next_ns_) return false;
+    next_ns_ = now_ns + interval_ns_;
+    return true;
+  }
+
+ private:
+  const uint64_t interval_ns_;
+  uint64_t next_ns_ = 0;
+};
+
+uint64_t ThreadCpuNs() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(t.tv_nsec);
+}
+
+// Several sessions share the collector's thread; each counts its own calls.
+class CpuMeter {
+ public:
+  explicit CpuMeter(uint64_t* total) : total_(total), start_(ThreadCpuNs()) {}
+  ~CpuMeter() { *total_ += ThreadCpuNs() - start_; }
+
+ private:
+  uint64_t* const total_;
+  const uint64_t start_;
+};
+
+class SessionImpl final : public Session {
+ public:
+  SessionImpl(std::unique_ptr<ImageView> image, pid_t pid)
+      : image_(std::move(image)),
+        pid_(pid),
+        is_tsc_(image_->header()->tsc_is_clock != 0),
+        translator_(image_.get(), &clock_),
+        feed_(pid, &translator_, &clock_, [this] { Flush(); }),
+        orderer_(&feed_),
+        rss_(pid) {}
+  ~SessionImpl() override {
+    if (alive_) MarkDead(image_->header());
+  }
+
+  absl::Status Start(const SessionOptions& options);
+
+  uint64_t Drain() override;
+  void Tick(uint64_t now_monotonic_ns) override;
+  bool HasWork() const override;
+  ImageHeader* header() override { return image_->header(); }
+  absl::Status Finish(EndReason reason, int64_t detail,
+                      uint64_t peak_rss_bytes) override;
+  const Summary& summary() const override { return summary_; }
+  const std::string& path() const override { return writer_.path(); }
+  pid_t pid() const override { return pid_; }
+  const std::string& trouble() const override { return writer_.trouble(); }
+
+ private:
+  struct Suspect {  // the owner of a ring that no longer answers
+    int32_t tid = 0;
+    uint64_t head = 0;
+  };
+
+  uint64_t Round(bool last);
+  void AddNewRings();
+  void ReapRings();
+  void Flush();
+  void WriteSamples();
+  void FillLoss(Loss* loss) const;
+  void FillSelfReport(SelfReport* self) const;
+  std::string Details() const;
+
+  const std::unique_ptr<ImageView> image_;
+  const pid_t pid_;
+  const bool is_tsc_;
+  bool alive_ = false;
+  StampClock clock_;
+  Translator translator_;
+  EventFeed feed_;
+  Orderer orderer_;
+  RssMeter rss_;
+  TraceWriter writer_;
+  RunInfo run_;
+  Summary summary_;
+  std::vector<Suspect> suspects_;  // by ring
+  uint64_t peak_rss_bytes_ = 0;
+  uint64_t batch_since_ns_ = 0;  // when the open batch was first seen; 0: empty
+  uint64_t cpu_ns_ = 0;
+  Every rss_due_{kRssEveryNs}, peak_rss_due_{kPeakRssEveryNs},
+      reap_due_{kReapEveryNs}, names_due_{kNamesEveryNs},
+      samples_due_{kSamplesEveryNs}, calibrate_due_{kCalibrateEveryNs};
+};
+
+absl::Status SessionImpl::Start(const SessionOptions& options) {
+  const CpuMeter meter(&cpu_ns_);
+  const ImageHeader& h = *image_->header();
+  clock_.Start(is_tsc_, {h.start_tsc, h.start_monotonic_ns},
+               StampClock::Read(is_tsc_));
+  absl::Status status = writer_.Create(options.path, options.compression_level);
+  if (!status.ok()) return status;
+
+  run_.mallogram_version = kVersion;
+  FillRunInfo(pid_, &run_);
+  run_.pid = pid_;
+  run_.ppid = h.ppid;
+  run_.start_unix_ns = h.start_realtime_ns;
+  run_.tsc_hz = clock_.ticks_per_second();
+  run_.max_depth = h.max_depth;
+  run_.on_full = h.on_full == OnFull::kDrop ? "drop" : "wait";
+  run_.allocator = options.allocator;
+  run_.parent_trace = options.parent_trace;
+  writer_.Write(ChunkType::kRun, EncodeRunInfo(run_));
+  // Only now: a caller may try again under another name, and the program must not
+  // meet a collector that came and died.
+  MarkAlive(image_->header());
+  alive_ = true;
+  return absl::OkStatus();
+}
+
+bool SessionImpl::HasWork() const {
+  return image_->ring_count() > orderer_.stream_count() || orderer_.HasWork();
+}
+
+void SessionImpl::AddNewRings() {
+  const uint32_t count = image_->ring_count();
+  for (uint32_t i = orderer_.stream_count(); i < count; ++i) {
+    orderer_.AddStream(image_->ring(i), image_->ring_data(i), image_->ring_words());
+  }
+}
+
+uint64_t SessionImpl::Round(bool last) {
+  // The clock first, then the heads: see order.h.
+  const StampClock::Reading now = StampClock::Read(is_tsc_);
+  if (calibrate_due_.Due(now.monotonic_ns)) clock_.Calibrate(now);
+  const uint64_t horizon = now.stamp > kHorizonSlop ? now.stamp - kHorizonSlop : 0;
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  AddNewRings();
+  orderer_.Refresh();
+  // Still the only ring after its head was read: no other thread can have recorded
+  // anything that comes before what was seen.
+  const bool alone = image_->ring_count() == 1;
+  const uint64_t records =
+      orderer_.Process(last ? Orderer::kNoHorizon : horizon, alone);
+  // What the next round finds was published after this round's clock.
+  feed_.SetFloor(horizon);
+  if (batch_since_ns_ == 0 && feed_.encoder().event_count() != 0) {
+    batch_since_ns_ = now.monotonic_ns;
+  }
+  return records;
+}
+
+uint64_t SessionImpl::Drain() {
+  if (!HasWork()) return 0;
+  const CpuMeter meter(&cpu_ns_);
+  return Round(/*last=*/false);
+}
+
+void SessionImpl::Tick(uint64_t now_monotonic_ns) {
+  const CpuMeter meter(&cpu_ns_);
+  if (rss_due_.Due(now_monotonic_ns)) {
+    const uint64_t rss = rss_.Read();
+    if (rss != 0) feed_.SetRss(rss);
+    peak_rss_bytes_ = std::max(peak_rss_bytes_, rss);
+    feed_.SampleAt(clock_.MonotonicToNs(now_monotonic_ns));
+  }
+  if (peak_rss_due_.Due(now_monotonic_ns)) {
+    peak_rss_bytes_ = std::max(peak_rss_bytes_, rss_.ReadPeak());
+    translator_.SweepModules();
+  }
+  if (reap_due_.Due(now_monotonic_ns)) ReapRings();
+  if (names_due_.Due(now_monotonic_ns)) feed_.RefreshThreadNames();
+  if (batch_since_ns_ != 0 && now_monotonic_ns - batch_since_ns_ > kMaxBatchAgeNs) {
+    Flush();
+  }
+  if (samples_due_.Due(now_monotonic_ns)) WriteSamples();
+}
+
+// Frees the rings of threads that ended without handing them on (a raw exit system
+// call). Between two looks, an interval apart, nothing may have moved: a ring that
+// changes hands is for an instant owned and still says its last owner.
+void SessionImpl::ReapRings() {
+  suspects_.resize(orderer_.stream_count());
+  for (uint32_t i = 0; i < orderer_.stream_count(); ++i) {
+    RingSlot* const slot = image_->ring(i);
+    Suspect& suspect = suspects_[i];
+    const Suspect before = suspect;
+    suspect = {};
+    if (slot->state.load(std::memory_order_acquire) != RingSlot::kOwned) continue;
+    const int32_t tid = slot->tid.load(std::memory_order_acquire);
+    if (orderer_.stream(i).HasWork() || tid <= 0 || ThreadMayLive(pid_, tid))
+      continue;
+    const uint64_t head = slot->head.load(std::memory_order_acquire);
+    if (before.tid != tid || before.head != head) {
+      suspect = {tid, head};
+      continue;
+    }
+    uint32_t expected = RingSlot::kOwned;
+    slot->state.compare_exchange_strong(expected, RingSlot::kFree,
+                                        std::memory_order_acq_rel);
+  }
+}
+
+// Everything that waits, in the order in which a reader needs it.
+void SessionImpl::Flush() {
+  batch_since_ns_ = 0;
+  const auto write = [this](ChunkType type, const std::string& payload) {
+    if (!payload.empty()) writer_.Write(type, payload);
+  };
+  write(ChunkType::kModules, translator_.TakeModules());
+  write(ChunkType::kStacks, translator_.TakeStacks());
+  write(ChunkType::kThreads, feed_.TakeThreads());
+  EventEncoder& encoder = feed_.encoder();
+  if (encoder.event_count() == 0) return;
+  IndexEntry entry;
+  entry.first_event = encoder.first_event();
+  entry.event_count = encoder.event_count();
+  entry.start_ns = encoder.start_ns();
+  entry.end_ns = encoder.end_ns();
+  writer_.Write(ChunkType::kEvents, encoder.Take(), entry);
+}
+
+void SessionImpl::WriteSamples() {
+  const std::string samples = feed_.TakeSamples();
+  if (!samples.empty()) writer_.Write(ChunkType::kSamples, samples);
+}
+
+void SessionImpl::FillLoss(Loss* loss) const {
+  uint64_t lost = 0, lost_bytes = 0;
+  for (uint32_t i = 0; i < orderer_.stream_count(); ++i) {
+    const RingSlot& slot = *image_->ring(i);
+    lost += slot.lost_events.load(std::memory_order_relaxed);
+    lost_bytes += slot.lost_bytes.load(std::memory_order_relaxed);
+    loss->events_waited += slot.waits.load(std::memory_order_relaxed);
+    loss->wait_ns += slot.wait_ns.load(std::memory_order_relaxed);
+  }
+  // The rings count every loss; what they had no room to name has no site.
+  loss->events_lost = std::max(loss->events_lost, lost);
+  loss->bytes_lost = std::max(loss->bytes_lost, lost_bytes);
+  loss->events_lost += image_->header()->rings_exhausted.load();
+  loss->order_violations = orderer_.violations();
+  loss->truncated_stacks = 0;
+  for (const SiteTotals& site : summary_.sites) {
+    if (translator_.RootOf(site.stack) != kRootComplete) {
+      loss->truncated_stacks += site.calls;
+    }
+  }
+}
+
+void SessionImpl::FillSelfReport(SelfReport* self) const {
+  const ImageHeader& h = *image_->header();
+  self->events = orderer_.records();
+  self->event_file_bytes = writer_.event_bytes();
+  self->file_bytes = writer_.file_bytes();
+  self->stack_nodes = translator_.stack_count();
+  self->sites = summary_.sites.size();
+  self->threads = feed_.thread_count();
+  for (uint32_t i = 0; i < orderer_.stream_count(); ++i) {
+    const RingSlot& slot = *image_->ring(i);
+    self->walks += slot.walks.load(std::memory_order_relaxed);
+    self->frames_walked += slot.frames_walked.load(std::memory_order_relaxed);
+    self->full_walks += slot.full_walks.load(std::memory_order_relaxed);
+    self->verify_checked += slot.verify_checked.load(std::memory_order_relaxed);
+  }
+  self->image_bytes = image_->TouchedBytes();
+  self->private_bytes = h.private_bytes.load();
+  self->collector_rss_bytes = OwnRssBytes();
+  if (h.verify != 0) {
+    for (const std::atomic<uint64_t>& count : h.verify_class) {
+      self->verify_classes.push_back(count.load());
+    }
+  }
+}
+
+// What the program has to say in words, and what was wrong with what it wrote.
+std::string SessionImpl::Details() const {
+  const ImageHeader& h = *image_->header();
+  const auto printable = [](const char* text, size_t bytes) {
+    std::string result(text, strnlen(text, bytes));
+    for (char& c : result) {
+      if (c < ' ' || c > '~') c = '?';
+    }
+    return result;
+  };
+  std::vector<std::string> parts;
+  if (h.program_state.load() == static_cast<uint32_t>(ProgramState::kDetached)) {
+    parts.push_back(printable(h.detach_reason, sizeof(h.detach_reason)));
+  }
+  if (h.own_malloc == 1) {
+    parts.push_back(
+        "the executable defines malloc itself: its own calls are not seen");
+  }
+  if (orderer_.damaged_streams() != 0) {
+    parts.push_back(absl::StrCat(orderer_.damaged_streams(),
+                                 " rings were overwritten by the program"));
+  }
+  if (h.verify != 0 && h.verify_first[0] != '\0') {
+    parts.push_back(printable(h.verify_first, sizeof(h.verify_first)));
+  }
+  std::string text;
+  for (const std::string& part : parts) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", part);
+  }
+  return text;
+}
+
+absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
+                                 uint64_t peak_rss_bytes) {
+  const uint64_t cpu_start = ThreadCpuNs();
+  for (int i = 0; i < kMaxLastRounds && (i == 0 || HasWork()); ++i) Round(true);
+  const StampClock::Reading now = StampClock::Read(is_tsc_);
+  const ImageHeader& h = *image_->header();
+  translator_.SweepModules();
+  Flush();
+  WriteSamples();
+  run_.tsc_hz = clock_.ticks_per_second();
+  writer_.Write(ChunkType::kRun, EncodeRunInfo(run_));
+
+  summary_ = feed_.model().Summarize();
+  Totals& totals = summary_.totals;
+  totals.duration_ns =
+      std::max(feed_.last_ns(), clock_.MonotonicToNs(now.monotonic_ns));
+  totals.peak_rss_bytes = peak_rss_bytes;
+  if (peak_rss_bytes == 0) {
+    totals.peak_rss_bytes =
+        std::max(peak_rss_bytes_, h.exit_max_rss_kib.load() * 1024);
+  }
+  FillLoss(&summary_.loss);
+  FillSelfReport(&summary_.self);
+  summary_.end = reason;
+  summary_.end_detail = detail;
+  summary_.detail_text = Details();
+  summary_.timeline =
+      feed_.timeline().WithPeak(totals.peak_time_ns, totals.peak_heap_bytes,
+                                totals.duration_ns, totals.live_bytes);
+  summary_.self.collector_cpu_ns = cpu_ns_ + (ThreadCpuNs() - cpu_start);
+  writer_.Write(ChunkType::kSummary, EncodeSummary(summary_));
+  writer_.Close();
+  if (!writer_.trouble().empty()) return absl::UnavailableError(writer_.trouble());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Open(
+    int image_fd, pid_t pid, const SessionOptions& options) {
+  absl::StatusOr<std::unique_ptr<ImageView>> image = ImageView::Map(image_fd);
+  close(image_fd);
+  if (!image.ok()) return image.status();
+  auto session = std::make_unique<SessionImpl>(*std::move(image), pid);
+  absl::Status status = session->Start(options);
+  if (!status.ok()) return status;
+  return session;
+}
+
+}  // namespace mallogram

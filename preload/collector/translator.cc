@@ -1,0 +1,94 @@
+#include "preload/collector/translator.h"
+
+#include <algorithm>
+
+namespace mallogram {
+
+// Goes out to the first caller that is known, then comes back numbering.
+uint32_t Translator::Translate(uint32_t id) {
+  uint32_t parent = kRootUnknown;
+  chain_.clear();
+  for (uint32_t at = id;;) {
+    if (at < kFirstNode) {
+      parent = at;
+      break;
+    }
+    const uint32_t known = file_ids_.Get(at);
+    if (known != 0) {
+      parent = known;
+      break;
+    }
+    StackNode node;
+    if (!image_->ReadNode(at, &node)) break;  // the rest is unknown
+    chain_.push_back(at);
+    if (node.parent >= at) break;
+    at = node.parent;
+  }
+  if (chain_.empty() && id >= kFirstNode) return kRootUnknown;
+  while (!chain_.empty()) {
+    if (roots_.size() + kFirstStackId >= kMaxStackIds) return kRootUnknown;
+    StackNode node;
+    image_->ReadNode(chain_.back(), &node);
+    const uint32_t module = Module(node.module);
+    const uint64_t bias = module == 0 ? 0 : modules_[module - 1].module.bias;
+    const uint32_t file_id = static_cast<uint32_t>(roots_.size()) + kFirstStackId;
+    roots_.push_back(static_cast<uint8_t>(RootOf(parent)));
+    pending_stacks_.push_back({parent, module, node.pc - bias});
+    file_ids_[chain_.back()] = file_id;
+    parent = file_id;
+    chain_.pop_back();
+  }
+  return parent;
+}
+
+uint32_t Translator::Module(uint32_t index) {
+  if (index == kNoModule) return 0;
+  const uint32_t known = module_ids_.Get(index);
+  if (known != 0) return known;
+  ImageView::ModuleFacts facts;
+  if (!image_->ReadModule(index, &facts)) return 0;
+  mallogram::Module module;
+  module.id = static_cast<uint32_t>(modules_.size() + 1);
+  module.path = std::move(facts.path);
+  module.build_id = std::move(facts.build_id);
+  module.bias = facts.bias;
+  module.start = facts.start;
+  module.end = facts.end;
+  module.load_ns = clock_->ToNs(facts.load_tsc);
+  modules_.push_back({index, std::move(module)});
+  pending_modules_.push_back(static_cast<uint32_t>(modules_.size() - 1));
+  module_ids_[index] = modules_.back().module.id;
+  return modules_.back().module.id;
+}
+
+void Translator::SweepModules() {
+  for (uint32_t i = 0; i < modules_.size(); ++i) {
+    mallogram::Module& module = modules_[i].module;
+    if (module.unload_ns != 0) continue;
+    const uint64_t stamp = image_->UnloadStamp(modules_[i].index);
+    if (stamp == 0) continue;
+    module.unload_ns = std::max<uint64_t>(clock_->ToNs(stamp), 1);
+    if (std::find(pending_modules_.begin(), pending_modules_.end(), i) ==
+        pending_modules_.end()) {
+      pending_modules_.push_back(i);
+    }
+  }
+}
+
+std::string Translator::TakeModules() {
+  if (pending_modules_.empty()) return "";
+  std::vector<mallogram::Module> modules;
+  for (const uint32_t i : pending_modules_) modules.push_back(modules_[i].module);
+  pending_modules_.clear();
+  return EncodeModules(modules);
+}
+
+std::string Translator::TakeStacks() {
+  if (pending_stacks_.empty()) return "";
+  std::string payload = EncodeStacks(first_pending_, pending_stacks_);
+  first_pending_ += static_cast<uint32_t>(pending_stacks_.size());
+  pending_stacks_.clear();
+  return payload;
+}
+
+}  // namespace mallogram

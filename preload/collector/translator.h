@@ -1,0 +1,64 @@
+// The image's stack nodes and modules → the file's dense ids, in order of first
+// reference, parents first.
+//
+// The program may scribble over any of it: every id is checked, and a node's
+// parent must be older (have a smaller id), as it always is, so a walk to the root
+// ends. What makes no sense becomes kRootUnknown. A node is read once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "preload/collector/image_view.h"
+#include "preload/collector/stamp_clock.h"
+#include "preload/trace/paged.h"
+#include "preload/trace/records.h"
+
+namespace mallogram {
+
+class Translator {
+ public:
+  Translator(const ImageView* image, const StampClock* clock)
+      : image_(image), clock_(clock) {}
+
+  // The file id of the image's stack id.
+  uint32_t Stack(uint32_t id) {
+    const uint32_t known = file_ids_.Get(id);
+    return known != 0 || id == kRootComplete ? known : Translate(id);
+  }
+  // How the stack of a file id ends: a root.
+  uint32_t RootOf(uint32_t file_id) const {
+    return file_id < kFirstStackId ? file_id : roots_[file_id - kFirstStackId];
+  }
+  uint32_t stack_count() const { return static_cast<uint32_t>(roots_.size()); }
+
+  // Looks for modules that were unloaded since.
+  void SweepModules();
+
+  // What the file does not know yet; empties it. Empty: nothing.
+  std::string TakeModules();
+  std::string TakeStacks();
+
+ private:
+  uint32_t Translate(uint32_t id);
+  uint32_t Module(uint32_t index);
+
+  const ImageView* const image_;
+  const StampClock* const clock_;
+  SparsePaged<uint32_t, 10> file_ids_;  // by image id; 0: not yet
+  std::vector<uint8_t> roots_;          // by file id - kFirstStackId
+  std::vector<uint32_t> chain_;         // scratch
+  uint32_t first_pending_ = kFirstStackId;
+  std::vector<mallogram::Stack> pending_stacks_;
+
+  SparsePaged<uint32_t, 6> module_ids_;  // by image index; 0: not yet
+  struct Known {
+    uint32_t index;  // in the image
+    mallogram::Module module;
+  };
+  std::vector<Known> modules_;             // file id - 1
+  std::vector<uint32_t> pending_modules_;  // positions in modules_
+};
+
+}  // namespace mallogram
