@@ -1,0 +1,49 @@
+// Command lines: options, and what the user probably meant.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace mallogram {
+
+// The code that main.cc takes for a mistake in the command line (exit status 2).
+// Other errors must not use it.
+inline absl::Status UsageError(absl::string_view message) {
+  return absl::InvalidArgumentError(message);
+}
+
+struct OptionSpec {
+  absl::string_view name;  // "--by"
+  bool takes_value = false;
+};
+
+struct ParsedArguments {
+  struct Option {
+    absl::string_view name;  // of the spec
+    std::string value;
+  };
+  std::vector<Option> options;  // in order
+  std::vector<std::string> operands;
+};
+
+// "--name value", "--name=value", "--" ends the options. `arguments` does not
+// hold the verb.
+absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments,
+                                               absl::Span<const OptionSpec> specs);
+
+// A decimal number; `option` names it in the error.
+absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,
+                                     absl::string_view value);
+
+// " (did you mean X?)" for the closest candidate, "" if none is close.
+std::string DidYouMean(absl::string_view word,
+                       absl::Span<const absl::string_view> candidates);
+
+}  // namespace mallogram

@@ -1,0 +1,40 @@
+// Numbers, times and bars as text. Pure functions; `utf8` false: ASCII only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace mallogram {
+
+std::string FormatBytes(uint64_t bytes);   // "0 B", "12.3 KiB"
+std::string FormatCount(uint64_t count);   // "1,234,567"
+std::string FormatPercent(double share);   // "12.3 %"; never "0.0 %" or "100.0 %" if it is not so
+std::string FormatSeconds(double seconds);  // "12.3 ms", "1.24 s", "3 min 20 s"
+std::string FormatTime(uint64_t unix_ns);  // local time, with zone
+
+// A number with its noun: "1 call", "2 calls", "2 processes".
+std::string Plural(uint64_t count, absl::string_view noun);
+
+// `share` of `width` columns, left-aligned, padded with spaces.
+std::string Bar(double share, size_t width, bool utf8);
+
+// One column a value, heights relative to `max`.
+std::string Sparkline(const std::vector<uint64_t>& values, uint64_t max, bool utf8);
+
+// Text that is safe on a terminal: no control characters, no invalid UTF-8 (and
+// no other than ASCII if not `utf8`); what is not safe becomes "?".
+std::string Printable(absl::string_view text, bool utf8);
+
+// Columns that printable text takes (a code point is one column).
+size_t DisplayWidth(absl::string_view text);
+std::string PadLeft(absl::string_view text, size_t width);
+std::string PadRight(absl::string_view text, size_t width);
+
+// A command line as one would type it.
+std::string JoinCommand(const std::vector<std::string>& argv);
+
+}  // namespace mallogram

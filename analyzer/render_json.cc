@@ -1,0 +1,243 @@
+// The report as JSON, see report.schema.json.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/render.h"
+
+namespace mallogram {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+// Paths and names are bytes; JSON is UTF-8. What is not becomes U+FFFD.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+std::string Hex(const std::string& bytes) { return BuildIdText(bytes); }
+
+Json TotalsJson(const Totals& totals) {
+  return {{"allocations", totals.allocations},
+          {"frees", totals.frees},
+          {"reallocations", totals.reallocations},
+          {"bytes_allocated", totals.bytes_allocated},
+          {"peak_heap_bytes", totals.peak_heap_bytes},
+          {"peak_heap_blocks", totals.peak_heap_blocks},
+          {"peak_time_s", Seconds(totals.peak_time_ns)},
+          {"peak_rss_bytes", totals.peak_rss_bytes},
+          {"live_blocks", totals.live_blocks},
+          {"live_bytes", totals.live_bytes},
+          {"temporary_allocations", totals.temporary},
+          {"unknown_frees", totals.unknown_frees},
+          {"duration_s", Seconds(totals.duration_ns)}};
+}
+
+Json LossJson(const Loss& loss) {
+  return {{"events_lost", loss.events_lost},
+          {"bytes_lost", loss.bytes_lost},
+          {"events_waited", loss.events_waited},
+          {"wait_s", Seconds(loss.wait_ns)},
+          {"truncated_stacks", loss.truncated_stacks},
+          {"order_violations", loss.order_violations},
+          {"damaged_chunks", loss.damaged_chunks}};
+}
+
+Json SelfJson(const SelfReport& self, const CostEstimate& cost) {
+  Json json = {{"events", self.events},
+               {"event_file_bytes", self.event_file_bytes},
+               {"file_bytes", self.file_bytes},
+               {"stack_nodes", self.stack_nodes},
+               {"sites", self.sites},
+               {"threads", self.threads},
+               {"walks", self.walks},
+               {"frames_walked", self.frames_walked},
+               {"full_walks", self.full_walks},
+               {"program_memory_bytes", self.image_bytes + self.private_bytes},
+               {"collector_cpu_s", Seconds(self.collector_cpu_ns)},
+               {"collector_rss_bytes", self.collector_rss_bytes},
+               {"verify_checked", self.verify_checked},
+               {"verify_classes", self.verify_classes}};
+  if (self.walks == 0) {
+    json["estimated_added_s"] = nullptr;
+  } else {
+    json["estimated_added_s"] = cost.added_s;
+  }
+  if (self.walks == 0 || cost.slowdown == 0) {
+    json["estimated_slowdown"] = nullptr;
+  } else {
+    json["estimated_slowdown"] = cost.slowdown;
+  }
+  return json;
+}
+
+Json EndJson(const Process& process) {
+  Json json = Json::object();
+  switch (process.end) {
+    case EndReason::kUnknown:
+      json["reason"] = process.still_recording ? "running" : "unknown";
+      break;
+    case EndReason::kExited:
+      json["reason"] = "exited";
+      json["status"] = process.end_detail < 0 ? Json() : Json(process.end_detail);
+      break;
+    case EndReason::kSignalled:
+      json["reason"] = "signalled";
+      json["signal"] = process.end_detail;
+      break;
+    case EndReason::kExeced:
+      json["reason"] = "execed";
+      break;
+    case EndReason::kDetached:
+      json["reason"] = "detached";
+      break;
+    case EndReason::kVanished:
+      json["reason"] = "vanished";
+      break;
+  }
+  json["detail"] = process.detail_text;
+  return json;
+}
+
+Json ProcessJson(const Process& process) {
+  return {{"file", process.file},
+          {"program", process.program},
+          {"command", process.argv},
+          {"cwd", process.cwd},
+          {"host", process.host},
+          {"pid", process.pid},
+          {"ppid", process.ppid},
+          {"start_unix_s", Seconds(process.start_unix_ns)},
+          {"end", EndJson(process)},
+          {"totals", TotalsJson(process.totals)},
+          {"loss", LossJson(process.loss)}};
+}
+
+Json SampleJson(const Sample& sample) {
+  return {{"t_s", Seconds(sample.time_ns)},
+          {"heap_bytes", sample.heap_bytes},
+          {"heap_max_bytes", std::max(sample.heap_bytes, sample.heap_max_bytes)},
+          {"rss_bytes", sample.rss_bytes == 0 ? Json() : Json(sample.rss_bytes)}};
+}
+
+Json SizeJson(size_t bucket, const SizeClass& size) {
+  const uint64_t low = bucket == 0 ? 0 : uint64_t{1} << (bucket - 1);
+  const uint64_t high = bucket == 0    ? 0
+                        : bucket >= 64 ? ~uint64_t{0}
+                                       : (uint64_t{1} << bucket) - 1;
+  return {{"min_bytes", low},
+          {"max_bytes", high},
+          {"calls", size.calls},
+          {"bytes", size.bytes},
+          {"live_blocks", size.live_blocks},
+          {"live_bytes", size.live_bytes},
+          {"temporary", size.temporary}};
+}
+
+Json FrameJson(const Report& report, const Location& location, const Frame& frame,
+               bool folded) {
+  const bool known = location.module != kNoModuleIndex;
+  return {{"function", frame.function.empty() ? Json() : Json(frame.function)},
+          {"file", frame.file.empty() ? Json() : Json(frame.file)},
+          {"line", frame.line == 0 ? Json() : Json(frame.line)},
+          {"module", known ? Json(report.modules[location.module].path) : Json()},
+          {"offset", location.offset},
+          {"inlined", frame.inlined},
+          {"folded", folded}};
+}
+
+absl::string_view StackEnd(uint32_t root) {
+  constexpr absl::string_view kEnds[] = {"complete", "max_depth", "stopped", "unknown"};
+  return kEnds[root < 4 ? root : 3];
+}
+
+Json SiteJson(const Report& report, const FrameTable& frames, const Site& site) {
+  const SiteTotals& totals = site.totals;
+  Json json = {{"id", site.id},
+               {"peak_bytes", totals.peak_bytes},
+               {"peak_blocks", totals.peak_blocks},
+               {"own_peak_bytes", totals.own_peak_bytes},
+               {"live_bytes", totals.live_bytes},
+               {"live_blocks", totals.live_blocks},
+               {"calls", totals.calls},
+               {"reallocations", totals.reallocations},
+               {"bytes_allocated", totals.bytes_allocated},
+               {"frees", totals.frees},
+               {"temporary", totals.temporary},
+               {"lifetime_s", Seconds(totals.lifetime_ns)},
+               {"lost", totals.lost},
+               {"lost_bytes", totals.lost_bytes}};
+  Json stack = Json::array();
+  uint32_t folded = StackCursor(report, frames, site.node).folded();
+  uint32_t node = site.node;
+  for (; node >= kFirstStackId; node = report.nodes[node].parent) {
+    const Location& location = report.locations[report.nodes[node].location];
+    for (const Frame& frame : location.frames) {
+      stack.push_back(FrameJson(report, location, frame, folded != 0));
+      if (folded != 0) --folded;
+    }
+  }
+  json["stack"] = std::move(stack);
+  json["stack_end"] = StackEnd(node);
+  return json;
+}
+
+// `"key":[item,…]`, one item a line.
+template <typename Items, typename ToJson>
+void WriteArray(absl::string_view key, const Items& items, Sink sink, ToJson to_json) {
+  sink(absl::StrCat(",\n\"", key, "\":["));
+  bool first = true;
+  for (const auto& item : items) {
+    sink(first ? "\n" : ",\n");
+    first = false;
+    sink(Dump(to_json(item)));
+  }
+  sink("]");
+}
+
+}  // namespace
+
+void RenderReportJson(const Report& report, const FrameTable& frames,
+                      const CostEstimate& cost, Measure by, size_t top, Sink sink) {
+  const auto field = [&sink](absl::string_view key, const Json& value) {
+    sink(absl::StrCat(",\n\"", key, "\":", Dump(value)));
+  };
+  sink(absl::StrCat("{\"schema_version\":", kSchemaVersion));
+  const Process& first = report.processes.front();
+  field("command", first.argv);
+  field("end", EndJson(first));
+  field("peak_basis", report.merged() ? "sum_of_process_peaks" : "exact");
+  field("totals", TotalsJson(report.totals));
+  field("loss", LossJson(report.loss));
+  field("self", SelfJson(report.self, cost));
+  WriteArray("warnings", report.warnings, sink,
+             [](const std::string& warning) { return Json(warning); });
+  WriteArray("processes", report.processes, sink, ProcessJson);
+  WriteArray("modules", report.modules, sink, [](const ReportModule& module) {
+    return Json{{"path", module.path}, {"build_id", Hex(module.build_id)}};
+  });
+  WriteArray("timeline", report.timeline, sink, SampleJson);
+  std::vector<size_t> sizes;
+  for (size_t i = 0; i < report.sizes.size(); ++i) {
+    if (report.sizes[i].calls != 0) sizes.push_back(i);
+  }
+  WriteArray("sizes", sizes, sink,
+             [&report](size_t i) { return SizeJson(i, report.sizes[i]); });
+
+  std::vector<const Site*> sites;
+  for (const Site& site : report.sites) sites.push_back(&site);
+  std::stable_sort(sites.begin(), sites.end(), [by](const Site* a, const Site* b) {
+    return ValueOf(a->totals, by) > ValueOf(b->totals, by);
+  });
+  if (top != 0 && sites.size() > top) sites.resize(top);
+  WriteArray("sites", sites, sink, [&](const Site* site) {
+    return SiteJson(report, frames, *site);
+  });
+  sink("}\n");
+}
+
+}  // namespace mallogram

@@ -1,0 +1,62 @@
+// Addresses of a trace to names: function, file and line, inlined frames
+// included. The only opener of ELF files (with dwarf_lookup).
+//
+// A module of the trace is found by its path, and used only if its build-id is
+// the recorded one; else by build-id under the debug directories; else its
+// frames keep module and offset alone. Debug information comes from the file, or
+// from a separate file by build-id or .gnu_debuglink. Nothing is ever fetched
+// from the network.
+//
+// Single-threaded. Not cached here: callers ask once an address.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "preload/trace/records.h"
+
+namespace mallogram {
+
+// One function at a place. Of several at one address the innermost comes first;
+// all but the last are inlined.
+struct Frame {
+  std::string function;  // demangled; empty: not known
+  std::string file;      // empty: not known
+  uint32_t line = 0;
+  bool inlined = false;
+  bool folded = false;   // allocation plumbing: set by names.h, not here
+};
+
+class Symbolizer {
+ public:
+  // `debug_dir`: searched like /usr/lib/debug, and before it; may be empty.
+  explicit Symbolizer(absl::string_view debug_dir = "");
+  ~Symbolizer();
+  Symbolizer(const Symbolizer&) = delete;
+  Symbolizer& operator=(const Symbolizer&) = delete;
+
+  // Frames of the call that returns to `offset` (Stack.offset). Never empty; a
+  // frame without function if nothing is known.
+  std::vector<Frame> Resolve(const Module& module, uint64_t offset);
+
+  // Modules that could not be used as recorded: sentences for the user.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  class Object;
+  Object* Open(const Module& module);
+
+  const std::string debug_dir_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<Object>> objects_;
+  std::vector<std::string> notes_;
+};
+
+// Bytes to lower-case hexadecimal.
+std::string BuildIdText(absl::string_view build_id);
+
+}  // namespace mallogram

@@ -1,0 +1,46 @@
+// What the terminal can show, and the progress bar. The only place that asks.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace mallogram {
+
+struct Style {
+  bool color = false;
+  bool utf8 = false;
+  size_t width = 100;  // columns
+};
+
+// For standard output. Colours only on a terminal, and not with NO_COLOR (set
+// and not empty) or TERM=dumb. REQUIRES: setlocale() was called.
+Style DetectStyle();
+
+// A bar on standard error, if that is a terminal, for what takes more than a
+// second. Removed by Clear() or the destructor.
+class ProgressBar {
+ public:
+  explicit ProgressBar(absl::string_view label);
+  ~ProgressBar() { Clear(); }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void SetLabel(absl::string_view label) { label_ = std::string(label); }
+  void Update(uint64_t done, uint64_t total);  // cheap
+  void Clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string label_;
+  const bool enabled_;
+  const bool utf8_;
+  Clock::time_point next_;
+  uint32_t skipped_ = 0;
+  bool shown_ = false;
+};
+
+}  // namespace mallogram
