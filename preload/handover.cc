@@ -98,6 +98,36 @@ int OpenMemory() {
   return sys::IsError(fd) ? -1 : static_cast<int>(fd);
 }
 
+// Executable, directory and arguments, as the first of the strings; returns how much
+// of them is used. Four or five system calls, once per process.
+uint32_t DescribeProcess(ImageHeader* h, char* strings) {
+  uint32_t used = 1;  // offset 0: ""
+  // The strings are zeroed, so every entry is followed by its NUL.
+  const long room = static_cast<long>(h->strings_bytes / 8);
+  long n = sys::Call(SYS_readlinkat, AT_FDCWD, sys::Arg("/proc/self/exe"),
+                     sys::Arg(strings + used), room);
+  if (n > 0 && n < room) {
+    h->executable_offset = used;
+    used += static_cast<uint32_t>(n) + 1;
+  }
+  n = sys::Call(SYS_getcwd, sys::Arg(strings + used), room);
+  if (n > 1 && strings[used] == '/') {  // else "(unreachable)"
+    h->directory_offset = used;
+    used += static_cast<uint32_t>(n);
+  }
+  const long fd = sys::Call(SYS_openat, AT_FDCWD, sys::Arg("/proc/self/cmdline"),
+                            O_RDONLY | O_CLOEXEC);
+  if (sys::IsError(fd)) return used;
+  n = sys::Call(SYS_read, fd, sys::Arg(strings + used), room - 1);
+  sys::Call(SYS_close, fd);
+  if (n > 0) {
+    h->arguments_offset = used;
+    h->arguments_bytes = static_cast<uint32_t>(n);
+    used += static_cast<uint32_t>(n) + 1;
+  }
+  return used;
+}
+
 // Paths of the command, seen from the library's directory: installed and built.
 constexpr const char* kCommandPlaces[] = {
     "/mallogram", "/../analyzer/mallogram", "/../bin/mallogram",
@@ -304,10 +334,11 @@ bool CreateImage(const Options& options, Image* image) {
   header->on_full = options.on_full;
   header->verify = options.verify ? 1 : 0;
   header->node_count.store(kFirstNode, std::memory_order_relaxed);
-  header->strings_used.store(1, std::memory_order_relaxed);  // offset 0: ""
   header->magic = kImageMagic;
 
   char* base = reinterpret_cast<char*>(header);
+  header->strings_used.store(DescribeProcess(header, base + header->strings_offset),
+                             std::memory_order_relaxed);
   image->fd = fd;
   image->header = header;
   image->rings = reinterpret_cast<RingSlot*>(base + header->rings_offset);

@@ -140,6 +140,11 @@ struct ImageHeader {
   uint32_t max_depth;     // 0: unlimited
   OnFull on_full;
   uint32_t verify;        // 1: every walk was compared with libunwind
+  // Who it is, told by itself, since a short-lived process is gone before anybody
+  // can look into its /proc: offsets into strings, 0 if not known. Each argument
+  // ends with a NUL; a very long command line is cut.
+  uint32_t executable_offset, directory_offset;
+  uint32_t arguments_offset, arguments_bytes;
 
   // Counters of the program. High-water marks: slots below were ever used.
   alignas(64) std::atomic<uint32_t> ring_count;

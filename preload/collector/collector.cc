@@ -72,12 +72,27 @@ void RefuseImage(int image_fd) {
   munmap(memory, sizeof(ImageHeader));
 }
 
-// What the process says of its parent; 0 if the image is too short to say.
-pid_t ParentIn(int image_fd) {
-  int32_t ppid = 0;
+// A field of the image's header, read from the descriptor: before the image has
+// been checked, nothing of it is mapped.
+template <typename T>
+T FieldOf(int image_fd, size_t offset) {
+  T value{};
   const ssize_t got =
-      pread(image_fd, &ppid, sizeof(ppid), offsetof(ImageHeader, ppid));
-  return got == sizeof(ppid) ? ppid : 0;
+      pread(image_fd, &value, sizeof(value), static_cast<off_t>(offset));
+  return got == sizeof(value) ? value : T{};
+}
+
+// The executable that the process named; empty if it named none.
+std::string ExecutableIn(int image_fd) {
+  const auto strings =
+      FieldOf<uint64_t>(image_fd, offsetof(ImageHeader, strings_offset));
+  const auto offset =
+      FieldOf<uint32_t>(image_fd, offsetof(ImageHeader, executable_offset));
+  char path[4096];
+  const ssize_t got = offset == 0 ? 0
+                                  : pread(image_fd, path, sizeof(path),
+                                          static_cast<off_t>(strings + offset));
+  return got > 0 ? std::string(path, strnlen(path, static_cast<size_t>(got))) : "";
 }
 
 class Collector {
@@ -302,12 +317,13 @@ void Collector::Admit(const Peer& peer, const HelloMessage& hello, int image_fd)
                                  : ProcessEnd{EndReason::kExeced, -1});
     break;
   }
-  const pid_t parent = ParentIn(image_fd);
+  const pid_t parent = FieldOf<int32_t>(image_fd, offsetof(ImageHeader, ppid));
   Traced traced;
   traced.pid = pid;
   traced.pidfd = peer.pidfd;
   traced.exe = ExecutableOf(pid);
-  traced.program = traced.exe.path;
+  traced.program = ExecutableIn(image_fd);
+  if (traced.program.empty()) traced.program = traced.exe.path;
   if (traced.program.empty()) traced.program = CommandNameOf(pid);
   if (traced.program.empty() && known_.count(parent) != 0) {
     traced.program = known_[parent].program;  // a forked child that is gone already

@@ -134,6 +134,11 @@ std::string ImageView::ReadString(uint32_t offset) const {
                      strnlen(strings_ + offset, strings_bytes_ - offset));
 }
 
+std::string ImageView::ReadBytes(uint32_t offset, uint32_t bytes) const {
+  if (offset >= strings_bytes_ || bytes > strings_bytes_ - offset) return "";
+  return std::string(strings_ + offset, bytes);
+}
+
 uint64_t ImageView::TouchedBytes() const {
   struct stat info {};
   if (fd_ < 0 || fstat(fd_, &info) != 0) return 0;

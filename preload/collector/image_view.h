@@ -44,6 +44,8 @@ class ImageView {
 
   // The NUL-terminated string at `offset`; empty if there is none.
   std::string ReadString(uint32_t offset) const;
+  // `bytes` of the strings at `offset`; empty if they are not there.
+  std::string ReadBytes(uint32_t offset, uint32_t bytes) const;
 
   uint64_t TouchedBytes() const;  // pages that exist in memory
 

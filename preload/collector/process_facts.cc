@@ -58,6 +58,11 @@ uint64_t ResidentBytes(const char* statm) {
 
 }  // namespace
 
+std::vector<std::string> SplitArguments(std::string arguments) {
+  if (!arguments.empty() && arguments.back() == '\0') arguments.pop_back();
+  return absl::StrSplit(arguments, '\0');
+}
+
 void FillRunInfo(pid_t pid, RunInfo* run) {
   utsname names{};
   if (uname(&names) == 0) {
@@ -68,11 +73,8 @@ void FillRunInfo(pid_t pid, RunInfo* run) {
   const std::string proc = absl::StrCat("/proc/", pid, "/");
   run->executable = ReadLink(proc + "exe");
   run->cwd = ReadLink(proc + "cwd");
-  std::string arguments = ReadWhole(proc + "cmdline");
-  if (!arguments.empty()) {
-    if (arguments.back() == '\0') arguments.pop_back();
-    run->argv = absl::StrSplit(arguments, '\0');
-  }
+  const std::string arguments = ReadWhole(proc + "cmdline");
+  if (!arguments.empty()) run->argv = SplitArguments(arguments);
 }
 
 std::string ThreadName(pid_t pid, int64_t tid) {

@@ -12,6 +12,9 @@
 
 namespace mallogram {
 
+// Arguments that each end with a NUL.
+std::vector<std::string> SplitArguments(std::string arguments);
+
 // Host, CPU, executable, arguments, directory.
 void FillRunInfo(pid_t pid, RunInfo* run);
 

@@ -125,6 +125,7 @@ class SessionImpl final : public Session {
   RunInfo run_;
   Summary summary_;
   std::vector<Suspect> suspects_;  // by ring
+  uint64_t last_horizon_ = 0;
   uint64_t peak_rss_bytes_ = 0;
   uint64_t batch_since_ns_ = 0;  // when the open batch was first seen; 0: empty
   uint64_t cpu_ns_ = 0;
@@ -143,6 +144,15 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
 
   run_.mallogram_version = kVersion;
   FillRunInfo(pid_, &run_);
+  // What the process told of itself is surer: it may have ended, or replaced itself,
+  // before we could look.
+  const std::string executable = image_->ReadString(h.executable_offset);
+  const std::string directory = image_->ReadString(h.directory_offset);
+  const std::string arguments =
+      image_->ReadBytes(h.arguments_offset, h.arguments_bytes);
+  if (!executable.empty()) run_.executable = executable;
+  if (!directory.empty()) run_.cwd = directory;
+  if (!arguments.empty()) run_.argv = SplitArguments(arguments);
   run_.pid = pid_;
   run_.ppid = h.ppid;
   run_.start_unix_ns = h.start_realtime_ns;
@@ -181,10 +191,11 @@ uint64_t SessionImpl::Round(bool last) {
   // Still the only ring after its head was read: no other thread can have recorded
   // anything that comes before what was seen.
   const bool alone = image_->ring_count() == 1;
+  feed_.SetWindow(last_horizon_, now.stamp);
   const uint64_t records =
       orderer_.Process(last ? Orderer::kNoHorizon : horizon, alone);
   // What the next round finds was published after this round's clock.
-  feed_.SetFloor(horizon);
+  last_horizon_ = horizon;
   if (batch_since_ns_ == 0 && feed_.encoder().event_count() != 0) {
     batch_since_ns_ = now.monotonic_ns;
   }
