@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -69,6 +70,15 @@ TEST_F(StackTableTest, EveryPartOfTheKeyCounts) {
       table_.Intern(kRootComplete, 0x1001, 3), table_.Intern(kRootComplete, 0x1000, 4),
       table_.Intern(kRootComplete, 0x1000, kNoModule)};
   EXPECT_EQ(ids.size(), 5u);
+}
+
+// So many keys that differ in one part that all other bits of some hashes agree.
+TEST_F(StackTableTest, KeysOfOneHashAreToldApart) {
+  constexpr uint32_t kKeys = 4000;
+  SetUpTable(kKeys + kFirstNode);
+  std::set<uint32_t> ids;
+  for (uint32_t i = 0; i < kKeys; ++i) ids.insert(table_.Intern(kRootCut, 0x1000, i));
+  EXPECT_EQ(ids.size(), kKeys);
 }
 
 TEST_F(StackTableTest, PathToTheRootIsTheStack) {
@@ -159,6 +169,29 @@ TEST_F(StackTableTest, ThreadsInternDifferentStacks) {
     }
   }
   EXPECT_EQ(all.size(), size_t{kThreads} * kNodes);
+}
+
+// Two threads, step by step together, so that they race for nearly every slot.
+TEST_F(StackTableTest, LoserOfARaceTakesTheWinnersNode) {
+  constexpr uint32_t kNodes = 8'000, kStep = 32;
+  SetUpTable(2 * kNodes + kFirstNode);
+  std::vector<std::vector<uint32_t>> ids(2);
+  std::atomic<uint32_t> arrived{0};
+  const auto run = [this, &ids, &arrived](uint32_t t) {
+    for (uint32_t i = 0; i < kNodes; ++i) {
+      if (i % kStep == 0) {
+        arrived.fetch_add(1);
+        while (arrived.load() < 2 * (i / kStep + 1)) std::this_thread::yield();
+      }
+      ids[t].push_back(InternNumber(i));
+    }
+  };
+  std::thread other(run, 1);
+  run(0);
+  other.join();
+  uint32_t different = 0;
+  for (uint32_t i = 0; i < kNodes; ++i) different += ids[0][i] != ids[1][i];
+  EXPECT_LE(different, 8u);  // see ThreadsAgreeOnTheSameStacks
 }
 
 // When the array fills while threads race, ids never leave it.
