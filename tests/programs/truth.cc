@@ -69,7 +69,7 @@ COUNTED void* SiteValloc() { ALLOCATE(SiteValloc, valloc(300), 300); }
 COUNTED void* SiteNew() { ALLOCATE(SiteNew, ::operator new(40), 40); }
 COUNTED void* SiteNewArray() { ALLOCATE(SiteNewArray, ::operator new[](400), 400); }
 COUNTED void* SiteNewAligned() {
-  ALLOCATE(SiteNewAligned, ::operator new(96, std::align_val_t{128}), 96);
+  ALLOCATE(SiteNewAligned, ::operator new(256, std::align_val_t{128}), 256);
 }
 COUNTED void* SiteSeparator() { ALLOCATE(SiteSeparator, malloc(8), 8); }
 COUNTED void* SiteHanded(size_t n) { ALLOCATE(SiteHanded, malloc(n), n); }
@@ -191,7 +191,7 @@ int Round(int self, int round, int seen) {
   void* one = SiteNew();
   void* many = SiteNewArray();
   void* wide = SiteNewAligned();
-  SiteNewAligned_account.Freed(96);
+  SiteNewAligned_account.Freed(256);
   SiteNewAligned_account.temporary.fetch_add(1, std::memory_order_relaxed);
   ::operator delete(wide, std::align_val_t{128});
   SiteNewArray_account.Freed(400);
