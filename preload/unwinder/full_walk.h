@@ -9,7 +9,7 @@
 
 namespace mallogram {
 
-// One walk outward. Not copied, not kept beyond the call that started it.
+// One walk outward. Not kept beyond the call that started it.
 class FullWalk {
  public:
   // Captures its own registers and unwinds through the library to `target`, which

@@ -164,8 +164,10 @@ StepResult StepSpecial(const FrameState& state, Rule rule, StackGuard* guard,
       } else if (!full->AdvanceTo(state, guard)) {
         return Stop(StepEnd::kStopped, 1);
       }
-      const StepEnd end = full->Step(guard);
-      return {full->state(), 1, end};
+      // *full stays at this frame: its step may have to be taken again.
+      FullWalk beyond = *full;
+      const StepEnd end = beyond.Step(guard);
+      return {beyond.state(), 1, end};
     }
     case Rule::kGuess: {
       FrameState next{};

@@ -20,7 +20,7 @@ namespace mallogram::testing {
 namespace {
 
 constexpr uint8_t kOpBregx = 0x92, kOpCallFrameCfa = 0x9c, kOpPlusUconst = 0x23,
-                  kOpStackValue = 0x9f, kOpRegx = 0x90, kOpPlus = 0x22;
+                  kOpStackValue = 0x9f, kOpRegx = 0x90;
 
 // elfutils' decoded operations name the byte offset of each in the original.
 bool SameExpression(const uint8_t* code, uint64_t bytes, const Dwarf_Op* ops, size_t count) {

@@ -153,9 +153,11 @@ void Checker::Check() {
                    Describe(PcsOf(last), PcsOf(plain));
     }
   }
-  if (use_oracle && difference.empty()) {
-    const Pcs theirs = OracleFrom(caller.pc), ours = PcsOf(last);
-    if (ours != theirs) difference = "differs from libunwind\n" + Describe(ours, theirs);
+  if (oracle != Oracle::kNone && difference.empty()) {
+    const Pcs ours = PcsOf(last);
+    const Pcs theirs =
+        oracle == Oracle::kGlibc ? BacktraceFrom(caller.pc) : OracleFrom(caller.pc);
+    if (ours != theirs) difference = "differs from the oracle\n" + Describe(ours, theirs);
   }
   if (!difference.empty() && ++differences == 1) first_difference = difference;
   asm volatile("" ::: "memory");  // no tail calls: this frame stays

@@ -42,12 +42,14 @@ std::string Describe(const Pcs& ours, const Pcs& theirs);
 // Plain walk: one with a walker that remembers nothing.
 uint32_t PlainWalk(const CallerState& caller);
 
+enum class Oracle { kNone, kLibunwind, kGlibc };
+
 // Looks like malloc to its caller: walks with `walker` and compares with a plain
-// walk and libunwind. Counts into the fields below.
+// walk and an oracle. Counts into the fields below.
 struct Checker {
   Walker walker{};
   uint64_t walks = 0, differences = 0;
-  bool use_oracle = true;
+  Oracle oracle = Oracle::kLibunwind;
   bool use_plain = true;
   std::string first_difference;
   uint32_t last = 0;

@@ -142,7 +142,9 @@ TEST_F(Shapes, AllocaAndOverAlignedLocals) {
 #endif
 }
 
-[[gnu::noinline, gnu::optimize("no-omit-frame-pointer")]] void WithFramePointer(int depth) {
+[[gnu::noinline]] void WithFramePointer(int depth) {
+  // Naming it makes the compiler keep one, whatever the flags.
+  asm volatile("" ::"r"(__builtin_frame_address(0)));
   if (depth > 0) {
     WithFramePointer(depth - 1);
   } else {
