@@ -13,7 +13,7 @@ constexpr size_t kMaxNamesRefreshed = 256;
 }  // namespace
 
 uint64_t EventFeed::TimeOf(uint64_t stamp) {
-  last_ns_ = std::max(last_ns_, clock_->ToNs(std::max(stamp, floor_)));
+  last_ns_ = std::max(last_ns_, clock_->ToNs(std::clamp(stamp, floor_, ceiling_)));
   return last_ns_;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -39,9 +40,13 @@ class EventFeed final : public EventSink {
   void Lose(uint32_t stream, const Record& record) override;
   void StartThread(uint32_t stream, int64_t tid, uint64_t stamp) override;
 
-  // No event from now on can be older than `stamp`: those that carry no exact
-  // stamp of their own count as that young at least.
-  void SetFloor(uint64_t stamp) { floor_ = stamp; }
+  // Events from now on happened between these stamps, whatever their own say: not
+  // before the last round looked (those without an exact stamp of their own say
+  // less), and not in the future (a damaged ring may).
+  void SetWindow(uint64_t floor, uint64_t ceiling) {
+    floor_ = floor;
+    ceiling_ = std::max(floor, ceiling);
+  }
   void SetRss(uint64_t bytes) { rss_bytes_ = bytes; }
   // A point of the timeline, if one is due.
   void SampleAt(uint64_t time_ns) {
@@ -77,7 +82,7 @@ class EventFeed final : public EventSink {
   std::vector<Thread> threads_;
   std::vector<uint32_t> pending_threads_;   // indices
   std::vector<uint32_t> thread_of_stream_;  // current thread + 1; 0: none yet
-  uint64_t floor_ = 0, last_ns_ = 0, rss_bytes_ = 0;
+  uint64_t floor_ = 0, ceiling_ = 0, last_ns_ = 0, rss_bytes_ = 0;
 };
 
 }  // namespace mallogram

@@ -4,6 +4,19 @@
 
 namespace mallogram {
 
+namespace {
+
+// A stamp this far beyond the horizon is damage; its program must not wait for it.
+constexpr uint64_t kAbsurdlyFar = uint64_t{1} << 40;
+
+uint64_t DueOf(const Record& record, uint64_t horizon) {
+  const bool absurd =
+      record.stamp > horizon && record.stamp - horizon > kAbsurdlyFar;
+  return absurd ? horizon : record.stamp;
+}
+
+}  // namespace
+
 uint32_t Orderer::AddStream(RingSlot* slot, const uint64_t* data,
                             uint32_t ring_words) {
   streams_.push_back(std::make_unique<Stream>());
@@ -76,7 +89,7 @@ void Orderer::Merge(uint64_t horizon) {
   for (const auto& s : streams_) {
     const Record* record = s->ring.Head();
     if (record == nullptr) continue;
-    if (!s->blocked) s->due = record->stamp;
+    if (!s->blocked) s->due = DueOf(*record, horizon);
     Enqueue(s.get());
   }
   while (!queue_.empty()) {
@@ -105,7 +118,7 @@ void Orderer::Merge(uint64_t horizon) {
     // As long as this stream is the oldest, it goes on without the queue.
     while (record != nullptr) {
       Prefetch(s);
-      s->due = record->stamp;
+      s->due = DueOf(*record, horizon);
       if (s->due > horizon || (!queue_.empty() && s->due > queue_.top().due)) {
         Enqueue(s);
         break;
@@ -124,7 +137,7 @@ void Orderer::Block(Stream* s, const Record& record) {
   s->blocked = true;
   const bool frees =
       record.op == RecordOp::kFree || record.op == RecordOp::kMoveBegin;
-  s->due = record.stamp + (frees ? kFreePatience : kAllocPatience);
+  s->due += frees ? kFreePatience : kAllocPatience;
   blocked_.push_back(s);
   Enqueue(s);
 }
@@ -146,7 +159,7 @@ void Orderer::Unblock(uint64_t address) {
   if (first == nullptr) return;
   blocked_.erase(std::find(blocked_.begin(), blocked_.end(), first));
   first->blocked = first->extended = false;
-  first->due = first_record->stamp;
+  first->due = std::min(first->due, first_record->stamp);
   Enqueue(first);
 }
 

@@ -44,7 +44,7 @@ bool RingStream::DecodeOne(Record* record) {
   }
   const RecordKind kind = KindOf(word0);
   if (kind == RecordKind::kTime) {
-    SetClock(StampOf(word0));
+    clock_ = StampOf(word0);
     reader_.Skip(1);
     return false;
   }
@@ -54,7 +54,7 @@ bool RingStream::DecodeOne(Record* record) {
     return is_event;
   }
   if (clock_ < kMaxStamp) clock_ += TicksOf(word0) * kTickCycles;
-  record->stamp = clock_;
+  record->stamp = Stamp();
   record->address = AddressOf(word0);
   switch (kind) {
     case RecordKind::kAlloc:
@@ -88,7 +88,7 @@ bool RingStream::DecodeExtended(uint64_t word0, Record* record) {
       return false;
     }
     record->op = op;
-    record->stamp = clock_;
+    record->stamp = Stamp();
     record->address = reader_.Peek(1);
     record->stack = 0;
     record->size = 0;

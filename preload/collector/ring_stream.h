@@ -79,15 +79,18 @@ class RingStream {
   // (time, marks) or damaged() was found.
   bool DecodeOne(Record* record);
   bool DecodeExtended(uint64_t word0, Record* record);
-  void SetClock(uint64_t stamp) {
-    // A thread that moves to a CPU whose TSC lags a little stays in order.
-    if (stamp > clock_) clock_ = stamp;
+  // The stream's stamp at the clock as it stands: a thread that moved to a CPU
+  // whose TSC lags a little stays in its own order.
+  uint64_t Stamp() {
+    if (clock_ > last_stamp_) last_stamp_ = clock_;
+    return last_stamp_;
   }
 
   RingReader reader_;
   uint64_t released_ = 0;  // tail as the producer knows it
   uint64_t release_step_ = 0;
-  uint64_t clock_ = 0;
+  uint64_t clock_ = 0;       // the producer's, as its records tell it
+  uint64_t last_stamp_ = 0;  // highest so far
   uint64_t records_ = 0;
   uint32_t next_ = 0, count_ = 0;
   bool damaged_ = false;

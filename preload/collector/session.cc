@@ -144,8 +144,8 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
 
   run_.mallogram_version = kVersion;
   FillRunInfo(pid_, &run_);
-  // What the process told of itself is surer: it may have ended, or replaced itself,
-  // before we could look.
+  // What the process told of itself is surer: it may have ended, or replaced
+  // itself, before we could look.
   const std::string executable = image_->ReadString(h.executable_offset);
   const std::string directory = image_->ReadString(h.directory_offset);
   const std::string arguments =

@@ -6,6 +6,7 @@
 // about a tenth of a second, and never breaks it: the result never falls.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace mallogram {
@@ -41,6 +42,9 @@ class StampClock {
   static Reading Read(bool is_tsc);
 
  private:
+  // Nobody stays up that long; stamps beyond come from a damaged image.
+  static constexpr uint64_t kMaxAhead = uint64_t{1} << 58;
+
   uint64_t Backwards(uint64_t stamp) const;
 
   bool is_tsc_ = false;
