@@ -19,7 +19,9 @@ constexpr long kWordFromNode =
     static_cast<long>(kImagePage + offsetof(ImageHeader, collector_alive));
 
 thread_local robust_list_head list_head;
-thread_local bool registered = false;
+// The thread that list_head is registered for: a forked child inherits the variable
+// but not the registration.
+thread_local uint32_t registered_tid = 0;
 
 robust_list* NodeOf(ImageHeader* header) {
   return reinterpret_cast<robust_list*>(reinterpret_cast<char*>(header) -
@@ -55,20 +57,20 @@ void UnmapImage(void* base, size_t bytes) {
 }
 
 void MarkAlive(ImageHeader* header) {
-  if (!registered) {
+  const auto tid = static_cast<uint32_t>(syscall(SYS_gettid));
+  if (registered_tid != tid) {
     list_head.list.next = &list_head.list;
     list_head.futex_offset = kWordFromNode;
     list_head.list_op_pending = nullptr;
     syscall(SYS_set_robust_list, &list_head, sizeof(list_head));
-    registered = true;
+    registered_tid = tid;
   }
   robust_list* const node = NodeOf(header);
   node->next = list_head.list.next;
   // The word after the link would leave a moment in which our death is missed;
   // the kernel skips linked words that don't hold the dying thread's id.
   list_head.list.next = node;
-  WordOf(header)->store(static_cast<uint32_t>(syscall(SYS_gettid)),
-                        std::memory_order_release);
+  WordOf(header)->store(tid, std::memory_order_release);
 }
 
 void MarkDead(ImageHeader* header) {

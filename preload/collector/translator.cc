@@ -19,7 +19,8 @@ uint32_t Translator::Translate(uint32_t id) {
       break;
     }
     StackNode node;
-    if (!image_->ReadNode(at, &node)) break;  // the rest is unknown
+    // No such node, or a hole: the rest is unknown.
+    if (!image_->ReadNode(at, &node) || node.pc == 0) break;
     chain_.push_back(at);
     if (node.parent >= at) break;
     at = node.parent;
