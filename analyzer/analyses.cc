@@ -17,10 +17,12 @@ Curve Resample(const std::vector<Sample>& timeline, uint64_t duration_ns,
     // A column without samples shows the value before.
     uint64_t heap_max = heap, rss_max = rss;
     bool first = true;
-    const double end = static_cast<double>(column + 1) / static_cast<double>(columns) *
+    const double end = static_cast<double>(column + 1) /
+                       static_cast<double>(columns) *
                        static_cast<double>(duration_ns);
-    for (; next < timeline.size() && (column + 1 == columns ||
-                                      static_cast<double>(timeline[next].time_ns) < end);
+    for (; next < timeline.size() &&
+           (column + 1 == columns ||
+            static_cast<double>(timeline[next].time_ns) < end);
          ++next) {
       const Sample& sample = timeline[next];
       heap = sample.heap_bytes;

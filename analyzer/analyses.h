@@ -18,7 +18,8 @@ namespace mallogram {
 struct CallerLine {
   uint32_t frame = 0;
   bool inlined = false;
-  bool any_line = false;  // calls from several lines: show the function only
+  bool any_line = false;   // calls from several lines: show the function only
+  bool recursive = false;  // calls itself: its frames in a row are this one line
   int level = 0;
   bool branch = false;  // first line of a branch
   double share = 1;     // of the site's value
@@ -32,7 +33,8 @@ struct TopSite {
   double share = 0;     // of the whole report's value
   uint64_t stacks = 0;  // call stacks merged
   ShownFrame frame;
-  uint32_t via = 0;     // outermost folded frame of the heaviest stack, 0: none
+  bool recursive = false;
+  uint32_t via = 0;  // outermost folded frame of the heaviest stack, 0: none
   std::vector<CallerLine> callers;
 };
 
@@ -40,18 +42,19 @@ struct TopSites {
   std::vector<TopSite> sites;  // heaviest first, at most `top`, none of value 0
   uint64_t count = 0;          // of all that have a value
   uint64_t value = 0;          // of all
+  bool cut = false;            // the rest is too small to be shown unasked
   double shown_share = 0;
 };
 
-// `depth`: lines of callers a path; 0: all.
+// `minimum`: smallest share shown. `depth`: lines of callers a path; 0: all.
 TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by,
-                      size_t top, size_t depth);
+                      size_t top, double minimum, size_t depth);
 
 // ---- call tree ------------------------------------------------------------
 
 struct TreeRow {
   uint32_t frame = 0;
-  bool any_line = false;
+  bool any_line = false, recursive = false;  // as in CallerLine
   int level = 0;
   bool chain = false;  // the only caller line above leads here: same value
   bool last = false;   // no further sibling
@@ -79,8 +82,8 @@ Curve Resample(const std::vector<Sample>& timeline, uint64_t duration_ns,
 // What the recording cost the program, estimated from what it did; see
 // analyses.cc for the unit costs and their origin.
 struct CostEstimate {
-  double added_s = 0;    // CPU time, all threads together
-  double slowdown = 0;   // 0: cannot be told (several threads or processes)
+  double added_s = 0;   // CPU time, all threads together
+  double slowdown = 0;  // 0: cannot be told (several threads or processes)
 };
 CostEstimate EstimateCost(const Report& report);
 

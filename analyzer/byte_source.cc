@@ -80,10 +80,9 @@ absl::StatusOr<std::unique_ptr<ByteSource>> OpenFile(absl::string_view path) {
   struct stat status;
   if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
     close(fd);
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, S_ISDIR(status.st_mode)
-                               ? ": is a directory; name a .mgram file in it"
-                               : ": is not a regular file"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        name, S_ISDIR(status.st_mode) ? ": is a directory; name a .mgram file in it"
+                                      : ": is not a regular file"));
   }
   return std::make_unique<FileSource>(name, fd,
                                       static_cast<uint64_t>(status.st_size));

@@ -11,7 +11,7 @@ namespace {
 struct Node {
   uint32_t parent = 0;
   uint32_t frame = 0;
-  bool any_line = false;
+  bool any_line = false, recursive = false;
   uint64_t value = 0, self = 0, calls = 0;
   std::vector<uint32_t> children;
 };
@@ -43,11 +43,16 @@ class TreeBuilder {
 
  private:
   uint32_t Child(uint32_t parent, uint32_t frame) {
+    if (parent != 0 &&
+        frames_.function(nodes_[parent].frame) == frames_.function(frame)) {
+      nodes_[parent].recursive = true;
+      return parent;
+    }
     const auto [entry, is_new] =
         children_.try_emplace(std::pair(parent, frames_.function(frame)),
                               static_cast<uint32_t>(nodes_.size()));
     if (is_new) {
-      nodes_.push_back({parent, frame, false, 0, 0, 0, {}});
+      nodes_.push_back({parent, frame, false, false, 0, 0, 0, {}});
     } else if (nodes_[entry->second].frame != frame) {
       nodes_[entry->second].any_line = true;
     }
@@ -129,6 +134,7 @@ std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frame
     }
     row.frame = node.frame;
     row.any_line = node.any_line;
+    row.recursive = node.recursive;
     row.chain = visit.chain;
     row.value = node.value;
     row.self = node.self;
@@ -138,7 +144,8 @@ std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frame
 
     std::vector<uint32_t>& children = node.children;
     std::stable_sort(children.begin(), children.end(), [&](uint32_t a, uint32_t b) {
-      return nodes[a].value != nodes[b].value ? nodes[a].value > nodes[b].value : a < b;
+      return nodes[a].value != nodes[b].value ? nodes[a].value > nodes[b].value
+                                              : a < b;
     });
     size_t kept = 0;
     while (kept < children.size() &&
@@ -147,8 +154,8 @@ std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frame
     }
     if (depth != 0 && visit.depth >= depth) kept = 0;
     // A single child with all of the value goes on at the same level.
-    const bool chain = visit.node != 0 && kept == 1 &&
-                       nodes[children[0]].value == node.value;
+    const bool chain =
+        visit.node != 0 && kept == 1 && nodes[children[0]].value == node.value;
     const size_t cut = children.size() - kept;
     if (cut != 0) stack.push_back({0, visit.level + 1, 0, false, true, cut});
     for (size_t i = kept; i > 0; --i) {

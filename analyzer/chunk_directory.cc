@@ -86,7 +86,8 @@ absl::StatusOr<ChunkDirectory> ReadIndex(
   const absl::StatusOr<ChunkHeader> header = ReadHeader(source, *index_offset);
   if (!header.ok()) return header.status();
   index.header = *header;
-  if (index.header.type != ChunkType::kIndex) return absl::DataLossError("no index");
+  if (index.header.type != ChunkType::kIndex)
+    return absl::DataLossError("no index");
   absl::StatusOr<std::string> payload = ReadChunk(source, index);
   if (!payload.ok()) return payload.status();
   absl::StatusOr<std::vector<IndexEntry>> entries = DecodeIndex(*payload);
@@ -99,12 +100,14 @@ absl::StatusOr<ChunkDirectory> ReadIndex(
     if (!wanted(entry.type)) continue;
     const absl::StatusOr<ChunkHeader> chunk = ReadHeader(source, entry.offset);
     if (!chunk.ok()) return chunk.status();
-    if (chunk->type != entry.type) return absl::DataLossError("index and chunks differ");
+    if (chunk->type != entry.type)
+      return absl::DataLossError("index and chunks differ");
     directory.chunks.push_back({entry.offset, *chunk});
   }
   if (wanted(ChunkType::kIndex)) directory.chunks.push_back(index);
-  std::sort(directory.chunks.begin(), directory.chunks.end(),
-            [](const ChunkRef& a, const ChunkRef& b) { return a.offset < b.offset; });
+  std::sort(
+      directory.chunks.begin(), directory.chunks.end(),
+      [](const ChunkRef& a, const ChunkRef& b) { return a.offset < b.offset; });
   // An index that names a chunk twice would double what is in it.
   for (size_t i = 1; i < directory.chunks.size(); ++i) {
     if (directory.chunks[i].offset < EndOf(directory.chunks[i - 1])) {

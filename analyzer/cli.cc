@@ -14,7 +14,8 @@ absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments
   for (size_t i = 0; i < arguments.size(); ++i) {
     const absl::string_view argument = arguments[i];
     if (argument == "--") {
-      for (++i; i < arguments.size(); ++i) parsed.operands.emplace_back(arguments[i]);
+      for (++i; i < arguments.size(); ++i)
+        parsed.operands.emplace_back(arguments[i]);
       break;
     }
     if (argument.size() < 2 || argument[0] != '-') {
@@ -23,13 +24,14 @@ absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments
     }
     const size_t equals = argument.find('=');
     const absl::string_view name = argument.substr(0, equals);
-    const auto spec =
-        std::find_if(specs.begin(), specs.end(),
-                     [name](const OptionSpec& option) { return option.name == name; });
+    const auto spec = std::find_if(
+        specs.begin(), specs.end(),
+        [name](const OptionSpec& option) { return option.name == name; });
     if (spec == specs.end()) {
       std::vector<absl::string_view> names;
       for (const OptionSpec& option : specs) names.push_back(option.name);
-      return UsageError(absl::StrCat("unknown option ", name, DidYouMean(name, names)));
+      return UsageError(
+          absl::StrCat("unknown option ", name, DidYouMean(name, names)));
     }
     ParsedArguments::Option option{spec->name, ""};
     if (spec->takes_value) {

@@ -39,12 +39,13 @@ bool MayHoldFunctions(int tag) {
   }
 }
 
-void CollectFunctions(Dwarf_Die* die, int depth, std::vector<Dwarf_Die>* functions) {
+void CollectFunctions(Dwarf_Die* die, int depth,
+                      std::vector<Dwarf_Die>* functions) {
   if (depth > kMaxNesting) return;
   ForEachChild(die, [&](Dwarf_Die* child) {
     const int tag = dwarf_tag(child);
-    if (tag == DW_TAG_subprogram &&
-        (dwarf_hasattr(child, DW_AT_low_pc) || dwarf_hasattr(child, DW_AT_ranges))) {
+    if (tag == DW_TAG_subprogram && (dwarf_hasattr(child, DW_AT_low_pc) ||
+                                     dwarf_hasattr(child, DW_AT_ranges))) {
       functions->push_back(*child);
     }
     if (MayHoldFunctions(tag)) CollectFunctions(child, depth + 1, functions);
@@ -58,7 +59,8 @@ void CollectInlined(Dwarf_Die* die, uint64_t address, int depth,
   if (depth > kMaxNesting) return;
   ForEachChild(die, [&](Dwarf_Die* child) {
     const int tag = dwarf_tag(child);
-    if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block) return true;
+    if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
+      return true;
     if (dwarf_haspc(child, address) != 1) return true;
     if (tag == DW_TAG_inlined_subroutine) calls->push_back(*child);
     CollectInlined(child, address, depth + 1, calls);

@@ -22,7 +22,9 @@ std::string ThreeFigures(double value) {
 
 // Length of the valid UTF-8 sequence at the start of `text`; 0: none.
 size_t SequenceLength(absl::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto byte = [text](size_t i) {
+    return static_cast<unsigned char>(text[i]);
+  };
   const unsigned char first = byte(0);
   if (first < 0x80) return 1;
   const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
@@ -63,9 +65,9 @@ std::string FormatCount(uint64_t count) {
 }
 
 std::string FormatPercent(double share) {
-  double percent = share * 100;
-  if (percent > 0 && percent < 0.1) percent = 0.1;
-  if (percent < 100 && percent > 99.9) percent = 99.9;
+  const double percent = share * 100;
+  if (percent > 0 && percent < 0.1) return "<0.1 %";
+  if (percent < 100 && percent > 99.9) return ">99.9 %";
   return absl::StrFormat("%.1f %%", percent);
 }
 
@@ -75,7 +77,8 @@ std::string FormatSeconds(double seconds) {
   if (seconds < 1e-3) return absl::StrCat(ThreeFigures(seconds * 1e6), " µs");
   if (seconds < 1) return absl::StrCat(ThreeFigures(seconds * 1e3), " ms");
   if (seconds < 120) return absl::StrCat(ThreeFigures(seconds), " s");
-  const uint64_t whole = static_cast<uint64_t>(std::llround(std::min(seconds, 1e15)));
+  const uint64_t whole =
+      static_cast<uint64_t>(std::llround(std::min(seconds, 1e15)));
   if (whole < 7200) return absl::StrCat(whole / 60, " min ", whole % 60, " s");
   return absl::StrCat(whole / 3600, " h ", whole % 3600 / 60, " min");
 }
@@ -83,7 +86,8 @@ std::string FormatSeconds(double seconds) {
 std::string FormatTime(uint64_t unix_ns) {
   const time_t seconds = static_cast<time_t>(unix_ns / 1'000'000'000);
   struct tm parts;
-  if (unix_ns == 0 || localtime_r(&seconds, &parts) == nullptr) return "unknown time";
+  if (unix_ns == 0 || localtime_r(&seconds, &parts) == nullptr)
+    return "unknown time";
   char text[64];
   const size_t length = strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %Z", &parts);
   return std::string(text, length);
@@ -92,19 +96,21 @@ std::string FormatTime(uint64_t unix_ns) {
 std::string Plural(uint64_t count, absl::string_view noun) {
   const bool hisses = absl::EndsWith(noun, "s") || absl::EndsWith(noun, "ch");
   return absl::StrCat(FormatCount(count), " ", noun,
-                      count == 1 ? "" : hisses ? "es" : "s");
+                      count == 1 ? ""
+                      : hisses   ? "es"
+                                 : "s");
 }
 
 std::string Bar(double share, size_t width, bool utf8) {
   constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   share = std::clamp(share, 0.0, 1.0);
-  const size_t eighths = static_cast<size_t>(
-      std::lround(share * static_cast<double>(width) * 8));
+  const size_t eighths =
+      static_cast<size_t>(std::lround(share * static_cast<double>(width) * 8));
   std::string bar;
   size_t columns = eighths / 8;
   for (size_t i = 0; i < columns; ++i) absl::StrAppend(&bar, utf8 ? "█" : "#");
   // Something that is not nothing is seen.
-  const size_t rest = eighths % 8 != 0 ? eighths % 8
+  const size_t rest = eighths % 8 != 0            ? eighths % 8
                       : columns == 0 && share > 0 ? 1
                                                   : 0;
   if (rest != 0 && columns < width) {
@@ -115,7 +121,8 @@ std::string Bar(double share, size_t width, bool utf8) {
   return bar;
 }
 
-std::string Sparkline(const std::vector<uint64_t>& values, uint64_t max, bool utf8) {
+std::string Sparkline(const std::vector<uint64_t>& values, uint64_t max,
+                      bool utf8) {
   constexpr const char* kBlocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   constexpr const char* kLetters[] = {" ", ".", ":", "-", "=", "+", "*", "%", "#"};
   std::string line;
@@ -157,12 +164,14 @@ size_t DisplayWidth(absl::string_view text) {
 
 std::string PadLeft(absl::string_view text, size_t width) {
   const size_t columns = DisplayWidth(text);
-  return absl::StrCat(std::string(width > columns ? width - columns : 0, ' '), text);
+  return absl::StrCat(std::string(width > columns ? width - columns : 0, ' '),
+                      text);
 }
 
 std::string PadRight(absl::string_view text, size_t width) {
   const size_t columns = DisplayWidth(text);
-  return absl::StrCat(text, std::string(width > columns ? width - columns : 0, ' '));
+  return absl::StrCat(text,
+                      std::string(width > columns ? width - columns : 0, ' '));
 }
 
 std::string JoinCommand(const std::vector<std::string>& argv) {
@@ -179,7 +188,8 @@ std::string JoinCommand(const std::vector<std::string>& argv) {
     if (plain) {
       line += argument;
     } else {
-      absl::StrAppend(&line, "'", absl::StrReplaceAll(argument, {{"'", "'\\''"}}), "'");
+      absl::StrAppend(&line, "'", absl::StrReplaceAll(argument, {{"'", "'\\''"}}),
+                      "'");
     }
   }
   return line;

@@ -10,11 +10,11 @@
 
 namespace mallogram {
 
-std::string FormatBytes(uint64_t bytes);   // "0 B", "12.3 KiB"
-std::string FormatCount(uint64_t count);   // "1,234,567"
-std::string FormatPercent(double share);   // "12.3 %"; never "0.0 %" or "100.0 %" if it is not so
+std::string FormatBytes(uint64_t bytes);    // "0 B", "12.3 KiB"
+std::string FormatCount(uint64_t count);    // "1,234,567"
+std::string FormatPercent(double share);    // "12.3 %", "<0.1 %", ">99.9 %"
 std::string FormatSeconds(double seconds);  // "12.3 ms", "1.24 s", "3 min 20 s"
-std::string FormatTime(uint64_t unix_ns);  // local time, with zone
+std::string FormatTime(uint64_t unix_ns);   // local time, with zone
 
 // A number with its noun: "1 call", "2 calls", "2 processes".
 std::string Plural(uint64_t count, absl::string_view noun);

@@ -10,9 +10,9 @@
 namespace mallogram {
 
 FrameTable::FrameTable(const Report& report) {
-  for (const char* text : {"[outermost frame]", "[cut by --max-depth]",
-                           "[no unwind information further out]",
-                           "[call stack not known]"}) {
+  for (const char* text :
+       {"[outermost frame]", "[cut by --max-depth]",
+        "[no unwind information further out]", "[call stack not known]"}) {
     FrameView view;
     view.function = text;
     view.note = true;
@@ -27,11 +27,11 @@ FrameTable::FrameTable(const Report& report) {
                                    ? std::string()
                                    : report.modules[location.module].path;
     for (const Frame& frame : location.frames) {
-      const std::string function =
-          frame.function.empty()
-              ? absl::StrCat(module, "+", location.offset)
-              : absl::StrCat(module, "\n", frame.function);
-      const std::string text = absl::StrCat(function, "\n", frame.file, ":", frame.line);
+      const std::string function = frame.function.empty()
+                                       ? absl::StrCat(module, "+", location.offset)
+                                       : absl::StrCat(module, "\n", frame.function);
+      const std::string text =
+          absl::StrCat(function, "\n", frame.file, ":", frame.line);
       const auto [entry, is_new] =
           by_text.try_emplace(text, static_cast<uint32_t>(frames_.size()));
       if (is_new) {
@@ -45,7 +45,8 @@ FrameTable::FrameTable(const Report& report) {
   }
 }
 
-StackCursor::StackCursor(const Report& report, const FrameTable& table, uint32_t node)
+StackCursor::StackCursor(const Report& report, const FrameTable& table,
+                         uint32_t node)
     : report_(&report), table_(&table), node_(node) {
   while (!AtRoot() && table.frame(frame().frame).plumbing) {
     outermost_folded_ = frame().frame;
@@ -69,6 +70,15 @@ void StackCursor::Next() {
     node_ = node.parent;
     position_ = 0;
   }
+}
+
+bool StackCursor::NextFunction() {
+  const uint32_t function = table_->function(frame().frame);
+  bool recursive = false;
+  for (Next(); !AtRoot() && table_->function(frame().frame) == function; Next()) {
+    recursive = true;
+  }
+  return recursive;
 }
 
 }  // namespace mallogram

@@ -14,7 +14,7 @@ struct FrameView {
   std::string function;  // empty: not known
   std::string file;
   uint32_t line = 0;
-  std::string module;  // path; empty: none
+  std::string module;   // path; empty: none
   uint64_t offset = 0;  // of the first address with this frame
   bool plumbing = false;
   // A line that says how the stack ends, instead of a frame.
@@ -61,6 +61,9 @@ class StackCursor {
   uint32_t root() const { return node_; }  // REQUIRES: AtRoot()
   const ShownFrame& frame() const;         // REQUIRES: !AtRoot()
   void Next();
+  // Next, and past further frames of the same function: direct recursion, and
+  // functions of which a part was inlined into itself. True if there were any.
+  bool NextFunction();
 
   uint32_t node() const { return node_; }
   uint32_t position() const { return position_; }

@@ -2,7 +2,8 @@
 
 namespace mallogram {
 
-const char kHelpMain[] = R"(Mallogram records every heap allocation of a program, with its call stack, and
+const char kHelpMain[] =
+    R"(Mallogram records every heap allocation of a program, with its call stack, and
 tells where the memory is.
 
 Usage:

@@ -115,8 +115,8 @@ int Main(int argc, char** argv) {
   // No verb: a program to record, unless it is a slip of the keyboard.
   const std::string meant = absl::StartsWith(first, "-") ? "" : MeantVerb(first);
   if (!meant.empty() && absl::IsNotFound(FindProgram(argv[1]).status())) {
-    fprintf(stderr, "mallogram: \"%s\" is neither a verb nor a program%s\n", argv[1],
-            meant.c_str());
+    fprintf(stderr, "mallogram: \"%s\" is neither a verb nor a program%s\n",
+            argv[1], meant.c_str());
     return kUsage;
   }
   return Run(*FindVerb("record"), argc, argv);

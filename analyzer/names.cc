@@ -15,11 +15,25 @@ namespace mallogram {
 namespace {
 
 constexpr absl::string_view kAllocators[] = {
-    "malloc",         "calloc",        "realloc",       "reallocarray",
-    "posix_memalign", "aligned_alloc", "memalign",      "valloc",
-    "pvalloc",        "free",          "cfree",         "__libc_malloc",
-    "__libc_calloc",  "__libc_realloc", "__libc_memalign", "operator new",
-    "operator new[]", "operator delete", "operator delete[]",
+    "malloc",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "posix_memalign",
+    "aligned_alloc",
+    "memalign",
+    "valloc",
+    "pvalloc",
+    "free",
+    "cfree",
+    "__libc_malloc",
+    "__libc_calloc",
+    "__libc_realloc",
+    "__libc_memalign",
+    "operator new",
+    "operator new[]",
+    "operator delete",
+    "operator delete[]",
 };
 
 // Position after the bracket that closes the one at `open`; npos: unbalanced.
@@ -51,14 +65,15 @@ size_t OperatorLength(absl::string_view name, size_t at) {
   }
   const absl::string_view rest = name.substr(at + kOperator.size());
   for (const absl::string_view symbol :
-       {" new[]", " delete[]", " new", " delete", "()", "[]", "->*", "->", "<<=", ">>=",
-        "<=>", "<<", ">>", "<=", ">=", "<", ">"}) {
+       {" new[]", " delete[]", " new", " delete", "()", "[]", "->*", "->",
+        "<<=", ">>=", "<=>", "<<", ">>", "<=", ">=", "<", ">"}) {
     if (absl::StartsWith(rest, symbol)) return kOperator.size() + symbol.size();
   }
   return 0;
 }
 
 constexpr absl::string_view kAnonymous = "(anonymous namespace)";
+constexpr absl::string_view kAnonymousShort = "(anon)";
 
 }  // namespace
 
@@ -98,6 +113,9 @@ std::string Strip(absl::string_view name, Templates templates) {
     } else if (absl::StartsWith(rest, kAnonymous)) {
       absl::StrAppend(&bare, kAnonymous);
       i += kAnonymous.size();
+    } else if (absl::StartsWith(rest, kAnonymousShort)) {
+      absl::StrAppend(&bare, kAnonymousShort);
+      i += kAnonymousShort.size();
     } else if (absl::StartsWith(rest, "{lambda(")) {
       absl::StrAppend(&bare, "{lambda}");
       i = SkipBrackets(name, i);
@@ -112,7 +130,8 @@ std::string Strip(absl::string_view name, Templates templates) {
       }
       // Parameters end the name, unless they are an outer function's.
       absl::string_view tail = name.substr(after);
-      while (absl::ConsumePrefix(&tail, " const") || absl::ConsumePrefix(&tail, "&")) {
+      while (absl::ConsumePrefix(&tail, " const") ||
+             absl::ConsumePrefix(&tail, "&")) {
       }
       if (!absl::StartsWith(tail, "::")) break;
       i = name.size() - tail.size();
@@ -140,6 +159,7 @@ std::string Simplify(absl::string_view name) {
               "std::string"},
              {"std::basic_string_view<char, std::char_traits<char> >",
               "std::string_view"},
+             {"(anonymous namespace)", "(anon)"},
              {"std::__cxx11::", "std::"}});
   for (const absl::string_view argument :
        {", std::allocator<", ", std::default_delete<", ", std::char_traits<",

@@ -16,11 +16,32 @@
 namespace mallogram {
 namespace {
 
-// Passes a signal on that somebody sent to the launcher.
+// True if the program has got this one, too: the kernel sends what comes from the
+// terminal (^C, ^\, ^Z, resize) to the whole process group. Only the hang-up goes
+// to the session leader alone, which without us would be the program.
+bool ProgramHasIt(const siginfo_t& info) {
+  if (info.si_code <= 0) return false;  // sent by a process
+  switch (info.si_signo) {
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGWINCH:
+      return true;
+    case SIGHUP:
+    case SIGCONT:
+      return getsid(0) != getpid();
+    case SIGPIPE:  // our own
+      return true;
+    default:  // SIGALRM of a timer that was set before we were executed
+      return false;
+  }
+}
+
+// Passes a signal on that reached the launcher alone.
 void Forward(const siginfo_t& info, pid_t program) {
-  // Positive codes are the kernel's: the terminal's ^C, ^\, ^Z, hang-up and resize
-  // went to the whole process group, the program included.
-  if (info.si_code > 0) return;
+  if (ProgramHasIt(info)) return;
   if (info.si_signo == SIGCONT) {
     // fg continues the group; a program that runs needs no second one.
     if (IsStopped(program)) kill(program, SIGCONT);

@@ -93,14 +93,15 @@ std::string RenderInfo(const Trace& trace, const Style& style) {
   row("System", run.os);
   row("CPU", run.cpu);
   row("Recorded by", absl::StrCat("mallogram ", run.mallogram_version));
-  row("Stacks", run.max_depth == 0 ? "whole"
-                                   : absl::StrCat("at most ",
-                                                  Plural(run.max_depth, "frame")));
+  row("Stacks", run.max_depth == 0
+                    ? "whole"
+                    : absl::StrCat("at most ", Plural(run.max_depth, "frame")));
   row("Full ring", run.on_full);
   row("Allocator", run.allocator);
-  row("Clock", run.tsc_hz == 0 ? "CLOCK_MONOTONIC"
-                               : absl::StrFormat("time stamp counter, %.3f GHz",
-                                                 static_cast<double>(run.tsc_hz) / 1e9));
+  row("Clock", run.tsc_hz == 0
+                   ? "CLOCK_MONOTONIC"
+                   : absl::StrFormat("time stamp counter, %.3f GHz",
+                                     static_cast<double>(run.tsc_hz) / 1e9));
   row("Footer", IndexText(trace.index));
 
   out.Heading("Chunks");
@@ -114,28 +115,33 @@ std::string RenderInfo(const Trace& trace, const Style& style) {
              PadLeft(FormatBytes(chunk.raw_bytes), 14),
              PadLeft(chunk.stored_bytes == 0
                          ? ""
-                         : absl::StrFormat("%.1f", static_cast<double>(chunk.raw_bytes) /
-                                                       static_cast<double>(
-                                                           chunk.stored_bytes)),
+                         : absl::StrFormat(
+                               "%.1f", static_cast<double>(chunk.raw_bytes) /
+                                           static_cast<double>(chunk.stored_bytes)),
                      9));
   }
 
-  out.Heading("Threads", absl::StrCat(" (", FormatCount(trace.threads.size()), ")"));
+  out.Heading("Threads",
+              absl::StrCat(" (", FormatCount(trace.threads.size()), ")"));
   for (const Thread& thread : trace.threads) {
-    out.Line("  ", PadLeft(absl::StrCat(thread.tid), 9), "  ",
-             PadRight(out.Safe(thread.name), 16), "  ",
-             out.Dim(absl::StrCat("from ", FormatSeconds(Seconds(thread.start_ns)))));
+    out.Line(
+        "  ", PadLeft(absl::StrCat(thread.tid), 9), "  ",
+        PadRight(out.Safe(thread.name), 16), "  ",
+        out.Dim(absl::StrCat("from ", FormatSeconds(Seconds(thread.start_ns)))));
   }
 
-  out.Heading("Modules", absl::StrCat(" (", FormatCount(trace.modules.size()), ")"));
+  out.Heading("Modules",
+              absl::StrCat(" (", FormatCount(trace.modules.size()), ")"));
   for (const Module& module : trace.modules) {
     out.Line(absl::StrFormat("  %012x-%012x  ", module.start, module.end),
              out.Safe(module.path));
-    std::string rest = module.build_id.empty()
-                           ? "no build-id"
-                           : absl::StrCat("build-id ", BuildIdText(module.build_id));
+    std::string rest =
+        module.build_id.empty()
+            ? "no build-id"
+            : absl::StrCat("build-id ", BuildIdText(module.build_id));
     if (module.load_ns != 0) {
-      absl::StrAppend(&rest, ", seen from ", FormatSeconds(Seconds(module.load_ns)));
+      absl::StrAppend(&rest, ", seen from ",
+                      FormatSeconds(Seconds(module.load_ns)));
     }
     if (module.unload_ns != 0) {
       absl::StrAppend(&rest, ", unloaded after ",

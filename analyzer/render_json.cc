@@ -151,7 +151,8 @@ Json FrameJson(const Report& report, const Location& location, const Frame& fram
 }
 
 absl::string_view StackEnd(uint32_t root) {
-  constexpr absl::string_view kEnds[] = {"complete", "max_depth", "stopped", "unknown"};
+  constexpr absl::string_view kEnds[] = {"complete", "max_depth", "stopped",
+                                         "unknown"};
   return kEnds[root < 4 ? root : 3];
 }
 
@@ -188,7 +189,8 @@ Json SiteJson(const Report& report, const FrameTable& frames, const Site& site) 
 
 // `"key":[item,…]`, one item a line.
 template <typename Items, typename ToJson>
-void WriteArray(absl::string_view key, const Items& items, Sink sink, ToJson to_json) {
+void WriteArray(absl::string_view key, const Items& items, Sink sink,
+                ToJson to_json) {
   sink(absl::StrCat(",\n\"", key, "\":["));
   bool first = true;
   for (const auto& item : items) {
@@ -234,9 +236,8 @@ void RenderReportJson(const Report& report, const FrameTable& frames,
     return ValueOf(a->totals, by) > ValueOf(b->totals, by);
   });
   if (top != 0 && sites.size() > top) sites.resize(top);
-  WriteArray("sites", sites, sink, [&](const Site* site) {
-    return SiteJson(report, frames, *site);
-  });
+  WriteArray("sites", sites, sink,
+             [&](const Site* site) { return SiteJson(report, frames, *site); });
   sink("}\n");
 }
 

@@ -1,5 +1,10 @@
 // The call sites and the call tree of a text report.
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "analyzer/format.h"
 #include "analyzer/names.h"
 #include "analyzer/render.h"
@@ -11,6 +16,7 @@ namespace {
 constexpr size_t kBarWidth = 20;
 constexpr size_t kIndent = 6;
 constexpr size_t kPlaceWidth = 30;
+constexpr size_t kLeastName = 24;
 
 std::string Value(uint64_t value, Measure by) {
   return by == Measure::kCalls || by == Measure::kTemporary ? FormatCount(value)
@@ -18,7 +24,8 @@ std::string Value(uint64_t value, Measure by) {
 }
 
 std::string Average(const SiteTotals& totals) {
-  return totals.calls == 0 ? "0 B" : FormatBytes(totals.bytes_allocated / totals.calls);
+  return totals.calls == 0 ? "0 B"
+                           : FormatBytes(totals.bytes_allocated / totals.calls);
 }
 
 // The figures of a site: those of the measure first.
@@ -45,8 +52,8 @@ std::string Figures(const SiteTotals& totals, Measure by) {
                           Average(totals), " each");
       break;
     case Measure::kTemporary:
-      text = absl::StrCat(FormatCount(totals.temporary), " temporary of ", calls, ", ",
-                          Average(totals), " each");
+      text = absl::StrCat(FormatCount(totals.temporary), " temporary of ", calls,
+                          ", ", Average(totals), " each");
       break;
   }
   if (totals.lost != 0) {
@@ -55,17 +62,29 @@ std::string Figures(const SiteTotals& totals, Measure by) {
   return text;
 }
 
-// "function   file.cc:12", the second aligned at `column` if there is room.
-std::string FrameText(const TextWriter& out, const FrameView& frame, bool any_line,
-                      bool inlined, size_t prefix) {
-  const size_t width = out.style().width;
-  const size_t column = width - kPlaceWidth;
-  const size_t room = column > prefix + 12 ? column - prefix - 2 : 12;
-  const std::string function = out.FunctionText(frame, room);
-  std::string place = out.PlaceText(frame, any_line);
-  if (inlined && !frame.note) absl::StrAppend(&place, place.empty() ? "" : " ", "(inlined)");
-  return place.empty() ? function
-                       : absl::StrCat(PadRight(function, room), "  ", out.Dim(place));
+struct FrameLook {
+  bool any_line = false, inlined = false, recursive = false;
+  bool aligned = true;  // places below each other
+  bool bold = false;
+};
+
+// "function   file.cc:12 (inlined)"; `prefix` columns are taken already.
+std::string FrameText(const TextWriter& out, const FrameView& frame, size_t prefix,
+                      const FrameLook& look) {
+  const size_t column = out.style().width - kPlaceWidth;
+  const size_t room = std::max(column, prefix + kLeastName + 2) - prefix - 2;
+  std::string function = out.FunctionText(frame, room);
+  std::vector<std::string> place = {out.PlaceText(frame, look.any_line)};
+  if (place[0].empty()) place.clear();
+  if (look.inlined && !frame.note) place.push_back("(inlined)");
+  if (look.recursive) place.push_back("(recursive)");
+  const size_t columns = DisplayWidth(function);
+  if (look.bold) function = out.Bold(function);
+  if (place.empty()) return function;
+  return absl::StrCat(
+      function,
+      std::string(look.aligned && columns < room ? room - columns : 0, ' '), "  ",
+      out.Dim(absl::StrJoin(place, " ")));
 }
 
 void WriteCallers(const TextInput& input, const TopSite& site, TextWriter* out) {
@@ -75,18 +94,19 @@ void WriteCallers(const TextInput& input, const TopSite& site, TextWriter* out) 
       absl::StrAppend(&prefix, out->Glyph("│ ", "| "));
     }
     if (line.branch) {
-      absl::StrAppend(&prefix, out->Glyph("├ ", "+ "), PadLeft(FormatPercent(line.share), 7),
-                      "  ");
+      absl::StrAppend(&prefix, out->Glyph("├ ", "+ "),
+                      PadLeft(FormatPercent(line.share), 7), "  ");
     } else if (line.level > 0) {
       absl::StrAppend(&prefix, out->Glyph("│ ", "| "), std::string(9, ' '));
     }
     if (line.cut != 0) {
-      out->Line(out->Dim(absl::StrCat(prefix, "… ", Plural(line.cut, "more caller"))));
+      out->Line(
+          out->Dim(absl::StrCat(prefix, "… ", Plural(line.cut, "more caller"))));
       continue;
     }
     out->Line(out->Dim(prefix),
-              FrameText(*out, input.frames.frame(line.frame), line.any_line,
-                        line.inlined, DisplayWidth(prefix)));
+              FrameText(*out, input.frames.frame(line.frame), DisplayWidth(prefix),
+                        {line.any_line, line.inlined, line.recursive}));
   }
 }
 
@@ -100,14 +120,16 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
                  absl::StrCat(" by ", MeasureText(options.by), ": none"));
     return;
   }
-  out->Heading("Top call sites",
-               absl::StrCat(" by ", MeasureText(options.by), ": ",
-                            top.sites.size() == top.count
-                                ? "all"
-                                : absl::StrCat(top.sites.size(), " of ",
-                                               FormatCount(top.count)),
-                            ", ", FormatPercent(top.shown_share), " of ",
-                            Value(top.value, options.by)));
+  out->Heading(
+      "Top call sites",
+      absl::StrCat(
+          " by ", MeasureText(options.by), ": ",
+          top.sites.size() == top.count
+              ? "all"
+              : absl::StrCat(top.sites.size(), " of ", FormatCount(top.count)),
+          ", ", FormatPercent(top.shown_share), " of ",
+          Value(top.value, options.by),
+          top.cut ? "; the others have less than 0.1 % each" : ""));
   size_t rank = 0;
   for (const TopSite& site : top.sites) {
     ++rank;
@@ -117,24 +139,34 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
               out->Bold(PadLeft(FormatPercent(site.share), 7)), "  ",
               Figures(site.totals, options.by));
     const FrameView& frame = input.frames.frame(site.frame.frame);
-    out->Line(std::string(kIndent, ' '), out->Bold(FrameText(*out, frame, false, site.frame.inlined, kIndent)),
-              frame.file.empty() || frame.module.empty()
-                  ? ""
-                  : out->Dim(absl::StrCat("  ", out->Safe(Basename(frame.module)))));
+    FrameLook look{false, site.frame.inlined, site.recursive};
+    look.bold = true;
+    out->Line(
+        std::string(kIndent, ' '), FrameText(*out, frame, kIndent, look),
+        frame.file.empty() || frame.module.empty()
+            ? ""
+            : out->Dim(absl::StrCat(" in ", out->Safe(Basename(frame.module)))));
     if (site.via != 0) {
-      out->Line(std::string(kIndent + 2, ' '),
-                out->Dim(absl::StrCat(
-                    "through ",
-                    out->FunctionText(input.frames.frame(site.via),
-                                      out->style().width - kIndent - 12))));
+      out->Line(
+          std::string(kIndent + 2, ' '),
+          out->Dim(absl::StrCat(
+              "through ", out->FunctionText(input.frames.frame(site.via),
+                                            out->style().width - kIndent - 12))));
     }
     WriteCallers(input, site, out);
   }
 }
 
-void WriteTree(const TextInput& input, const TextOptions& options, TextWriter* out) {
+void WriteTree(const TextInput& input, const TextOptions& options,
+               TextWriter* out) {
+  constexpr size_t kShareWidth = 9, kValueWidth = 11, kCallsWidth = 14;
+  constexpr size_t kFigures = kShareWidth + kValueWidth + kCallsWidth + 2;
   out->Heading("Call tree", absl::StrCat(" by ", MeasureText(options.by)));
-  out->Line();
+  out->Line(out->Dim(absl::StrCat(
+      PadLeft("share", kShareWidth),
+      PadLeft(options.by == Measure::kTemporary ? "temporary" : "value",
+              kValueWidth),
+      PadLeft("calls", kCallsWidth))));
   // Whether the level's line goes on below the row at hand.
   std::vector<bool> open;
   for (const TreeRow& row : input.tree) {
@@ -148,28 +180,31 @@ void WriteTree(const TextInput& input, const TextOptions& options, TextWriter* o
       if (row.chain) {
         absl::StrAppend(&prefix, open[level] ? out->Glyph("│ ", "| ") : "  ");
       } else {
-        absl::StrAppend(&prefix, row.last ? out->Glyph("└ ", "` ") : out->Glyph("├ ", "+ "));
+        absl::StrAppend(&prefix,
+                        row.last ? out->Glyph("└ ", "` ") : out->Glyph("├ ", "+ "));
       }
     }
     if (!row.chain) open[level] = !row.last;
-    constexpr size_t kFigures = 9 + 12 + 14 + 2;
     if (row.cut != 0) {
       out->Line(std::string(kFigures, ' '), out->Dim(prefix),
                 out->Dim(absl::StrCat("… ", Plural(row.cut, "smaller branch"))));
       continue;
     }
     const std::string figures =
-        row.chain ? std::string(kFigures, ' ')
-                  : absl::StrCat(PadLeft(FormatPercent(row.share), 9),
-                                 PadLeft(Value(row.value, options.by), 12),
-                                 PadLeft(FormatCount(row.calls), 14 - 6), " calls  ");
+        row.chain
+            ? std::string(kFigures, ' ')
+            : absl::StrCat(PadLeft(FormatPercent(row.share), kShareWidth),
+                           PadLeft(Value(row.value, options.by), kValueWidth),
+                           PadLeft(FormatCount(row.calls), kCallsWidth), "  ");
     if (row.level == 0) {
       out->Line(out->Bold(figures), "all");
       continue;
     }
+    FrameLook look{row.any_line, false, row.recursive};
+    look.aligned = false;
     out->Line(row.chain ? figures : out->Bold(figures), out->Dim(prefix),
-              FrameText(*out, input.frames.frame(row.frame), row.any_line, false,
-                        kFigures + DisplayWidth(prefix)));
+              FrameText(*out, input.frames.frame(row.frame),
+                        kFigures + DisplayWidth(prefix), look));
   }
   if (input.tree.empty()) out->Line("  nothing");
 }

@@ -17,9 +17,8 @@ constexpr size_t kCurveLabel = 8, kCurveMax = 12;
 double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 std::string Share(uint64_t part, uint64_t whole) {
-  return FormatPercent(whole == 0 ? 0
-                                  : static_cast<double>(part) /
-                                        static_cast<double>(whole));
+  return FormatPercent(
+      whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole));
 }
 
 // "  Peak heap        12.3 MiB   at 0.93 s"
@@ -40,8 +39,8 @@ void WriteHeader(const Report& report, TextWriter* out) {
   }
   std::string line;
   if (!report.merged()) line = absl::StrCat("pid ", first.pid, " ");
-  absl::StrAppend(&line, "on ", first.host.empty() ? "unknown host" : first.host, ", ",
-                  FormatTime(first.start_unix_ns), ", ran ",
+  absl::StrAppend(&line, "on ", first.host.empty() ? "unknown host" : first.host,
+                  ", ", FormatTime(first.start_unix_ns), ", ran ",
                   FormatSeconds(Seconds(report.totals.duration_ns)));
   std::string end;
   if (!report.merged()) {
@@ -75,10 +74,10 @@ void WriteTotals(const Report& report, TextWriter* out) {
         FormatBytes(totals.peak_rss_bytes), "");
   }
   Row(out, "Leaked", FormatBytes(totals.live_bytes),
-      absl::StrCat("in ", Plural(totals.live_blocks, "block"), " alive at the end"));
+      absl::StrCat("in ", Plural(totals.live_blocks, "block"),
+                   " alive at the end"));
   const double duration = Seconds(totals.duration_ns);
-  std::string allocated =
-      absl::StrCat("by ", Plural(totals.allocations, "call"));
+  std::string allocated = absl::StrCat("by ", Plural(totals.allocations, "call"));
   if (totals.allocations != 0) {
     if (duration > 0) {
       absl::StrAppend(&allocated, ", ",
@@ -92,12 +91,12 @@ void WriteTotals(const Report& report, TextWriter* out) {
   }
   Row(out, "Allocated", FormatBytes(totals.bytes_allocated), allocated);
   Row(out, "Reallocations", FormatCount(totals.reallocations),
-      totals.allocations == 0
+      totals.reallocations == 0
           ? ""
           : absl::StrCat(Share(totals.reallocations, totals.allocations),
                          " of the calls"));
   Row(out, "Temporary", FormatCount(totals.temporary),
-      totals.allocations == 0
+      totals.temporary == 0
           ? ""
           : absl::StrCat(Share(totals.temporary, totals.allocations),
                          " of the calls: freed before their thread's next one"));
@@ -118,8 +117,8 @@ void WriteLoss(const Report& report, TextWriter* out) {
   }
   std::vector<std::string> notes;
   if (loss.truncated_stacks != 0) {
-    notes.push_back(absl::StrCat(Plural(loss.truncated_stacks, "call stack"),
-                                 " cut short"));
+    notes.push_back(
+        absl::StrCat(Plural(loss.truncated_stacks, "call stack"), " cut short"));
   }
   if (report.totals.unknown_frees != 0) {
     notes.push_back(absl::StrCat(Plural(report.totals.unknown_frees, "free"),
@@ -147,7 +146,8 @@ void WriteCurve(const TextInput& input, TextWriter* out) {
   if (curve.rss_max != 0) row("RSS", curve.rss, curve.rss_max);
   // Ticks at both ends and in the middle.
   const double duration = Seconds(input.report.totals.duration_ns);
-  const std::string middle = FormatSeconds(duration / 2), end = FormatSeconds(duration);
+  const std::string middle = FormatSeconds(duration / 2),
+                    end = FormatSeconds(duration);
   const size_t columns = curve.heap.size();
   std::string axis = PadRight("0 s", columns / 2 - DisplayWidth(middle) / 2);
   axis = PadRight(absl::StrCat(axis, middle), columns - DisplayWidth(end));
@@ -161,15 +161,14 @@ void WriteProcesses(const Report& report, TextWriter* out) {
       "  ", PadRight("program", 20), PadLeft("pid", 9), PadLeft("peak heap", 12),
       PadLeft("leaked", 12), PadLeft("calls", 14), PadLeft("ran", 10), "   file")));
   for (const Process& process : report.processes) {
-    std::string program = out->Safe(process.program);
-    if (program.empty()) program = "?";
-    if (DisplayWidth(program) > 19 && out->utf8() == false) program.resize(19);
+    const std::string program =
+        process.program.empty() ? "?" : out->Safe(process.program);
     out->Line("  ", PadRight(program, 20), PadLeft(absl::StrCat(process.pid), 9),
               PadLeft(FormatBytes(process.totals.peak_heap_bytes), 12),
               PadLeft(FormatBytes(process.totals.live_bytes), 12),
               PadLeft(FormatCount(process.totals.allocations), 14),
-              PadLeft(FormatSeconds(Seconds(process.totals.duration_ns)), 10), "   ",
-              out->Safe(process.file),
+              PadLeft(FormatSeconds(Seconds(process.totals.duration_ns)), 10),
+              "   ", out->Safe(process.file),
               process.end == EndReason::kExited && process.end_detail == 0
                   ? ""
                   : out->Dim(absl::StrCat(
@@ -182,25 +181,29 @@ void WriteProcesses(const Report& report, TextWriter* out) {
   }
 }
 
+// Buckets `first` to `last`: "16–31 B"; from 1 KiB on the lower bound: "64 KiB–".
 std::string SizeLabel(int first, int last) {
   if (first == 0) return "0 B";
   const uint64_t low = uint64_t{1} << (first - 1);
-  const uint64_t high = last >= 64 ? ~uint64_t{0} : (uint64_t{1} << last) - 1;
-  if (low >= 1024) {
-    return absl::StrCat(FormatBytes(low), last >= 64 ? " and more" : "");
+  if (low < 1024) {
+    return absl::StrCat(low, "–", (uint64_t{1} << last) - 1, " B");
   }
-  return absl::StrCat(low, "–", high, " B");
+  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  const int power = first - 1 - 10;
+  return absl::StrCat(uint64_t{1} << power % 10, " ", kUnits[power / 10], "–");
 }
 
 void WriteSizes(const Report& report, TextWriter* out) {
   if (report.totals.allocations == 0) return;
-  out->Heading("Block sizes", out->Dim("  (from … up to twice that)"));
-  out->Line(out->Dim(absl::StrCat(
-      PadLeft("size", 12), PadLeft("calls", 14), "  ", PadRight("", 22),
-      PadLeft("bytes", 11), PadLeft("alive at end", 14), PadLeft("temporary", 12))));
+  out->Heading("Block sizes");
+  out->Line(out->Dim(absl::StrCat(PadLeft("size", 12), PadLeft("calls", 14), "  ",
+                                  PadRight("", 22), PadLeft("bytes", 11),
+                                  PadLeft("alive at end", 14),
+                                  PadLeft("temporary", 12))));
   // Sizes 1 to 7 are one row.
   constexpr int kFirstWide = 3;
-  for (int i = 0; i < kSizeBuckets && i < static_cast<int>(report.sizes.size()); ++i) {
+  for (int i = 0; i < kSizeBuckets && i < static_cast<int>(report.sizes.size());
+       ++i) {
     SizeClass row = report.sizes[static_cast<size_t>(i)];
     const int first = i;
     if (i == 1) {
@@ -215,11 +218,11 @@ void WriteSizes(const Report& report, TextWriter* out) {
     if (row.calls == 0) continue;
     const double share = static_cast<double>(row.calls) /
                          static_cast<double>(report.totals.allocations);
-    out->Line(PadLeft(SizeLabel(first, i), 12), PadLeft(FormatCount(row.calls), 14),
-              "  ", out->Cyan(Bar(share, 22, out->utf8())),
-              PadLeft(FormatBytes(row.bytes), 11),
-              PadLeft(row.live_bytes == 0 ? "" : FormatBytes(row.live_bytes), 14),
-              PadLeft(row.temporary == 0 ? "" : Share(row.temporary, row.calls), 12));
+    out->Line(
+        PadLeft(SizeLabel(first, i), 12), PadLeft(FormatCount(row.calls), 14), "  ",
+        out->Cyan(Bar(share, 22, out->utf8())), PadLeft(FormatBytes(row.bytes), 11),
+        PadLeft(row.live_bytes == 0 ? "" : FormatBytes(row.live_bytes), 14),
+        PadLeft(row.temporary == 0 ? "" : Share(row.temporary, row.calls), 12));
   }
 }
 
@@ -262,7 +265,8 @@ void WriteSelf(const TextInput& input, TextWriter* out) {
   }
   if (self.verify_checked != 0) {
     Row(out, "Verified", FormatCount(self.verify_checked),
-        "walks compared with libunwind: the times above are not those of a recording");
+        "walks compared with libunwind: the times above are not those of a "
+        "recording");
   }
   if (self.walks == 0) {
     Row(out, "Slowdown", "unknown", "not measured");
@@ -305,7 +309,8 @@ std::string EndText(EndReason end, int64_t detail, absl::string_view text) {
     case EndReason::kExeced:
       return "replaced by another program (exec)";
     case EndReason::kDetached:
-      return absl::StrCat("recording stopped early", text.empty() ? "" : ": ", text);
+      return absl::StrCat("recording stopped early", text.empty() ? "" : ": ",
+                          text);
     case EndReason::kVanished:
       return "ended, how is not known";
   }

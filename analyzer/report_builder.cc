@@ -51,7 +51,8 @@ void AddTo(SelfReport& sum, const SelfReport& more) {
   sum.image_bytes += more.image_bytes;
   sum.private_bytes += more.private_bytes;
   sum.collector_cpu_ns = std::max(sum.collector_cpu_ns, more.collector_cpu_ns);
-  sum.collector_rss_bytes = std::max(sum.collector_rss_bytes, more.collector_rss_bytes);
+  sum.collector_rss_bytes =
+      std::max(sum.collector_rss_bytes, more.collector_rss_bytes);
   sum.verify_checked += more.verify_checked;
 }
 
@@ -73,9 +74,9 @@ ReportBuilder::ReportBuilder(Symbolizer* symbolizer, bool by_name)
 }
 
 uint32_t ReportBuilder::ModuleIndex(const Module& module) {
-  const auto [entry, is_new] = module_index_.try_emplace(
-      std::pair(module.path, module.build_id),
-      static_cast<uint32_t>(report_.modules.size()));
+  const auto [entry, is_new] =
+      module_index_.try_emplace(std::pair(module.path, module.build_id),
+                                static_cast<uint32_t>(report_.modules.size()));
   if (is_new) report_.modules.push_back({module.path, module.build_id});
   return entry->second;
 }
@@ -97,7 +98,8 @@ uint32_t ReportBuilder::LocationIndex(const Trace& trace, const Stack& stack) {
   uint32_t index = static_cast<uint32_t>(report_.locations.size());
   if (by_name_ && module != nullptr) {
     const std::string key = NameKey(location, module->path);
-    if (!key.empty()) index = location_by_name_.try_emplace(key, index).first->second;
+    if (!key.empty())
+      index = location_by_name_.try_emplace(key, index).first->second;
   }
   if (index == report_.locations.size()) {
     report_.locations.push_back(std::move(location));
@@ -126,9 +128,8 @@ uint32_t ReportBuilder::NodeOf(const Trace& trace, uint32_t stack_id) {
   }
   for (auto frame = pending.rbegin(); frame != pending.rend(); ++frame) {
     const uint32_t location = LocationIndex(trace, frame->second);
-    const auto [entry, is_new] =
-        node_index_.try_emplace(std::pair(node, location),
-                                static_cast<uint32_t>(report_.nodes.size()));
+    const auto [entry, is_new] = node_index_.try_emplace(
+        std::pair(node, location), static_cast<uint32_t>(report_.nodes.size()));
     if (is_new) report_.nodes.push_back({node, location});
     node = entry->second;
     node_of_stack_[frame->first] = node;
@@ -180,7 +181,8 @@ void ReportBuilder::Add(const Trace& trace,
   for (const SiteTotals& totals : trace.summary.sites) {
     progress(done++, trace.summary.sites.size());
     const uint32_t node = NodeOf(trace, totals.stack);
-    const auto [entry, is_new] = site_of_node_.try_emplace(node, report_.sites.size());
+    const auto [entry, is_new] =
+        site_of_node_.try_emplace(node, report_.sites.size());
     if (is_new) report_.sites.push_back({totals.stack, node, SiteTotals()});
     Accumulate(report_.sites[entry->second].totals, totals);
   }
@@ -213,8 +215,9 @@ void ReportBuilder::MergeTimelines() {
     sum.heap_bytes += step.sample.heap_bytes - old.heap_bytes;
     sum.rss_bytes += step.sample.rss_bytes - old.rss_bytes;
     sum.time_ns = step.time_ns;
-    sum.heap_max_bytes = sum.heap_bytes - step.sample.heap_bytes +
-                         std::max(step.sample.heap_max_bytes, step.sample.heap_bytes);
+    sum.heap_max_bytes =
+        sum.heap_bytes - step.sample.heap_bytes +
+        std::max(step.sample.heap_max_bytes, step.sample.heap_bytes);
     old = step.sample;
     report_.timeline.push_back(sum);
   }
@@ -256,10 +259,12 @@ Report ReportBuilder::Finish() {
     for (uint32_t i = 0; i < report.sites.size(); ++i) report.sites[i].id = i + 1;
     MergeTimelines();
     report.warnings.push_back(
-        "several processes: the peaks are the sum of each process's own peak, which "
+        "several processes: the peaks are the sum of each process's own peak, "
+        "which "
         "need not have been at the same time");
   }
-  for (const std::string& note : symbolizer_->notes()) report.warnings.push_back(note);
+  for (const std::string& note : symbolizer_->notes())
+    report.warnings.push_back(note);
   return std::move(report_);
 }
 

@@ -23,7 +23,7 @@
 namespace mallogram {
 namespace {
 
-constexpr double kTreeMinimum = 0.01;
+constexpr double kTreeMinimum = 0.01, kTopMinimum = 0.001;
 constexpr size_t kDefaultTop = 10, kDefaultDepth = 8, kDefaultTreeDepth = 80;
 
 struct ReportOptions {
@@ -46,10 +46,9 @@ absl::StatusOr<Measure> ParseMeasure(absl::string_view word) {
 }
 
 absl::StatusOr<ReportOptions> ParseReport(int argc, char** argv) {
-  constexpr OptionSpec kSpecs[] = {{"--by", true},    {"--top", true},
-                                   {"--depth", true}, {"--debug-dir", true},
-                                   {"--tree"},        {"--json"},
-                                   {"--full-names"}};
+  constexpr OptionSpec kSpecs[] = {
+      {"--by", true}, {"--top", true}, {"--depth", true}, {"--debug-dir", true},
+      {"--tree"},     {"--json"},      {"--full-names"}};
   absl::StatusOr<ParsedArguments> parsed = ParseArguments(
       absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), kSpecs);
   if (!parsed.ok()) return parsed.status();
@@ -78,7 +77,8 @@ absl::StatusOr<ReportOptions> ParseReport(int argc, char** argv) {
     if (!status.ok()) return status;
   }
   options.paths = std::move(parsed->operands);
-  if (options.paths.empty()) return UsageError("report needs a FILE or a directory");
+  if (options.paths.empty())
+    return UsageError("report needs a FILE or a directory");
   if (options.json && options.text.tree) {
     return UsageError("--tree is for text: leave out --json or --tree");
   }
@@ -99,7 +99,8 @@ absl::StatusOr<std::vector<std::string>> FindTraces(
     std::vector<std::string> found;
     for (fs::directory_iterator at(path, error), end; !error && at != end;
          at.increment(error)) {
-      if (at->path().extension() == kTraceSuffix) found.push_back(at->path().string());
+      if (at->path().extension() == kTraceSuffix)
+        found.push_back(at->path().string());
     }
     if (error) {
       return absl::PermissionDeniedError(
@@ -175,15 +176,17 @@ absl::Status RunReport(int argc, char** argv) {
   text.style = DetectStyle();
   TextInput input{report, frames, {}, {}, {}, EstimateCost(report)};
   if (text.tree) {
-    input.tree = BuildCallTree(report, frames, text.by, kTreeMinimum,
-                               options->depth_set ? options->depth : kDefaultTreeDepth);
+    input.tree =
+        BuildCallTree(report, frames, text.by, kTreeMinimum,
+                      options->depth_set ? options->depth : kDefaultTreeDepth);
   } else {
     input.top = FindTopSites(report, frames, text.by,
                              options->top_set ? options->top : kDefaultTop,
+                             options->top_set ? 0 : kTopMinimum,
                              options->depth_set ? options->depth : kDefaultDepth);
   }
-  input.curve =
-      Resample(report.timeline, report.totals.duration_ns, CurveColumns(text.style));
+  input.curve = Resample(report.timeline, report.totals.duration_ns,
+                         CurveColumns(text.style));
   Print(RenderReport(input, text));
   return Flush();
 }
@@ -200,7 +203,8 @@ absl::Status RunInfoVerb(int argc, char** argv) {
   for (const ParsedArguments::Option& option : parsed->options) {
     (option.name == "--json" ? json : read.check) = true;
   }
-  if (json && parsed->operands.size() > 1) return UsageError("--json takes one FILE");
+  if (json && parsed->operands.size() > 1)
+    return UsageError("--json takes one FILE");
   for (size_t i = 0; i < parsed->operands.size(); ++i) {
     ProgressBar bar("reading");
     absl::StatusOr<Trace> trace = ReadTrace(

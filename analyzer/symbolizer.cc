@@ -34,9 +34,9 @@ std::string BuildIdText(absl::string_view build_id) {
 class Symbolizer::Object {
  public:
   explicit Object(const std::string& debug_dir)
-      : search_path_(debug_dir.empty()
-                         ? absl::StrCat(":.debug:", kSystemDebugDir)
-                         : absl::StrCat(":.debug:", debug_dir, ":", kSystemDebugDir)),
+      : search_path_(debug_dir.empty() ? absl::StrCat(":.debug:", kSystemDebugDir)
+                                       : absl::StrCat(":.debug:", debug_dir, ":",
+                                                      kSystemDebugDir)),
         search_path_c_(search_path_.data()) {
     callbacks_.find_elf = dwfl_build_id_find_elf;
     callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
@@ -59,7 +59,8 @@ class Symbolizer::Object {
     dwfl_report_end(dwfl_, nullptr, nullptr);
     if (module_ == nullptr) return Unload(Result::kMissing);
     GElf_Addr bias = 0;
-    if (dwfl_module_getelf(module_, &bias) == nullptr) return Unload(Result::kMissing);
+    if (dwfl_module_getelf(module_, &bias) == nullptr)
+      return Unload(Result::kMissing);
     bias_ = bias;
     const unsigned char* bits = nullptr;
     GElf_Addr where = 0;

@@ -29,7 +29,7 @@ struct Frame {
   std::string file;      // empty: not known
   uint32_t line = 0;
   bool inlined = false;
-  bool folded = false;   // allocation plumbing: set by names.h, not here
+  bool folded = false;  // allocation plumbing: set by names.h, not here
 };
 
 class Symbolizer {

@@ -10,7 +10,8 @@ std::string TextWriter::FunctionText(const FrameView& frame, size_t width) const
   if (frame.function.empty()) {
     return frame.module.empty()
                ? absl::StrFormat("0x%x", frame.offset)
-               : absl::StrFormat("%s+0x%x", Safe(Basename(frame.module)), frame.offset);
+               : absl::StrFormat("%s+0x%x", Safe(Basename(frame.module)),
+                                 frame.offset);
   }
   if (full_names_ || frame.note) return Safe(frame.function);
   return Safe(ShortName(frame.function, width, style_.utf8));

@@ -48,7 +48,8 @@ class CallerLister {
         return;
       }
       Branch& first = branches[0];
-      if (static_cast<double>(first.value) >= kChainShare * static_cast<double>(sum)) {
+      if (static_cast<double>(first.value) >=
+          kChainShare * static_cast<double>(sum)) {
         out_->push_back(LineOf(first, level, false));
         ++lines;
         if (first.ended) return;
@@ -71,14 +72,15 @@ class CallerLister {
   struct Branch {
     ShownFrame frame;
     uint64_t value = 0;
-    bool any_line = false;
+    bool any_line = false, recursive = false;
     bool ended = false;  // a root's note
     std::vector<Path> paths;
   };
 
   double Share(const Branch& branch) const {
-    return total_ == 0 ? 0
-                       : static_cast<double>(branch.value) / static_cast<double>(total_);
+    return total_ == 0
+               ? 0
+               : static_cast<double>(branch.value) / static_cast<double>(total_);
   }
 
   CallerLine LineOf(const Branch& branch, int level, bool opens) const {
@@ -86,6 +88,7 @@ class CallerLister {
     line.frame = branch.frame.frame;
     line.inlined = branch.frame.inlined;
     line.any_line = branch.any_line;
+    line.recursive = branch.recursive;
     line.level = level;
     line.branch = opens;
     line.share = Share(branch);
@@ -105,15 +108,16 @@ class CallerLister {
                 : path.cursor.frame();
       const auto [entry, is_new] =
           index.try_emplace(frames_.function(frame.frame), branches.size());
-      if (is_new) branches.push_back({frame, 0, false, ended, {}});
+      if (is_new) branches.push_back({frame, 0, false, false, ended, {}});
       Branch& branch = branches[entry->second];
       branch.value += path.value;
       if (branch.frame.frame != frame.frame) branch.any_line = true;
-      if (!ended) path.cursor.Next();
+      if (!ended && path.cursor.NextFunction()) branch.recursive = true;
       branch.paths.push_back(std::move(path));
     }
-    std::stable_sort(branches.begin(), branches.end(),
-                     [](const Branch& a, const Branch& b) { return a.value > b.value; });
+    std::stable_sort(
+        branches.begin(), branches.end(),
+        [](const Branch& a, const Branch& b) { return a.value > b.value; });
     return branches;
   }
 
@@ -143,7 +147,7 @@ class CallerLister {
 }  // namespace
 
 TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by,
-                      size_t top, size_t depth) {
+                      size_t top, double minimum, size_t depth) {
   TopSites result;
   std::vector<Group> groups;
   absl::flat_hash_map<uint32_t, size_t> index;  // by innermost frame
@@ -170,16 +174,21 @@ TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by
       group.site.via = cursor.folded() == 0 ? 0 : cursor.outermost_folded();
     }
     if (!nameless) {
-      cursor.Next();
+      if (cursor.NextFunction()) group.site.recursive = true;
       group.paths.push_back({cursor, value});
     }
   }
   result.count = groups.size();
   // Ties in the order of the file, so that a report is the same every time.
-  std::stable_sort(groups.begin(), groups.end(), [](const Group& a, const Group& b) {
-    return a.value > b.value;
-  });
+  std::stable_sort(
+      groups.begin(), groups.end(),
+      [](const Group& a, const Group& b) { return a.value > b.value; });
   if (groups.size() > top) groups.resize(top);
+  while (!groups.empty() && static_cast<double>(groups.back().value) <
+                                minimum * static_cast<double>(result.value)) {
+    groups.pop_back();
+    result.cut = true;
+  }
   for (Group& group : groups) {
     group.site.share =
         static_cast<double>(group.value) / static_cast<double>(result.value);

@@ -29,15 +29,15 @@ struct Trace {
   std::string path;
   uint64_t file_bytes = 0;
   RunInfo run;
-  std::vector<Module> modules;   // rising ids, seldom with holes
+  std::vector<Module> modules;  // rising ids, seldom with holes
   // By id; sparse, because a lost chunk leaves a hole (all zero) and a hostile one
   // may name any id. Parents are smaller than their children, so walks end.
   SparsePaged<Stack, 10> stacks;
-  uint64_t stack_count = 0;      // nodes present
-  std::vector<Thread> threads;   // rising indices
-  Summary summary;               // its timeline is never empty if samples exist
+  uint64_t stack_count = 0;     // nodes present
+  std::vector<Thread> threads;  // rising indices
+  Summary summary;              // its timeline is never empty if samples exist
   IndexState index = IndexState::kIntact;
-  bool still_recording = false;  // no footer, but the program is running here
+  bool still_recording = false;    // no footer, but the program is running here
   std::vector<ChunkStats> chunks;  // only if asked for
   // Sentences for the user: what is missing and what that means.
   std::vector<std::string> warnings;

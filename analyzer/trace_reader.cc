@@ -194,11 +194,12 @@ void Reader::Rebuild() {
 // program must be the same too.
 bool StillRuns(const RunInfo& run) {
   struct utsname names;
-  if (uname(&names) != 0 || run.host != names.nodename || run.pid <= 1) return false;
+  if (uname(&names) != 0 || run.host != names.nodename || run.pid <= 1)
+    return false;
   if (kill(static_cast<pid_t>(run.pid), 0) != 0 && errno != EPERM) return false;
   char path[4096];
-  const ssize_t length = readlink(absl::StrCat("/proc/", run.pid, "/exe").c_str(),
-                                  path, sizeof path);
+  const ssize_t length =
+      readlink(absl::StrCat("/proc/", run.pid, "/exe").c_str(), path, sizeof path);
   return length > 0 && absl::string_view(path, static_cast<size_t>(length)) ==
                            absl::string_view(run.executable);
 }
@@ -206,44 +207,50 @@ bool StillRuns(const RunInfo& run) {
 // Puts the parts together and says what is missing.
 void Reader::Settle() {
   for (auto& [id, module] : modules_) trace_.modules.push_back(std::move(module));
-  for (auto& [index, thread] : threads_) trace_.threads.push_back(std::move(thread));
+  for (auto& [index, thread] : threads_)
+    trace_.threads.push_back(std::move(thread));
   Summary& summary = trace_.summary;
   summary.sizes.resize(kSizeBuckets);
   if (summary.timeline.empty()) {
-    std::sort(samples_.begin(), samples_.end(),
-              [](const Sample& a, const Sample& b) { return a.time_ns < b.time_ns; });
+    std::sort(
+        samples_.begin(), samples_.end(),
+        [](const Sample& a, const Sample& b) { return a.time_ns < b.time_ns; });
     summary.timeline = std::move(samples_);
   }
 
   if (trace_.index == IndexState::kFolded) {
     trace_.still_recording = have_run_ && StillRuns(trace_.run);
-    Warn(absl::StrCat(
-        "no footer: the recording ",
-        trace_.still_recording ? "is still going on"
-                               : "was interrupted, or the file was cut",
-        "; the totals were computed again from ", events_, " events, and how the "
-        "program ended and what the recording cost is not known"));
+    Warn(absl::StrCat("no footer: the recording ",
+                      trace_.still_recording
+                          ? "is still going on"
+                          : "was interrupted, or the file was cut",
+                      "; the totals were computed again from ", events_,
+                      " events, and how the "
+                      "program ended and what the recording cost is not known"));
   } else if (trace_.index == IndexState::kRebuilt) {
-    Warn("the footer is damaged, but the summary is whole: the totals are complete");
+    Warn(
+        "the footer is damaged, but the summary is whole: the totals are complete");
   }
   const uint64_t lost = damaged_ + directory_.lost_stretches;
   summary.loss.damaged_chunks = lost;
   if (lost != 0) {
     const uint64_t first = directory_.lost_stretches == 0 ? first_damaged_
-                           : damaged_ == 0                ? directory_.first_lost
-                                           : std::min(first_damaged_, directory_.first_lost);
-    const uint64_t known = std::max<uint64_t>(
-        directory_.index_chunks,
-        directory_.chunks.size() + directory_.lost_stretches);
-    Warn(absl::StrCat(lost, " of ", known, " chunks ", lost == 1 ? "is" : "are",
-                      " damaged, the first at byte ", first,
-                      have_summary_ ? "; the totals are those of the footer and complete"
-                                    : ""));
+                           : damaged_ == 0
+                               ? directory_.first_lost
+                               : std::min(first_damaged_, directory_.first_lost);
+    const uint64_t known =
+        std::max<uint64_t>(directory_.index_chunks,
+                           directory_.chunks.size() + directory_.lost_stretches);
+    Warn(absl::StrCat(
+        lost, " of ", known, " chunks ", lost == 1 ? "is" : "are",
+        " damaged, the first at byte ", first,
+        have_summary_ ? "; the totals are those of the footer and complete" : ""));
   }
   if (heap_broken_ && trace_.index == IndexState::kFolded) {
-    Warn(absl::StrFormat("the events after t=%.3f s cannot be read: all figures stop "
-                         "there",
-                         static_cast<double>(event_time_ns_) / 1e9));
+    Warn(absl::StrFormat(
+        "the events after t=%.3f s cannot be read: all figures stop "
+        "there",
+        static_cast<double>(event_time_ns_) / 1e9));
   }
   if (!have_run_) Warn("the facts of the process (command, pid, host) are lost");
   uint64_t nameless = 0;

@@ -71,8 +71,8 @@ class Program {
       event.kind = EventKind::kAlloc;
       event.stack = kFirstStackId + random_() % stacks_;
       event.size = random_() % (random_() % 50 == 0 ? 200'000 : 300);
-      live_.push_back(heap_->Allocate(event.thread, event.stack, event.size,
-                                      event.time_ns));
+      live_.push_back(
+          heap_->Allocate(event.thread, event.stack, event.size, event.time_ns));
     } else {
       // Often the last one: temporary.
       const size_t which =
@@ -82,8 +82,8 @@ class Program {
         event.kind = EventKind::kMove;
         event.stack = kFirstStackId + random_() % stacks_;
         event.size = random_() % 1000;
-        live_[which] = heap_->Move(event.thread, event.slot, event.stack, event.size,
-                                   event.time_ns);
+        live_[which] = heap_->Move(event.thread, event.slot, event.stack,
+                                   event.size, event.time_ns);
       } else {
         event.kind = EventKind::kFree;
         heap_->Free(event.thread, event.slot, event.time_ns);
@@ -106,8 +106,8 @@ class Program {
 
 }  // namespace
 
-MadeTrace MakeTrace(uint32_t events, uint32_t chunks, const std::string& module_path,
-                    int64_t pid) {
+MadeTrace MakeTrace(uint32_t events, uint32_t chunks,
+                    const std::string& module_path, int64_t pid) {
   MadeTrace made;
   TraceFileBuilder file;
   const auto note = [&](uint64_t allocations) {
@@ -119,13 +119,14 @@ MadeTrace MakeTrace(uint32_t events, uint32_t chunks, const std::string& module_
     note(made.events_after.empty() ? 0 : made.events_after.back());
   };
   add(ChunkType::kRun, EncodeRunInfo(MakeRun(pid)));
-  Module module{1, module_path, "\x12\x34\x56\x78", 0x400000, 0x400000, 0x500000, 1, 0};
+  Module module{1, module_path, "\x12\x34\x56\x78", 0x400000, 0x400000, 0x500000, 1,
+                0};
   add(ChunkType::kModules, EncodeModules({module}));
   // A chain of callers, and a few leaves on each: 4 to 4 + 12.
   std::vector<Stack> stacks;
   for (uint32_t i = 0; i < 12; ++i) {
-    stacks.push_back({i == 0 ? 0 : kFirstStackId + i / 2, i == 11 ? 0u : 1u,
-                      0x1000 + 0x10 * i});
+    stacks.push_back(
+        {i == 0 ? 0 : kFirstStackId + i / 2, i == 11 ? 0u : 1u, 0x1000 + 0x10 * i});
   }
   add(ChunkType::kStacks, EncodeStacks(kFirstStackId, stacks));
   add(ChunkType::kThreads,
@@ -141,8 +142,8 @@ MadeTrace MakeTrace(uint32_t events, uint32_t chunks, const std::string& module_
     made.chunk_offsets.push_back(file.bytes().size());
     file.AddEvents(&encoder);
     note(heap.Summarize().totals.allocations);
-    const Sample sample = {program.time_ns(), heap.live_bytes(), heap.TakeRecentMax(),
-                           heap.live_bytes() + (2 << 20)};
+    const Sample sample = {program.time_ns(), heap.live_bytes(),
+                           heap.TakeRecentMax(), heap.live_bytes() + (2 << 20)};
     samples.push_back(sample);
     add(ChunkType::kSamples, EncodeSamples({sample}));
   }
@@ -152,7 +153,8 @@ MadeTrace MakeTrace(uint32_t events, uint32_t chunks, const std::string& module_
   made.summary.end = EndReason::kExited;
   made.summary.end_detail = 0;
   made.summary.timeline = samples;
-  made.summary.totals.peak_rss_bytes = made.summary.totals.peak_heap_bytes + (2 << 20);
+  made.summary.totals.peak_rss_bytes =
+      made.summary.totals.peak_heap_bytes + (2 << 20);
   made.summary.loss.events_waited = 3;
   made.summary.loss.wait_ns = 40'000;
   SelfReport& self = made.summary.self;

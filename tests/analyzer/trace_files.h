@@ -33,14 +33,14 @@ class TraceFileBuilder {
 // A recording of a process with known truth: every chunk type, several event
 // chunks, threads, moves, losses, recursion.
 struct MadeTrace {
-  std::string whole;        // with footer
-  std::string unfinished;   // without
-  Summary summary;          // the truth
+  std::string whole;                    // with footer
+  std::string unfinished;               // without
+  Summary summary;                      // the truth
   std::vector<uint64_t> chunk_offsets;  // of every chunk in `whole`
   std::vector<uint64_t> events_after;   // allocations once chunk i was read
 };
 // `events`: how many; `chunks`: in how many chunks.
-MadeTrace MakeTrace(uint32_t events, uint32_t chunks, const std::string& module_path,
-                    int64_t pid = 4711);
+MadeTrace MakeTrace(uint32_t events, uint32_t chunks,
+                    const std::string& module_path, int64_t pid = 4711);
 
 }  // namespace mallogram

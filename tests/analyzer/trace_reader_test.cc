@@ -30,7 +30,8 @@ absl::StatusOr<Trace> ReadBytes(absl::string_view bytes, bool check = false) {
 
 std::string AllWarnings(const Trace& trace) {
   std::string text;
-  for (const std::string& warning : trace.warnings) absl::StrAppend(&text, warning, "\n");
+  for (const std::string& warning : trace.warnings)
+    absl::StrAppend(&text, warning, "\n");
   return text;
 }
 
@@ -82,7 +83,8 @@ TEST(TraceReader, FoldsTheEventsOfAnUnfinishedTrace) {
   ASSERT_TRUE(trace.ok()) << trace.status();
   EXPECT_EQ(trace->index, IndexState::kFolded);
   ExpectSameTotals(trace->summary, made.summary);
-  EXPECT_TRUE(absl::StrContains(AllWarnings(*trace), "no footer")) << AllWarnings(*trace);
+  EXPECT_TRUE(absl::StrContains(AllWarnings(*trace), "no footer"))
+      << AllWarnings(*trace);
   EXPECT_EQ(trace->summary.timeline.size(), 4u);
   EXPECT_EQ(trace->summary.end, EndReason::kUnknown);
 }
@@ -137,7 +139,8 @@ TEST(TraceReader, FlipsInAnUnfinishedTrace) {
       ASSERT_FALSE(trace->warnings.empty());
       if (trace->summary.totals.allocations != made.summary.totals.allocations) {
         // More than the usual word about the footer.
-        ASSERT_TRUE(absl::StrContains(AllWarnings(*trace), "damaged")) << at << " " << mask << AllWarnings(*trace);
+        ASSERT_TRUE(absl::StrContains(AllWarnings(*trace), "damaged"))
+            << at << " " << mask << AllWarnings(*trace);
       }
     }
   }
@@ -210,7 +213,8 @@ TEST(TraceReader, AMagicEveryFourBytesDoesNotHang) {
 TEST(TraceReader, WildIdsCostNoMemory) {
   TraceFileBuilder file;
   file.Add(ChunkType::kStacks, EncodeStacks(kMaxStackIds - 10, {{0, 1, 5}}));
-  file.Add(ChunkType::kModules, EncodeModules({{0xfffffff0, "x", "", 0, 0, 0, 0, 0}}));
+  file.Add(ChunkType::kModules,
+           EncodeModules({{0xfffffff0, "x", "", 0, 0, 0, 0, 0}}));
   file.Add(ChunkType::kThreads, EncodeThreads({{kMaxThreads - 1, 1, "t", 0}}));
   const absl::StatusOr<Trace> trace = ReadBytes(file.bytes());
   ASSERT_TRUE(trace.ok()) << trace.status();
@@ -231,8 +235,8 @@ TEST(TraceReader, RefusesWhatIsNoTrace) {
 
 std::string Scratch(const char* name) {
   const char* dir = getenv("TMPDIR");
-  return absl::StrCat(dir == nullptr ? "/tmp" : dir, "/mallogram-reader-test.", getpid(),
-                      ".", name);
+  return absl::StrCat(dir == nullptr ? "/tmp" : dir, "/mallogram-reader-test.",
+                      getpid(), ".", name);
 }
 
 // A 100 GB trace opens in no time and no memory: holes stand for events.
