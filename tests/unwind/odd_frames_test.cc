@@ -183,14 +183,15 @@ TEST_F(OddFrames, CfaInRbx) {
 
 // Calls `via` with the stack pointer lower by `bytes` and a little more, from one
 // of two places.
-[[gnu::noinline]] void Shifted(Via via, size_t bytes, bool second) {
+[[gnu::noinline]] void Shifted(Via via, size_t bytes, bool second,
+                               void (*f)(void*) = CheckTwice, void* argument = nullptr) {
   auto* p = static_cast<volatile char*>(alloca(bytes));
   p[0] = 1;
   if (second) {
-    via(CheckTwice, nullptr);
+    via(f, argument);
     asm volatile("nop" ::: "memory");
   } else {
-    via(CheckTwice, nullptr);
+    via(f, argument);
     asm volatile("nop; nop" ::: "memory");
   }
 }
@@ -342,6 +343,24 @@ uint32_t ModuleOfFrame(uint32_t stack, uint64_t start, uint64_t end) {
   return kNoModule;
 }
 
+// Called by the plugin's function. A memo of the first plugin's frame holds the
+// slot where that has its return address; in the second plugin's larger frame the
+// slot is unused. Forged to the old value there, it makes a memo that outlived its
+// library match to the last word.
+constexpr uint64_t kFrameA = 264, kFrameB = 4104;
+void ForgeSlot(void* first_plugin) {
+  static uint64_t old_value;
+  auto* slot = reinterpret_cast<uint64_t*>(
+      static_cast<char*>(__builtin_frame_address(0)) + 16 + kFrameA);
+  if (first_plugin != nullptr) {
+    old_value = *slot;
+  } else {
+    *slot = old_value;
+  }
+  CheckTwice(nullptr);
+  KEEP_FRAME();
+}
+
 TEST_F(OddFrames, AnotherLibraryAtTheSameAddress) {
   int same_address = 0;
   uint64_t last_start = 0, outermost = 0;
@@ -356,10 +375,12 @@ TEST_F(OddFrames, AnotherLibraryAtTheSameAddress) {
     last_start = module.start;
     // libunwind's caches are stale after a dlclose; glibc's unwinder has none.
     checker_.oracle = Oracle::kGlibc;
-    run(CheckTwice, nullptr);
-    // The frame of either library at the same stack pointer: a memo that outlived
-    // the library would find its old slots unchanged and go on from there.
-    Shifted(run, i % 2 == 0 ? 4104 - 264 + 16 : 16, i % 2 == 0);
+    // The frame of either library at the same stack pointer, one after the other.
+    const bool first = i % 2 == 0;
+    if (first) run(CheckTwice, nullptr);
+    Shifted(run, first ? kFrameB - kFrameA + 16 : 16, first, ForgeSlot,
+            first ? &same_address : nullptr);
+    if (!first) run(CheckTwice, nullptr);
     EXPECT_EQ(RootOf(checker_.last), kRootComplete) << i;
     const uint32_t index = ModuleOfFrame(checker_.last, module.start, module.end);
     ASSERT_NE(index, kNoModule);
