@@ -173,7 +173,7 @@ TEST_F(StackTableTest, ThreadsInternDifferentStacks) {
 
 // Two threads, step by step together, so that they race for nearly every slot.
 TEST_F(StackTableTest, LoserOfARaceTakesTheWinnersNode) {
-  constexpr uint32_t kNodes = 8'000, kStep = 32;
+  constexpr uint32_t kNodes = 2'000, kStep = 16;
   SetUpTable(2 * kNodes + kFirstNode);
   std::vector<std::vector<uint32_t>> ids(2);
   std::atomic<uint32_t> arrived{0};
