@@ -20,9 +20,9 @@
 namespace mallogram {
 
 struct SessionOptions {
-  std::string path;            // file to create (0600); must not exist
-  std::string allocator;       // RunInfo.allocator
-  std::string parent_trace;    // RunInfo.parent_trace
+  std::string path;          // file to create (0600); must not exist
+  std::string allocator;     // RunInfo.allocator
+  std::string parent_trace;  // RunInfo.parent_trace
   int compression_level = 1;
 };
 
@@ -31,8 +31,8 @@ class Session {
   // Maps and checks the image (hostile sizes, other versions), marks the
   // collector alive, creates the file and writes its first chunks. Takes
   // ownership of image_fd whatever the result. `pid` as this process sees it.
-  static absl::StatusOr<std::unique_ptr<Session>> Open(int image_fd, pid_t pid,
-                                                       const SessionOptions& options);
+  static absl::StatusOr<std::unique_ptr<Session>> Open(
+      int image_fd, pid_t pid, const SessionOptions& options);
   virtual ~Session() = default;
 
   // One round: takes what the rings hold, in order, and gives the room back.
