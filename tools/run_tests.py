@@ -1,0 +1,188 @@
+#!/usr/bin/python3
+"""The body of tools/test: builds in several ways, runs the tests, adds up.
+
+Every build has a directory of its own (build-*, ignored by git), so a second run
+only does what changed.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FUZZ_SECONDS = 60
+CLANG = {'CC': 'clang', 'CXX': 'clang++'}
+PASSED = {'OK', 'EXPECTEDFAIL'}
+SKIPPED = {'SKIP', 'IGNORED'}
+
+# Rooms whose unit tests run under the address sanitizer; the library and what is
+# linked like it are never instrumented.
+SANITIZED = re.compile(r'/tests/(ring|trace|collector|analyzer|fit)/')
+
+
+class Run:
+    def __init__(self):
+        self.rows = []  # (step, seconds, passed, failed, skipped)
+        self.logs = ROOT / 'build-test' / 'steps'
+
+    def command(self, step, arguments, environment=None, seconds=1200):
+        """Runs, keeps the output in a file; returns (ok, output)."""
+        print(f'   {" ".join(map(str, arguments))}', flush=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        log = self.logs / (re.sub(r'[^a-z0-9]+', '-', step.lower()) + '.log')
+        with open(log, 'w+b') as out:
+            child = subprocess.Popen(
+                [str(a) for a in arguments], cwd=ROOT, stdin=subprocess.DEVNULL,
+                stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                env={**os.environ, **(environment or {})})
+            try:
+                ok = child.wait(timeout=seconds) == 0
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                out.write(f'\ntaking longer than {seconds} s: killed\n'.encode())
+                ok = False
+            out.seek(0)
+            return ok, out.read().decode(errors='replace')
+
+    def single(self, step, arguments, environment=None, seconds=1200):
+        """A step that passes or fails as one."""
+        print(f'== {step}', flush=True)
+        start = time.monotonic()
+        ok, text = self.command(step, arguments, environment, seconds)
+        if not ok:
+            print('\n'.join(text.splitlines()[-60:]), flush=True)
+        self.rows.append((step, time.monotonic() - start, int(ok), int(not ok), 0))
+        return ok
+
+    def build(self, step, directory, options, environment=None, targets=()):
+        print(f'== {step}', flush=True)
+        start = time.monotonic()
+        ok, text = True, ''
+        if not (ROOT / directory / 'build.ninja').exists():
+            ok, text = self.command(step + ' setup',
+                                    ['meson', 'setup', directory, *options], environment)
+        if ok:
+            ok, text = self.command(step, ['ninja', '-C', directory, *targets])
+        if not ok:
+            errors = [i for i, line in enumerate(text.splitlines())
+                      if 'error' in line.lower() or line.startswith('FAILED')]
+            begin = max(0, errors[0] - 3) if errors else -40
+            print('\n'.join(text.splitlines()[begin:][:60]), flush=True)
+        self.rows.append((step, time.monotonic() - start, int(ok), int(not ok), 0))
+        return ok
+
+    def tests(self, step, directory, selection, environment=None):
+        """meson test; counts what its log says, not what its exit status says."""
+        print(f'== {step}', flush=True)
+        start = time.monotonic()
+        base = re.sub(r'[^a-z0-9]+', '-', step.lower())
+        log = ROOT / directory / 'meson-logs' / f'{base}.json'
+        log.unlink(missing_ok=True)
+        ok, text = self.command(
+            step, ['meson', 'test', '-C', directory, '--logbase', base,
+                   '--timeout-multiplier', '2', *selection], environment, seconds=2400)
+        counts = {'passed': 0, 'failed': 0, 'skipped': 0}
+        for line in log.read_text().splitlines() if log.exists() else ():
+            test = json.loads(line)
+            kind = ('passed' if test['result'] in PASSED else
+                    'skipped' if test['result'] in SKIPPED else 'failed')
+            counts[kind] += 1
+            if kind == 'failed':
+                output = (test.get('stdout') or '') + (test.get('stderr') or '')
+                print(f'FAILED {test["name"]} ({test["result"]}, '
+                      f'{test["duration"]:.1f} s)')
+                print('\n'.join('   ' + x for x in output.splitlines()[-40:]), flush=True)
+        if not sum(counts.values()) or not ok and not counts['failed']:
+            print('\n'.join(text.splitlines()[-40:]), flush=True)
+            counts['failed'] += 1  # nothing ran, or meson itself failed
+        self.rows.append((step, time.monotonic() - start, counts['passed'],
+                          counts['failed'], counts['skipped']))
+
+    def names(self, directory, suite, path=None):
+        """Names of the tests of a suite, as meson knows them."""
+        text = subprocess.run(['meson', 'introspect', '--tests', directory], cwd=ROOT,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              text=True).stdout
+        return [test['name'] for test in json.loads(text)
+                if any(s.split(':')[-1] == suite for s in test['suite'])
+                and (path is None or path.search(test['cmd'][0]))]
+
+    def finish(self):
+        width = max(len(row[0]) for row in self.rows)
+        print(f'\n{"step":{width}}  {"time":>7}  result')
+        for step, seconds, passed, failed, skipped in self.rows:
+            result = 'ok' if failed == 0 else 'FAILED'
+            if passed + failed + skipped > 1:
+                result += f' ({passed} passed'
+                result += f', {failed} failed' if failed else ''
+                result += f', {skipped} skipped)' if skipped else ')'
+            print(f'{step:{width}}  {seconds:5.0f} s  {result}')
+        passed, failed, skipped = (sum(row[i] for row in self.rows) for i in (2, 3, 4))
+        print(f'{"all":{width}}  {sum(row[1] for row in self.rows):5.0f} s\n')
+        print(f'{passed} passed, {failed} failed' +
+              (f', {skipped} skipped' if skipped else ''), flush=True)
+        return 1 if failed else 0
+
+
+def full(run):
+    if run.build('build, clang', 'build-clang', ['-Dwerror=true'], CLANG):
+        run.tests('unit tests, clang', 'build-clang',
+                  ['--no-rebuild', '--suite', 'unit'])
+
+    options = ['-Db_sanitize=address,undefined', '-Db_lundef=false',
+               '-Dcpp_args=-fno-sanitize-recover=all']
+    if setup(run, 'build-asan', options):
+        names = run.names('build-asan', 'unit', SANITIZED)
+        run.tests('unit tests, ASan + UBSan', 'build-asan', names,
+                  {'ASAN_OPTIONS': 'detect_leaks=1:abort_on_error=1',
+                   'UBSAN_OPTIONS': 'print_stacktrace=1'})
+
+    # Clang, because g++ warns of every fence here.
+    options = ['-Db_sanitize=thread', '-Db_lundef=false']
+    if setup(run, 'build-tsan', options, CLANG):
+        names = run.names('build-tsan', 'tsan')
+        run.tests('threads, TSan', 'build-tsan', names,
+                  {'TSAN_OPTIONS': 'halt_on_error=1'})
+
+    run.single(f'fuzz the reader, {FUZZ_SECONDS} s',
+               ['bash', 'tests/analyzer/fuzz.sh', FUZZ_SECONDS], seconds=600)
+
+
+def setup(run, directory, options, environment=None):
+    if (ROOT / directory / 'build.ninja').exists():
+        return True
+    ok, text = run.command(f'setup {directory}',
+                           ['meson', 'setup', directory, *options], environment)
+    if not ok:
+        print(text)
+        run.rows.append((f'setup {directory}', 0.0, 0, 1, 0))
+    return ok
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--quick', action='store_true')
+    parser.add_argument('--packages-seconds', type=float, default=0)
+    options = parser.parse_args()
+
+    run = Run()
+    run.rows.append(('packages', options.packages_seconds, 1, 0, 0))
+    if run.build('build, gcc', 'build-test', ['-Dwerror=true']):
+        selection = ['--no-rebuild']
+        if options.quick:
+            selection += ['--no-suite', 'slow']
+        run.tests('tests', 'build-test', selection)
+    if not options.quick:
+        full(run)
+    return run.finish()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
