@@ -65,7 +65,10 @@ void Orderer::Prefetch(Stream* s) {
   if (!s->ring.at_batch_start()) return;
   const Record* const end = s->ring.decoded_end();
   for (const Record* r = s->ring.decoded_begin(); r != end; ++r) {
-    live_.Prefetch(r->address);
+    live_.PrefetchPage(r->address);
+  }
+  for (const Record* r = s->ring.decoded_begin(); r != end; ++r) {
+    live_.PrefetchBlock(r->address);
   }
 }
 
