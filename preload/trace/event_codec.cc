@@ -7,8 +7,8 @@
 // multiplication by a tabled reciprocal an event, no division.
 #include "preload/trace/event_codec.h"
 
+#include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -100,8 +100,9 @@ struct EventEncoder::Columns {
       n = 1;
       elapsed = static_cast<double>(ns - anchor_ns);
     }
-    low = std::fmax(low, (elapsed - kTolerance) * kReciprocal[n]);
-    high = std::fmin(high, (elapsed + kTolerance) * kReciprocal[n]);
+    // std::max, not fmax: no NaN can come up, and fmax is a call into libm.
+    low = std::max(low, (elapsed - kTolerance) * kReciprocal[n]);
+    high = std::min(high, (elapsed + kTolerance) * kReciprocal[n]);
     last_ns = ns;
     if (n == kAnchorEvents) Anchor(count, ns);
   }
