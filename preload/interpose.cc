@@ -145,15 +145,9 @@ MALLOGRAM_EXPORT void* pvalloc(size_t size) {
   return p;
 }
 
-MALLOGRAM_EXPORT void cfree(void* p) {
-  if (p == nullptr || IsBootstrapBlock(p)) return;
-  OnFree(p);
-  if (Resolved(g_real.cfree)) {
-    g_real.cfree(p);
-  } else {
-    g_real.free(p);
-  }
-}
+// An old name of free. The real one is not asked: of an allocator without a cfree
+// of its own, glibc's would be found, which knows nothing of its blocks.
+MALLOGRAM_EXPORT void cfree(void* p) { free(p); }
 
 // C23; a libc that has them may check the size, else they are free.
 MALLOGRAM_EXPORT void free_sized(void* p, size_t size) {

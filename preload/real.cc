@@ -104,11 +104,6 @@ void ResolveReal() {
   Find(&real.memalign, "memalign");
   Find(&real.valloc, "valloc");
   Find(&real.pvalloc, "pvalloc");
-  // glibc keeps cfree for old binaries only: it has a version, so plain dlsym
-  // does not find it.
-  if (void* cfree = dlvsym(RTLD_NEXT, "cfree", "GLIBC_2.2.5")) {
-    real.cfree = reinterpret_cast<void (*)(void*)>(cfree);
-  }
   Find(&real.free_sized, "free_sized");
   Find(&real.free_aligned_sized, "free_aligned_sized");
   Find(&real.malloc_usable_size, "malloc_usable_size");

@@ -26,7 +26,6 @@ struct RealFunctions {
   void* (*memalign)(size_t, size_t) = nullptr;
   void* (*valloc)(size_t) = nullptr;
   void* (*pvalloc)(size_t) = nullptr;
-  void (*cfree)(void*) = nullptr;
   void (*free_sized)(void*, size_t) = nullptr;
   void (*free_aligned_sized)(void*, size_t, size_t) = nullptr;
   size_t (*malloc_usable_size)(void*) = nullptr;
