@@ -36,6 +36,8 @@ constexpr int kMaxAdvance = 1 << 26;
 
 StepEnd GuessStep(const FrameState& state, StackGuard* guard, FrameState* next) {
   const uint64_t frame = state.bp;
+  // The ABI's mark of the outermost frame; the loader's own start has no other.
+  if (frame == 0) return StepEnd::kComplete;
   if (frame < state.sp || (frame & 7) != 0) return StepEnd::kStopped;
   uint64_t ra, bp;
   if (!guard->Read(frame, &bp) || !guard->Read(frame + 8, &ra)) return StepEnd::kStopped;

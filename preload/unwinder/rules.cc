@@ -207,15 +207,6 @@ Rule CompileRule(uint64_t key) {
   return rule;
 }
 
-uint64_t RuleCacheBytes() {
-  uint64_t bytes = 0;
-  for (const RuleTable* t = g_rules.load(std::memory_order_acquire); t->older != nullptr;
-       t = t->older) {
-    bytes += TableBytes(t->bits);
-  }
-  return bytes;
-}
-
 void ForgetCode(uint64_t start, uint64_t end) {
   for (RuleTable* t = g_rules.load(std::memory_order_acquire); t != nullptr;
        t = t->older) {

@@ -140,7 +140,4 @@ inline Rule LookupRule(uint64_t key) {
 // The rule as the module's CFI gives it, bypassing the cache.
 Rule CompileRule(uint64_t key);
 
-// Bytes mapped for rules so far.
-uint64_t RuleCacheBytes();
-
 }  // namespace mallogram

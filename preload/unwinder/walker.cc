@@ -12,24 +12,11 @@ namespace {
 constexpr uint32_t kFirstCapacity = 256;
 constexpr uint32_t kMaxCapacity = 1u << 26;  // frames: a stack of >= 1 GiB
 
-constinit std::atomic<uint64_t> g_mapped_bytes{0};
-
 // A slot that never compares equal.
 constinit const uint64_t g_never = 0;
 constexpr MemoSlot kBarrier{&g_never, 1};
 
 void CompilerBarrier() { std::atomic_signal_fence(std::memory_order_seq_cst); }
-
-void* Map(size_t bytes) {
-  void* memory = sys::MapPrivate(bytes);
-  if (memory != nullptr) g_mapped_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  return memory;
-}
-
-void Unmap(void* memory, size_t bytes) {
-  sys::Unmap(memory, bytes);
-  g_mapped_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-}
 
 size_t ArrayBytes(uint32_t capacity) {
   return sizeof(MemoFrame) * (capacity + 1) +
@@ -41,7 +28,7 @@ size_t ArrayBytes(uint32_t capacity) {
   uint32_t capacity = arrays->capacity != 0 ? arrays->capacity : kFirstCapacity;
   while (capacity < needed) capacity *= 2;
   if (capacity > kMaxCapacity) return false;
-  auto* memory = static_cast<MemoFrame*>(Map(ArrayBytes(capacity)));
+  auto* memory = static_cast<MemoFrame*>(sys::MapPrivate(ArrayBytes(capacity)));
   if (memory == nullptr) return false;
   const MemoArrays old = *arrays;
   const MemoArrays grown{memory, reinterpret_cast<MemoSlot*>(memory + capacity + 1),
@@ -58,12 +45,12 @@ size_t ArrayBytes(uint32_t capacity) {
   CompilerBarrier();
   arrays->capacity = grown.capacity;
   CompilerBarrier();
-  if (old.capacity != 0) Unmap(old.frames, ArrayBytes(old.capacity));
+  if (old.capacity != 0) sys::Unmap(old.frames, ArrayBytes(old.capacity));
   return true;
 }
 
 [[gnu::noinline, gnu::cold]] WalkerMemo* NewMemo() {
-  auto* memo = static_cast<WalkerMemo*>(Map(sizeof(WalkerMemo)));
+  auto* memo = static_cast<WalkerMemo*>(sys::MapPrivate(sizeof(WalkerMemo)));
   if (memo == nullptr) return nullptr;
   if (Grow(&memo->last, 1) && Grow(&memo->fresh, 1)) return memo;
   return nullptr;  // no memory for anything: a leaked page does not matter
@@ -381,13 +368,9 @@ void Walker::Release() {
   WalkerMemo* memo = memo_;
   memo_ = nullptr;
   CompilerBarrier();
-  Unmap(memo->last.frames, ArrayBytes(memo->last.capacity));
-  Unmap(memo->fresh.frames, ArrayBytes(memo->fresh.capacity));
-  Unmap(memo, sizeof(WalkerMemo));
-}
-
-uint64_t UnwinderBytes() {
-  return g_mapped_bytes.load(std::memory_order_relaxed) + RuleCacheBytes();
+  sys::Unmap(memo->last.frames, ArrayBytes(memo->last.capacity));
+  sys::Unmap(memo->fresh.frames, ArrayBytes(memo->fresh.capacity));
+  sys::Unmap(memo, sizeof(WalkerMemo));
 }
 
 }  // namespace mallogram

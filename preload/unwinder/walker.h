@@ -61,9 +61,6 @@ class Walker {
 // every thread's memo: called after a module went away.
 void ForgetCode(uint64_t start, uint64_t end);
 
-// Bytes mapped by all walkers and the rule cache.
-uint64_t UnwinderBytes();
-
 // Verify mode (verify.h): loads libunwind with dlopen(RTLD_LOCAL) and compares
 // every walk of the process with it; results go to `header`. False and a message
 // in *error when it can't be loaded.

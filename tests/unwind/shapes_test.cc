@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "preload/sys.h"
 #include "preload/unwinder/rules.h"
 #include "tests/unwind/harness.h"
 
@@ -400,9 +401,9 @@ TEST_F(Shapes, MaxDepthKeepsTheInnermostFrames) {
 
 TEST_F(Shapes, MemoGrowthIsReleased) {
   DeepWalks(3000, 2);
-  const uint64_t full = UnwinderBytes();
+  const uint64_t full = sys::MappedBytes();
   checker_.walker.Release();
-  EXPECT_LT(UnwinderBytes(), full);
+  EXPECT_LT(sys::MappedBytes(), full);
   Leaf();
 }
 
