@@ -42,7 +42,7 @@ struct FreeList {
 thread_local FreeList free_list __attribute__((tls_model("initial-exec")));
 
 void* Take(size_t alignment, size_t size) {
-  if (size > kArena / 2) {
+  if (size > kArena / 2 || alignment > kArena / 2) {
     errno = ENOMEM;
     return nullptr;
   }
@@ -73,6 +73,22 @@ void* Take(size_t alignment, size_t size) {
 
 size_t SizeOf(void* p) { return static_cast<Header*>(p)[-1].size; }
 
+// Not through the exported name, which is the tracer's.
+void Give(void* p) {
+  if (p == nullptr) return;
+  FreeList& list = free_list;
+  const size_t step = (SizeOf(p) + 7) / 8;
+  if (step == 0 || step > 128 || list.busy) return;
+  list.busy = true;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  // The size stays as it was rounded: a block serves its own step only.
+  static_cast<Header*>(p)[-1].size = step * 8;
+  memcpy(p, &list.first[step], sizeof(void*));
+  list.first[step] = p;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  list.busy = false;
+}
+
 }  // namespace
 
 extern "C" {
@@ -89,20 +105,7 @@ EXPORT size_t malloc_usable_size(void* p) noexcept;
 
 void* malloc(size_t size) noexcept { return Take(8, size); }
 
-void free(void* p) noexcept {
-  if (p == nullptr) return;
-  FreeList& list = free_list;
-  const size_t step = (SizeOf(p) + 7) / 8;
-  if (step == 0 || step > 128 || list.busy) return;
-  list.busy = true;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  // The size stays as it was rounded: a block serves its own step only.
-  static_cast<Header*>(p)[-1].size = step * 8;
-  memcpy(p, &list.first[step], sizeof(void*));
-  list.first[step] = p;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  list.busy = false;
-}
+void free(void* p) noexcept { Give(p); }
 
 void* calloc(size_t count, size_t size) noexcept {
   size_t bytes;
@@ -120,7 +123,7 @@ void* realloc(void* p, size_t size) noexcept {
   if (fresh == nullptr || p == nullptr) return fresh;
   const size_t old = SizeOf(p);
   memcpy(fresh, p, old < size ? old : size);
-  free(p);
+  Give(p);
   return fresh;
 }
 
