@@ -54,6 +54,11 @@ void AddTo(SelfReport& sum, const SelfReport& more) {
   sum.collector_rss_bytes =
       std::max(sum.collector_rss_bytes, more.collector_rss_bytes);
   sum.verify_checked += more.verify_checked;
+  sum.verify_classes.resize(
+      std::max(sum.verify_classes.size(), more.verify_classes.size()));
+  for (size_t i = 0; i < more.verify_classes.size(); ++i) {
+    sum.verify_classes[i] += more.verify_classes[i];
+  }
 }
 
 std::string NameKey(const Location& location, const std::string& module) {

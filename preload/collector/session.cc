@@ -183,7 +183,6 @@ void SessionImpl::AddNewRings() {
 uint64_t SessionImpl::Round(bool last) {
   // The clock first, then the heads: see order.h.
   const StampClock::Reading now = StampClock::Read(is_tsc_);
-  if (calibrate_due_.Due(now.monotonic_ns)) clock_.Calibrate(now);
   const uint64_t horizon = now.stamp > kHorizonSlop ? now.stamp - kHorizonSlop : 0;
   std::atomic_thread_fence(std::memory_order_seq_cst);
   AddNewRings();
@@ -196,6 +195,8 @@ uint64_t SessionImpl::Round(bool last) {
       orderer_.Process(last ? Orderer::kNoHorizon : horizon, alone);
   // What the next round finds was published after this round's clock.
   last_horizon_ = horizon;
+  // Not before: the line bends at `now`, and these records are older.
+  if (calibrate_due_.Due(now.monotonic_ns)) clock_.Calibrate(now);
   if (batch_since_ns_ == 0 && feed_.encoder().event_count() != 0) {
     batch_since_ns_ = now.monotonic_ns;
   }
@@ -312,7 +313,6 @@ void SessionImpl::FillSelfReport(SelfReport* self) const {
     self->walks += slot.walks.load(std::memory_order_relaxed);
     self->frames_walked += slot.frames_walked.load(std::memory_order_relaxed);
     self->full_walks += slot.full_walks.load(std::memory_order_relaxed);
-    self->verify_checked += slot.verify_checked.load(std::memory_order_relaxed);
   }
   self->image_bytes = image_->TouchedBytes();
   self->private_bytes = h.private_bytes.load();
@@ -320,6 +320,7 @@ void SessionImpl::FillSelfReport(SelfReport* self) const {
   if (h.verify != 0) {
     for (const std::atomic<uint64_t>& count : h.verify_class) {
       self->verify_classes.push_back(count.load());
+      self->verify_checked += self->verify_classes.back();
     }
   }
 }
