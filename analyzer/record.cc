@@ -29,6 +29,7 @@
 #include "preload/collector/collector.h"
 #include "preload/collector/control.h"
 #include "preload/collector/naming.h"
+#include "preload/collector/processes.h"
 #include "preload/image.h"
 #include "preload/trace_format.h"
 
@@ -122,6 +123,7 @@ absl::StatusOr<int> StartCollector(const RecordOptions& options,
     CollectorOptions collector;
     collector.output = options.output;
     collector.allocator = options.allocator;
+    collector.socket_path = meeting.path();
     // Errors are in its report.
     RunCollector(collector, meeting.fd(), -1, control[1]).IgnoreError();
     // Children of the program may come until the very end, so this goes last.

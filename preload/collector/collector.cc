@@ -5,11 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,6 +20,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/control.h"
+#include "preload/collector/hello.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/processes.h"
 #include "preload/collector/session.h"
@@ -34,65 +31,22 @@ namespace mallogram {
 namespace {
 
 constexpr uint64_t kMillisecond = 1'000'000;
-// A round that took fewer records than this is followed by a nap: rings hold many
-// times as much and ring the doorbell when half full, so nothing waits for us, and
-// a program that records a little all the time does not cost a whole core.
-constexpr uint64_t kBusyRecords = 4096;
+// A round that took fewer records than this is followed by a nap: rings hold
+// several times as much and ring the doorbell when half full, so nothing waits for
+// us, and a program that records a little all the time does not cost a whole core.
+constexpr uint64_t kBusyRecords = 1024;
 constexpr uint64_t kMinSleepNs = 1 * kMillisecond;
 constexpr uint64_t kMaxSleepNs = 10 * kMillisecond;
 constexpr uint64_t kTickNs = 9 * kMillisecond;
 constexpr int kTicksPerExecCheck = 10;
-// In the background, after the last process: how long a child that was forked by
-// it at its very end may take to connect. Nobody waits for this.
-constexpr uint64_t kLingerNs = 250 * kMillisecond;
 constexpr int kMaxNames = 10'000;
+constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
 
 uint64_t MonotonicNs() {
   timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
          static_cast<uint64_t>(t.tv_nsec);
-}
-
-// Tells the program that nobody will ever drain this image: it stops recording
-// instead of waiting for room. The kernel would do the same if we had died.
-void RefuseImage(int image_fd) {
-  constexpr uint32_t kFutexOwnerDied = 0x40000000;
-  struct stat info;
-  if (fstat(image_fd, &info) != 0 ||
-      static_cast<uint64_t>(info.st_size) < sizeof(ImageHeader)) {
-    return;
-  }
-  void* memory = mmap(nullptr, sizeof(ImageHeader), PROT_READ | PROT_WRITE,
-                      MAP_SHARED, image_fd, 0);
-  if (memory == MAP_FAILED) return;
-  auto* header = static_cast<ImageHeader*>(memory);
-  reinterpret_cast<std::atomic<uint32_t>*>(&header->collector_alive)
-      ->store(kFutexOwnerDied, std::memory_order_release);
-  munmap(memory, sizeof(ImageHeader));
-}
-
-// A field of the image's header, read from the descriptor: before the image has
-// been checked, nothing of it is mapped.
-template <typename T>
-T FieldOf(int image_fd, size_t offset) {
-  T value{};
-  const ssize_t got =
-      pread(image_fd, &value, sizeof(value), static_cast<off_t>(offset));
-  return got == sizeof(value) ? value : T{};
-}
-
-// The executable that the process named; empty if it named none.
-std::string ExecutableIn(int image_fd) {
-  const auto strings =
-      FieldOf<uint64_t>(image_fd, offsetof(ImageHeader, strings_offset));
-  const auto offset =
-      FieldOf<uint32_t>(image_fd, offsetof(ImageHeader, executable_offset));
-  char path[4096];
-  const ssize_t got = offset == 0 ? 0
-                                  : pread(image_fd, path, sizeof(path),
-                                          static_cast<off_t>(strings + offset));
-  return got > 0 ? std::string(path, strnlen(path, static_cast<size_t>(got))) : "";
 }
 
 class Collector {
@@ -104,7 +58,7 @@ class Collector {
 
  private:
   // What is watched in the epoll instance.
-  enum Watched : uint64_t { kListener, kControl, kConnection, kProcess };
+  enum Watched : uint64_t { kListener, kControl, kConnection, kProcess, kHeir };
 
   struct Traced {
     std::unique_ptr<Session> session;
@@ -112,7 +66,9 @@ class Collector {
     int pidfd = -1;     // -1: polled
     bool gone = false;  // ended, but waits for its status from the launcher
     std::string program;
-    Executable exe;
+    Executable exe;        // when last looked at
+    bool suspect = false;  // it runs another program than the image's
+    uint64_t image_inode = 0;
   };
   // The last file of every process, for names and parent links.
   struct Known {
@@ -123,7 +79,7 @@ class Collector {
   void HandleReady();
   void HandleConnections();
   void ReadHello(int connection);
-  void Admit(const Peer& peer, const HelloMessage& hello, int image_fd);
+  void Admit(const Peer& peer, const Hello& hello);
   std::unique_ptr<Session> OpenNamed(const std::string& program, pid_t pid,
                                      pid_t parent, int image_fd);
   void HandleProcessEnd(int pidfd);
@@ -133,13 +89,12 @@ class Collector {
   void EndUnwatched();
   void CheckForExec();
   void EndTraced(size_t index, ProcessEnd end);
-  void NoteFile(FinishedFile file, const Summary* summary);
   bool IsMain(const Traced& traced) const {
     return control_fd_ >= 0 && traced.pid == main_pid_;
   }
   ProcessEnd EndOfTraced(const Traced& traced) const;
-  bool Finished(uint64_t now);
-  uint64_t SleepLimit(uint64_t now) const;
+  bool Finished();
+  bool FindHeirs();
 
   const CollectorOptions options_;
   int listen_fd_, control_fd_;
@@ -152,8 +107,8 @@ class Collector {
   pid_t main_pid_ = 0;
   pid_t stopped_launcher_ = 0;
   uint64_t ticks_ = 0;
-  uint64_t empty_since_ = 0;  // background, no process: since when
-  RecordingReport report_;
+  std::vector<int> heirs_;  // pidfds of processes that may still connect
+  ReportBuilder report_;
   absl::Status first_error_;
 };
 
@@ -177,6 +132,7 @@ Collector::Collector(const CollectorOptions& options, int listen_fd, int first_f
 
 Collector::~Collector() {
   for (const int fd : connections_) close(fd);
+  for (const int fd : heirs_) close(fd);
   if (listen_fd_ >= 0) close(listen_fd_);
   if (control_fd_ >= 0) close(control_fd_);
   close(epoll_fd_);
@@ -200,7 +156,7 @@ absl::Status Collector::Run() {
       last_tick = now;
       Tick(now);
     }
-    if (Finished(now)) return first_error_;
+    if (Finished()) return first_error_;
     if (taken >= kBusyRecords) {
       sleep_ns = kMinSleepNs;
       idle_rounds = 0;
@@ -208,7 +164,10 @@ absl::Status Collector::Run() {
     }
     sleep_ns = taken > 0 ? kMinSleepNs : std::min(sleep_ns * 2, kMaxSleepNs);
     idle_rounds = taken > 0 ? 0 : idle_rounds + 1;
-    const uint64_t timeout = traced_.empty() ? SleepLimit(now) : sleep_ns;
+    // Without any process there is nothing to do but to wait for one.
+    const uint64_t timeout = !traced_.empty()         ? sleep_ns
+                             : stopped_launcher_ != 0 ? kMaxSleepNs
+                                                      : 0;
     // A ring that can't be read (damaged by the program) always looks like work:
     // after some rounds without any progress we sleep all the same.
     waker.Sleep(sessions_, timeout, /*only_if_idle=*/taken == 0 && idle_rounds < 8);
@@ -242,6 +201,10 @@ void Collector::HandleReady() {
         HandleConnections();
         HandleProcessEnd(fd);
         break;
+      case kHeir:
+        heirs_.erase(std::find(heirs_.begin(), heirs_.end(), fd));
+        close(fd);
+        break;
     }
   }
 }
@@ -257,8 +220,7 @@ void Collector::HandleConnections() {
         // for in a busy loop either.
         close(listen_fd_);
         listen_fd_ = -1;
-        ++report_.troubled;
-        report_.first_trouble = "too many processes at once: some are not recorded";
+        report_.AddTrouble("too many processes at once: some are not recorded");
       }
       break;
     }
@@ -271,43 +233,30 @@ void Collector::HandleConnections() {
 
 // Takes the one message of a connection, if it is there, and closes it.
 void Collector::ReadHello(int connection) {
-  HelloMessage hello{};
-  iovec part{&hello, sizeof(hello)};
-  alignas(cmsghdr) char ancillary[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = ancillary;
-  message.msg_controllen = sizeof(ancillary);
-  const ssize_t size =
-      recvmsg(connection, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-    return;
-  int image_fd = -1;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); size > 0 && c != nullptr;
-       c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-      memcpy(&image_fd, CMSG_DATA(c), sizeof(image_fd));
-    }
-  }
-  if (image_fd >= 0) {
-    if (size == sizeof(hello) && hello.magic == kImageMagic &&
-        hello.version == kImageVersion) {
-      Admit(PeerOf(connection), hello, image_fd);
-    } else {
-      RefuseImage(image_fd);
+  Hello hello;
+  switch (ReceiveHello(connection, &hello)) {
+    case HelloResult::kNotYet:
+      return;
+    case HelloResult::kGood:
+      Admit(PeerOf(connection), hello);
+      break;
+    case HelloResult::kOtherVersion:
+      RefuseImage(hello.image_fd);
       first_error_.Update(absl::FailedPreconditionError(
           "library and command come from different builds of Mallogram"));
-    }
-    close(image_fd);
+      break;
+    case HelloResult::kNothing:
+      break;
   }
+  if (hello.image_fd >= 0) close(hello.image_fd);
   connections_.erase(
       std::find(connections_.begin(), connections_.end(), connection));
   close(connection);
 }
 
-// A process hands over its image: opens its trace. `image_fd` stays the caller's.
-void Collector::Admit(const Peer& peer, const HelloMessage& hello, int image_fd) {
+// A process hands over its image: opens its trace. The descriptor stays the
+// caller's.
+void Collector::Admit(const Peer& peer, const Hello& hello) {
   const pid_t pid = peer.pid > 0 ? peer.pid : hello.pid;
   // The same process with a new image has replaced itself by exec. (Or it is dead
   // and another one has got its number; its own pidfd tells.)
@@ -317,21 +266,24 @@ void Collector::Admit(const Peer& peer, const HelloMessage& hello, int image_fd)
                                  : ProcessEnd{EndReason::kExeced, -1});
     break;
   }
-  const pid_t parent = FieldOf<int32_t>(image_fd, offsetof(ImageHeader, ppid));
+  const pid_t parent = hello.parent;
   Traced traced;
   traced.pid = pid;
   traced.pidfd = peer.pidfd;
   traced.exe = ExecutableOf(pid);
-  traced.program = ExecutableIn(image_fd);
+  traced.program = hello.executable;
+  traced.suspect = traced.program != traced.exe.path;
   if (traced.program.empty()) traced.program = traced.exe.path;
   if (traced.program.empty()) traced.program = CommandNameOf(pid);
   if (traced.program.empty() && known_.count(parent) != 0) {
     traced.program = known_[parent].program;  // a forked child that is gone already
   }
-  report_.connected = true;
-  traced.session = OpenNamed(traced.program, pid, parent, image_fd);
+  struct stat info;
+  if (fstat(hello.image_fd, &info) == 0) traced.image_inode = info.st_ino;
+  report_.SetConnected();
+  traced.session = OpenNamed(traced.program, pid, parent, hello.image_fd);
   if (traced.session == nullptr) {
-    RefuseImage(image_fd);
+    RefuseImage(hello.image_fd);
     if (traced.pidfd >= 0) close(traced.pidfd);
     return;
   }
@@ -376,7 +328,7 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   file.program = program;
   file.pid = pid;
   file.error = std::string(status.message());
-  NoteFile(std::move(file), nullptr);
+  report_.Add(std::move(file), nullptr, main_pid_);
   return nullptr;
 }
 
@@ -419,38 +371,8 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   file.pid = traced.pid;
   file.error =
       status.ok() ? traced.session->trouble() : std::string(status.message());
-  NoteFile(std::move(file), &traced.session->summary());
+  report_.Add(std::move(file), &traced.session->summary(), main_pid_);
   if (traced.pidfd >= 0) close(traced.pidfd);  // leaves the epoll instance, too
-}
-
-// Into the report: as the program's own file, or as one of the others.
-void Collector::NoteFile(FinishedFile file, const Summary* summary) {
-  const auto add_other = [this](FinishedFile other, uint64_t allocations) {
-    ++report_.other_processes;
-    report_.other_allocations += allocations;
-    if (!other.error.empty()) {
-      if (report_.troubled++ == 0) report_.first_trouble = other.error;
-    }
-    if (report_.others.size() < RecordingReport::kMaxOthers) {
-      report_.others.push_back(std::move(other));
-    }
-  };
-  if (main_pid_ == 0 || file.pid == main_pid_) {
-    // An exec: what the program was before becomes one of the others.
-    if (report_.main.pid != 0) {
-      add_other(std::move(report_.main), report_.summary.totals.allocations);
-    }
-    report_.main = std::move(file);
-    report_.summary = Summary();
-    if (summary != nullptr) {
-      report_.summary = *summary;
-      report_.summary.sites.clear();
-      report_.summary.timeline.clear();
-    }
-  } else {
-    add_other(std::move(file),
-              summary != nullptr ? summary->totals.allocations : 0);
-  }
 }
 
 void Collector::HandleControl() {
@@ -499,8 +421,7 @@ void Collector::Report(int wait_status) {
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, control, nullptr);
   HandleReady();
   EndUnwatched();
-  report_.still_running = traced_.size();
-  SendPacket(control, EncodeReport(report_));
+  SendPacket(control, EncodeReport(report_.Get(traced_.size())));
   close(control);
 }
 
@@ -531,39 +452,53 @@ void Collector::EndUnwatched() {
 }
 
 // An exec of a program that does not connect (static, cleared environment): the
-// image was unmapped by it, so nothing more will come.
+// image was unmapped by it, so nothing more will come. Another executable makes a
+// process suspect; what it maps tells.
 void Collector::CheckForExec() {
   for (size_t i = traced_.size(); i-- > 0;) {
-    const pid_t pid = traced_[i].pid;
-    if (traced_[i].gone || traced_[i].exe.path.empty()) continue;
-    const Executable exe = ExecutableOf(pid);
-    if (exe.path.empty() || exe == traced_[i].exe) continue;
+    Traced& traced = traced_[i];
+    if (traced.gone) continue;
+    const Executable exe = ExecutableOf(traced.pid);
+    if (exe.path.empty() || (exe == traced.exe && !traced.suspect)) continue;
+    traced.exe = exe;
+    traced.suspect = false;
+    if (MayMap(traced.pid, traced.image_inode, kImageName)) continue;
     // It may have connected just now; that ends the old session and moves others.
+    const pid_t pid = traced.pid;
     const size_t before = traced_.size();
     HandleConnections();
-    if (traced_.size() != before || traced_[i].pid != pid ||
-        exe == traced_[i].exe) {
-      return;  // the rest waits for the next check
+    if (traced_.size() == before && traced_[i].pid == pid &&
+        !MayMap(pid, traced_[i].image_inode, kImageName)) {
+      EndTraced(i, {EndReason::kExeced, -1});
     }
-    EndTraced(i, {EndReason::kExeced, -1});
+    return;  // the rest waits for the next check
   }
 }
 
-bool Collector::Finished(uint64_t now) {
-  if (!traced_.empty() || !connections_.empty() || control_fd_ >= 0) {
-    empty_since_ = 0;
-    return false;
-  }
-  if (listen_fd_ < 0 || !report_.connected) return true;
-  if (empty_since_ == 0) empty_since_ = now;
-  return now - empty_since_ >= kLingerNs;
+bool Collector::Finished() {
+  if (!traced_.empty() || !connections_.empty() || control_fd_ >= 0) return false;
+  if (listen_fd_ < 0 || !report_.connected()) return true;
+  return !FindHeirs();
 }
 
-// Without any process: how long to sleep at most; 0: until something happens.
-uint64_t Collector::SleepLimit(uint64_t now) const {
-  if (stopped_launcher_ != 0) return kMaxSleepNs;
-  if (empty_since_ == 0) return 0;
-  return std::max<uint64_t>(kLingerNs - std::min(now - empty_since_, kLingerNs), 1);
+// In the background, without any traced process: a forked child connects only when
+// it first allocates, which may be hours later. So we stay as long as there is a
+// process that knows our socket. They fork and end while we look, hence the second
+// look; from then on their ends wake us, and we look again.
+bool Collector::FindHeirs() {
+  if (!heirs_.empty()) return true;
+  const std::string entry = absl::StrCat(kEnvSocket, "=", options_.socket_path);
+  for (int look = 0; look < 2 && heirs_.empty(); ++look) {
+    for (const pid_t pid : ProcessesWithVariable(entry)) {
+      const int fd = OpenProcess(pid);
+      if (fd < 0) continue;
+      heirs_.push_back(fd);
+      Watch(fd, kHeir);
+    }
+  }
+  // Who has connected meanwhile is handled first.
+  HandleConnections();
+  return !heirs_.empty() || !traced_.empty() || !connections_.empty();
 }
 
 }  // namespace
@@ -577,25 +512,6 @@ absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
     setrlimit(RLIMIT_NOFILE, &limit);
   }
   return Collector(options, listen_fd, first_fd, control_fd).Run();
-}
-
-void BecomeCollector(std::vector<int> keep_fds) {
-  prctl(PR_SET_NAME, "mgram-collector");
-  setsid();
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
-  std::sort(keep_fds.begin(), keep_fds.end());
-  unsigned int next = 3;
-  for (const int fd : keep_fds) {
-    const auto keep = static_cast<unsigned int>(fd);
-    if (keep > next) close_range(next, keep - 1, 0);
-    next = std::max(next, keep + 1);
-  }
-  close_range(next, ~0u, 0);
-  const int null = open("/dev/null", O_RDWR);
-  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
-  if (null > 2) close(null);
 }
 
 }  // namespace mallogram

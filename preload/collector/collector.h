@@ -6,7 +6,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 
@@ -16,7 +15,8 @@ struct CollectorOptions {
   // Where files go and what they are called: see naming.h.
   std::string output;
   std::string directory = ".";
-  std::string allocator;  // for RunInfo
+  std::string allocator;    // for RunInfo
+  std::string socket_path;  // that listen_fd is bound to
   int compression_level = 1;
 };
 
@@ -29,12 +29,5 @@ struct CollectorOptions {
 // be recorded; what befalls later ones goes into the report.
 absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
                           int first_fd, int control_fd);
-
-// Makes a calling process, which must have one thread, fit to be a collector: a
-// session of its own (so ^C at the terminal is the program's alone), every signal
-// blocked, /dev/null as stdin, stdout and stderr, no other descriptor but
-// `keep_fds` (3 or higher). Nobody then waits in vain for the end of a pipe that we
-// hold.
-void BecomeCollector(std::vector<int> keep_fds);
 
 }  // namespace mallogram

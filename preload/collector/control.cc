@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "preload/trace/bytes.h"
 
@@ -36,6 +37,34 @@ FinishedFile GetFile(ByteReader& in) {
 }
 
 }  // namespace
+
+void ReportBuilder::AddTrouble(const std::string& trouble) {
+  if (report_.troubled++ == 0) report_.first_trouble = trouble;
+}
+
+void ReportBuilder::AddOther(FinishedFile file, uint64_t allocations) {
+  ++report_.other_processes;
+  report_.other_allocations += allocations;
+  if (!file.error.empty()) AddTrouble(file.error);
+  if (report_.others.size() < RecordingReport::kMaxOthers) {
+    report_.others.push_back(std::move(file));
+  }
+}
+
+void ReportBuilder::Add(FinishedFile file, const Summary* summary, pid_t main_pid) {
+  if (main_pid != 0 && file.pid != main_pid) {
+    AddOther(std::move(file), summary != nullptr ? summary->totals.allocations : 0);
+    return;
+  }
+  // An exec: what the program was before becomes one of the others.
+  if (report_.main.pid != 0) {
+    AddOther(std::move(report_.main), report_.summary.totals.allocations);
+  }
+  report_.main = std::move(file);
+  report_.summary = summary != nullptr ? *summary : Summary();
+  report_.summary.sites.clear();
+  report_.summary.timeline.clear();
+}
 
 std::string EncodeReport(const RecordingReport& report) {
   ByteWriter out;

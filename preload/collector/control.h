@@ -64,6 +64,25 @@ struct RecordingReport {
   static constexpr size_t kMaxOthers = 16;
 };
 
+// Collects a report, one finished file after the other.
+class ReportBuilder {
+ public:
+  // `main_pid` 0: not known yet. `summary` nullptr: there is no file.
+  void Add(FinishedFile file, const Summary* summary, pid_t main_pid);
+  void AddTrouble(const std::string& trouble);
+  void SetConnected() { report_.connected = true; }
+  bool connected() const { return report_.connected; }
+  const RecordingReport& Get(uint64_t still_running) {
+    report_.still_running = still_running;
+    return report_;
+  }
+
+ private:
+  void AddOther(FinishedFile file, uint64_t allocations);
+
+  RecordingReport report_;
+};
+
 std::string EncodeReport(const RecordingReport& report);
 absl::StatusOr<RecordingReport> DecodeReport(absl::string_view bytes);
 

@@ -1,16 +1,20 @@
 #include "preload/collector/processes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "absl/strings/str_cat.h"
 
@@ -21,13 +25,14 @@
 namespace mallogram {
 namespace {
 
-std::string ReadSmallFile(const std::string& path) {
+std::string ReadFile(const std::string& path) {
   std::string content;
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return content;
   char buffer[4096];
-  const ssize_t bytes = read(fd, buffer, sizeof(buffer));
-  if (bytes > 0) content.assign(buffer, static_cast<size_t>(bytes));
+  for (ssize_t bytes; (bytes = read(fd, buffer, sizeof(buffer))) > 0;) {
+    content.append(buffer, static_cast<size_t>(bytes));
+  }
   close(fd);
   return content;
 }
@@ -35,7 +40,7 @@ std::string ReadSmallFile(const std::string& path) {
 // Field `number` (1-based, as in proc(5)) of /proc/PID/stat, from the third on:
 // the second is the name in parentheses, which may hold anything.
 std::string StatField(pid_t pid, int number) {
-  const std::string stat = ReadSmallFile(absl::StrCat("/proc/", pid, "/stat"));
+  const std::string stat = ReadFile(absl::StrCat("/proc/", pid, "/stat"));
   size_t at = stat.rfind(')');
   if (at == std::string::npos) return "";
   at += 2;
@@ -49,6 +54,10 @@ std::string StatField(pid_t pid, int number) {
 }
 
 }  // namespace
+
+int OpenProcess(pid_t pid) {
+  return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+}
 
 Peer PeerOf(int socket) {
   Peer peer;
@@ -64,7 +73,7 @@ Peer PeerOf(int socket) {
   // ESRCH, or EINVAL on older kernels: ended and reaped. ENOPROTOOPT: no such call.
   peer.pidfd = -1;
   if (peer.pid <= 0) return peer;
-  peer.pidfd = static_cast<int>(syscall(SYS_pidfd_open, peer.pid, 0));
+  peer.pidfd = OpenProcess(peer.pid);
   if (peer.pidfd < 0) peer.gone = errno == ESRCH || !ProcessExists(peer.pid);
   return peer;
 }
@@ -115,10 +124,63 @@ Executable ExecutableOf(pid_t pid) {
   return exe;
 }
 
+bool MayMap(pid_t pid, uint64_t inode, absl::string_view name) {
+  // "start-end perms offset major:minor inode      path"
+  const std::string maps = ReadFile(absl::StrCat("/proc/", pid, "/maps"));
+  if (maps.empty()) return true;
+  const std::string number = absl::StrCat(" ", inode, " ");
+  for (size_t at = 0; (at = maps.find(number, at)) != std::string::npos; ++at) {
+    const size_t end = maps.find('\n', at);
+    if (maps.substr(at, end - at).find(name.data(), 0, name.size()) !=
+        std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::vector<pid_t> ProcessesWithVariable(absl::string_view entry) {
+  std::vector<pid_t> found;
+  DIR* proc = opendir("/proc");
+  if (proc == nullptr) return found;
+  const std::string needle = absl::StrCat(entry, absl::string_view("\0", 1));
+  while (const dirent* process = readdir(proc)) {
+    const pid_t pid = atoi(process->d_name);
+    if (pid <= 0 || pid == getpid()) continue;
+    const std::string environment =
+        ReadFile(absl::StrCat("/proc/", pid, "/environ"));
+    const size_t at = environment.find(needle);
+    if (at == 0 || (at != std::string::npos && environment[at - 1] == '\0')) {
+      found.push_back(pid);
+    }
+  }
+  closedir(proc);
+  return found;
+}
+
 std::string CommandNameOf(pid_t pid) {
-  std::string name = ReadSmallFile(absl::StrCat("/proc/", pid, "/comm"));
+  std::string name = ReadFile(absl::StrCat("/proc/", pid, "/comm"));
   while (!name.empty() && name.back() == '\n') name.pop_back();
   return name;
+}
+
+void BecomeCollector(std::vector<int> keep_fds) {
+  prctl(PR_SET_NAME, "mgram-collector");
+  setsid();
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  std::sort(keep_fds.begin(), keep_fds.end());
+  unsigned int next = 3;
+  for (const int fd : keep_fds) {
+    const auto keep = static_cast<unsigned int>(fd);
+    if (keep > next) close_range(next, keep - 1, 0);
+    next = std::max(next, keep + 1);
+  }
+  close_range(next, ~0u, 0);
+  const int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
+  if (null > 2) close(null);
 }
 
 }  // namespace mallogram

@@ -7,10 +7,19 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "absl/strings/string_view.h"
 #include "preload/trace/summary.h"
 
 namespace mallogram {
+
+// Makes the calling process, which must have one thread, fit to be a collector: a
+// session of its own (so ^C at the terminal is the program's alone), every signal
+// blocked, /dev/null as stdin, stdout and stderr, no other descriptor but
+// `keep_fds` (3 or higher). Nobody then waits in vain for the end of a pipe that we
+// hold.
+void BecomeCollector(std::vector<int> keep_fds);
 
 // The process that connected a Unix socket, as this process sees it.
 struct Peer {
@@ -46,6 +55,17 @@ struct Executable {
   }
 };
 Executable ExecutableOf(pid_t pid);
+// False only if it is certain that the process does not map the file with that
+// inode and name any more: an exec has dropped it.
+bool MayMap(pid_t pid, uint64_t inode, absl::string_view name);
+
+// All processes that were started with (or forked from one that had) this entry in
+// their environment, as far as this user may look.
+std::vector<pid_t> ProcessesWithVariable(absl::string_view entry);
+// A descriptor that becomes readable when the process ends; -1: no such process, or
+// no such system call.
+int OpenProcess(pid_t pid);
+
 // The name the kernel keeps for it (15 bytes), readable longer than the path.
 std::string CommandNameOf(pid_t pid);
 
