@@ -15,6 +15,11 @@ uint64_t DueOf(const Record& record, uint64_t horizon) {
   return absurd ? horizon : record.stamp;
 }
 
+// Does the record need its address to be live?
+bool Frees(const Record& record) {
+  return record.op == RecordOp::kFree || record.op == RecordOp::kMoveBegin;
+}
+
 }  // namespace
 
 uint32_t Orderer::AddStream(RingSlot* slot, const uint64_t* data,
@@ -105,8 +110,7 @@ void Orderer::Merge(uint64_t horizon) {
     if (record == nullptr || top.due != s->due) continue;
 
     if (s->blocked) {
-      if (!s->extended && blocked_.size() > 1) {
-        // The partner may stand behind another stream's waiting record.
+      if (!s->extended && PartnerWaits(*s)) {
         s->extended = true;
         s->due += kFreePatience;
         Enqueue(s);
@@ -136,11 +140,25 @@ void Orderer::Merge(uint64_t horizon) {
   }
 }
 
+// Does what `s` waits for stand behind another stream's waiting record? Only skew
+// can make that one give up later than `s`, so only what is close is looked at.
+bool Orderer::PartnerWaits(const Stream& s) {
+  const Record& waiting = *s.ring.decoded_begin();
+  const bool frees = Frees(waiting);
+  for (Stream* other : blocked_) {
+    if (other == &s) continue;
+    const Record* const end = other->ring.decoded_end();
+    for (const Record* r = other->ring.decoded_begin(); r != end; ++r) {
+      if (r->stamp > waiting.stamp + kMaxSkew) break;
+      if (r->address == waiting.address && Frees(*r) != frees) return true;
+    }
+  }
+  return false;
+}
+
 void Orderer::Block(Stream* s, const Record& record) {
   s->blocked = true;
-  const bool frees =
-      record.op == RecordOp::kFree || record.op == RecordOp::kMoveBegin;
-  s->due += frees ? kFreePatience : kAllocPatience;
+  s->due += Frees(record) ? kFreePatience : kAllocPatience;
   blocked_.push_back(s);
   Enqueue(s);
 }
@@ -151,9 +169,7 @@ void Orderer::Unblock(uint64_t address) {
   const Record* first_record = nullptr;
   for (Stream* s : blocked_) {
     const Record* record = s->ring.Head();
-    const bool frees =
-        record->op == RecordOp::kFree || record->op == RecordOp::kMoveBegin;
-    if (record->address != address || frees != live) continue;
+    if (record->address != address || Frees(*record) != live) continue;
     if (first == nullptr || record->stamp < first_record->stamp) {
       first = s;
       first_record = record;

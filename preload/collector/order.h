@@ -56,6 +56,7 @@ class Orderer {
   // below a microsecond; a partner that is late for other reasons was not
   // published, which the horizon sees to. A missing free should not happen at all,
   // so allocations wait longer.
+  static constexpr uint64_t kMaxSkew = 1 << 12;
   static constexpr uint64_t kFreePatience = 1 << 17;
   static constexpr uint64_t kAllocPatience = 1 << 21;
   static constexpr uint64_t kNoHorizon = UINT64_MAX;
@@ -87,7 +88,7 @@ class Orderer {
     uint32_t moving_slot = LiveMap::kNone;
     // The head record waits for another stream.
     bool blocked = false;
-    bool extended = false;  // has been granted patience twice
+    bool extended = false;  // has been granted patience twice, see PartnerWaits
     uint64_t due = 0;       // merge key: the head's stamp, or when patience ends
   };
   struct Due {
@@ -106,6 +107,7 @@ class Orderer {
   // done whatever it takes.
   bool Apply(Stream* s, const Record& record, bool force);
   bool ApplyBlock(Stream* s, const Record& record, bool force);
+  bool PartnerWaits(const Stream& s);
   void Block(Stream* s, const Record& record);
   // The state of `address` has changed: whoever waited for it may go on.
   void Unblock(uint64_t address);

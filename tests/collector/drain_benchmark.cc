@@ -18,7 +18,7 @@ namespace {
 struct Shape {
   const char* name;
   uint32_t threads;
-  uint32_t live;   // blocks held at a time, freed in random order
+  uint32_t live;  // blocks held at a time, freed in random order
   uint32_t sites;
 };
 
@@ -90,7 +90,8 @@ void Measure(const Shape& shape, uint64_t events) {
 }  // namespace mallogram
 
 int main(int argc, char** argv) {
-  const uint64_t events = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 4'000'000;
+  const uint64_t events =
+      argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 4'000'000;
   for (const mallogram::Shape& shape :
        {mallogram::Shape{"loop, 1 thread, 10 alive", 1, 10, 100},
         mallogram::Shape{"1 thread, 10,000 alive", 1, 10'000, 2'000},

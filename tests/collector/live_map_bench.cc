@@ -50,10 +50,11 @@ template <typename Map>
 void Measure(const char* name, const std::vector<uint64_t>& allocated,
              const std::vector<uint64_t>& freed) {
   Map map;
-  const double insert = NsEach(allocated, [&](const uint64_t* p, const uint64_t* end) {
-    map.Prefetch(p, end);
-    for (; p != end; ++p) map.Insert(*p);
-  });
+  const double insert =
+      NsEach(allocated, [&](const uint64_t* p, const uint64_t* end) {
+        map.Prefetch(p, end);
+        for (; p != end; ++p) map.Insert(*p);
+      });
   const double take = NsEach(freed, [&](const uint64_t* p, const uint64_t* end) {
     map.Prefetch(p, end);
     for (; p != end; ++p) map.Take(*p);

@@ -242,13 +242,22 @@ TEST_F(OrderTest, MissingFreeIsAViolation) {
 
 // Two streams that wait for unknown partners do not hold up a third's good one.
 TEST_F(OrderTest, WaitingStreamsBehindOneAnother) {
-  Free(0, 100, 0x7000);  // unknown
-  Alloc(0, 110, kX);
-  Free(1, 120, 0x7008);  // unknown
-  Alloc(1, 130, kY);
-  Free(2, 111, kX);
-  Free(2, 131, kY);
+  Free(0, 10'000, 0x7000);  // unknown
+  Alloc(0, 10'010, kX);
+  Free(1, 20'000, 0x7008);  // unknown
+  Alloc(1, 20'010, kY);
+  Free(2, 10'011, kX);
+  Free(2, 20'011, kY);
   EXPECT_EQ(Round(), " ?0 +0.0 -0.2 ?1 +1.1 -1.2");
+  EXPECT_EQ(orderer_.violations(), 0u);
+}
+
+// The same, where skew makes the one that waits for the other the older one.
+TEST_F(OrderTest, PatienceForAStreamThatWaitsItself) {
+  Free(0, 115, 0x7000);  // unknown
+  Alloc(0, 116, kX);
+  Free(2, 111, kX);
+  EXPECT_EQ(Round(), " ?0 +0.0 -0.2");
   EXPECT_EQ(orderer_.violations(), 0u);
 }
 

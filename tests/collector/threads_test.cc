@@ -21,6 +21,10 @@ namespace {
 
 constexpr uint32_t kSites = 10;
 constexpr int kOperations = 20000;  // of each thread
+// Rings of idle threads between those that work: reading all heads then takes long
+// enough for a block to be freed in a ring whose head was read and to be given out
+// again in one whose head was not. This is what the horizon is for.
+constexpr uint32_t kIdleRings = 300;
 
 struct Held {
   uint64_t address;
@@ -52,7 +56,11 @@ class Mutator {
  public:
   Mutator(Shared* shared, RecordWriter* ring, const std::vector<uint32_t>& stacks,
           uint32_t seed)
-      : shared_(shared), ring_(ring), stacks_(stacks), random_(seed), sites(kSites) {}
+      : shared_(shared),
+        ring_(ring),
+        stacks_(stacks),
+        random_(seed),
+        sites(kSites) {}
 
   void Run() {
     for (int i = 0; i < kOperations; ++i) {
@@ -144,7 +152,7 @@ TEST_P(Threads, NothingIsLostOrConfused) {
   const std::string path =
       absl::StrCat(testing::TempDir(), "/threads.", getpid(), ".mgram");
   unlink(path.c_str());
-  TestImage image(count, 1024);
+  TestImage image(count * (kIdleRings + 1), 1024);
   const std::vector<uint32_t> stacks = MakeSites(&image, kSites);
   SessionOptions options;
   options.path = path;
@@ -157,6 +165,9 @@ TEST_P(Threads, NothingIsLostOrConfused) {
   std::atomic<uint32_t> running{count};
   for (uint32_t i = 0; i < count; ++i) {
     RecordWriter& ring = image.OpenRing(static_cast<int>(i) + 1, ReadStamp(true));
+    for (uint32_t j = 0; j < kIdleRings && count > 1; ++j) {
+      image.OpenRing(1'000'000, ReadStamp(true));
+    }
     mutators.push_back(std::make_unique<Mutator>(&shared, &ring, stacks, i));
     threads.emplace_back([&running, mutator = mutators.back().get()] {
       mutator->Run();
