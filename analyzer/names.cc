@@ -78,11 +78,17 @@ constexpr absl::string_view kAnonymousShort = "(anon)";
 }  // namespace
 
 std::string Demangle(const char* name) {
-  if (name[0] != '_' || name[1] != 'Z') return name;
+  absl::string_view symbol = name;
+  for (const absl::string_view suffix :
+       {"@", ".part.", ".isra.", ".constprop.", ".cold", ".lto_priv.", ".llvm."}) {
+    symbol = symbol.substr(0, symbol.find(suffix));
+  }
+  const std::string plain(symbol);
+  if (!absl::StartsWith(plain, "_Z")) return plain;
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> text(
-      abi::__cxa_demangle(name, nullptr, nullptr, &status), std::free);
-  return text == nullptr ? name : text.get();
+      abi::__cxa_demangle(plain.c_str(), nullptr, nullptr, &status), std::free);
+  return text == nullptr ? plain : text.get();
 }
 
 namespace {

@@ -11,7 +11,9 @@
 
 namespace mallogram {
 
-// The name itself if it is not a mangled one.
+// Of a symbol; the name itself if it is not a mangled one. What the compiler and
+// the linker add to a function that they split or copy is left out (".part.0",
+// "@@VERSION").
 std::string Demangle(const char* name);
 
 // "void ns::f<int>(long) const" → "ns::f": without return type, arguments,

@@ -1,7 +1,7 @@
 #include "analyzer/symbolizer.h"
 
 #include <elfutils/libdwfl.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -52,7 +52,11 @@ class Symbolizer::Object {
 
   enum class Result { kOk, kMissing, kOtherBuild };
   Result Load(const std::string& path, const std::string& build_id) {
-    if (access(path.c_str(), R_OK) != 0) return Result::kMissing;
+    // The path is the trace's: it may be a FIFO, which would block, or a device.
+    struct stat status;
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+      return Result::kMissing;
+    }
     dwfl_ = dwfl_begin(&callbacks_);
     if (dwfl_ == nullptr) return Result::kMissing;
     module_ = dwfl_report_offline(dwfl_, "module", path.c_str(), -1);
