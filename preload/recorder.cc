@@ -396,7 +396,7 @@ void StartRecording() {
     if (g_image.header->verify != 0) {
       const char* error = nullptr;
       t_in_set_up = true;
-      g_recorder.verify = EnableVerify(g_image.header, &error);
+      g_recorder.verify = EnableVerify(&error);
       t_in_set_up = false;
     }
     t_in_set_up = true;

@@ -31,6 +31,7 @@ class StackTable {
   uint32_t Intern(uint32_t parent, uint64_t pc, uint32_t module);
 
   const StackNode& node(uint32_t id) const { return nodes_[id]; }
+  ImageHeader* header() const { return header_; }
 
  private:
   static constexpr int kLevels = 8;

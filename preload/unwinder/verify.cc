@@ -14,7 +14,6 @@ using FlushFunction = void (*)(void* space, uint64_t low, uint64_t high);
 BacktraceFunction g_backtrace;
 FlushFunction g_flush;  // libunwind's caches, stale after a dlclose
 void** g_local_space;
-ImageHeader* g_verify_header;
 std::atomic<uint64_t> g_flushed_epoch;
 std::atomic<bool> g_described;
 
@@ -81,7 +80,7 @@ Difference Compare(uint32_t stack, const StackTable& table, void** oracle, int c
                                            void** oracle, int count, int at) {
   bool expected = false;
   if (!g_described.compare_exchange_strong(expected, true)) return;
-  Description out(g_verify_header);
+  Description out(table.header());
   out.Text("frame ");
   out.Hex(static_cast<uint64_t>(at));
   out.Text(" differs; ours (module:pc):");
@@ -126,7 +125,7 @@ const char* VerifyClassName(VerifyClass verify_class) {
   return "unused";
 }
 
-bool EnableVerify(ImageHeader* header, const char** error) {
+bool EnableVerify(const char** error) {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     *error = "MALLOGRAM_VERIFY needs libunwind.so.8; install the package libunwind8";
@@ -139,7 +138,6 @@ bool EnableVerify(ImageHeader* header, const char** error) {
     *error = "libunwind.so.8 has no unw_backtrace; MALLOGRAM_VERIFY can't be used";
     return false;
   }
-  g_verify_header = header;
   g_verify_walks.store(true, std::memory_order_release);
   return true;
 }
@@ -174,8 +172,8 @@ void VerifyWalk(const CallerState& caller, uint32_t stack, const StackTable& tab
   if (difference.verify_class == VerifyClass::kUnexplained) {
     Describe(stack, table, oracle, count, difference.at);
   }
-  g_verify_header->verify_class[static_cast<int>(difference.verify_class)].fetch_add(
-      1, std::memory_order_relaxed);
+  const int index = static_cast<int>(difference.verify_class);
+  table.header()->verify_class[index].fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace mallogram

@@ -62,9 +62,9 @@ class Walker {
 void ForgetCode(uint64_t start, uint64_t end);
 
 // Verify mode (verify.h): loads libunwind with dlopen(RTLD_LOCAL) and compares
-// every walk of the process with it; results go to `header`. False and a message
-// in *error when it can't be loaded.
+// every walk of the process with it; results go to the header of the stack table's
+// image. False and a message in *error when it can't be loaded.
 // REQUIRES: called outside malloc, from the library's constructor.
-bool EnableVerify(ImageHeader* header, const char** error);
+bool EnableVerify(const char** error);
 
 }  // namespace mallogram
