@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/cli.h"
+#include "analyzer/fit/fit_command.h"
 #include "analyzer/help.h"
 #include "analyzer/record.h"
 #include "analyzer/record_check.h"
@@ -54,6 +55,7 @@ constexpr Verb kVerbs[] = {
     {"record", RunRecord, kRecordHelp},
     {"report", Report, kHelpReport},
     {"info", Info, kHelpInfo},
+    {"fit", RunFit, kFitHelp},
     {"help", Help, kHelpMain},
     {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library

@@ -61,13 +61,16 @@ ROOMS = [
               r'preload/collector/(collector|control|naming|processes)\.h',
               r'preload/image\.h'], False),
     (r'analyzer/main\.cc',
-     TRACE + [r'analyzer/[a-z_]+\.h', r'preload/collector/collector\.h',
+     TRACE + [r'analyzer/(fit/fit_command|[a-z_]+)\.h', r'preload/collector/collector\.h',
               r'preload/image\.h'], False),
     # Renderers print results; they neither read traces nor names' sources.
     (r'analyzer/render[a-z_]*\.(cc|h)',
      [r'analyzer/(?!trace_reader|report_builder|dwarf_lookup|record)[a-z_]+\.h'],
      False),
-    # Arithmetic on plain numbers, for any caller.
+    # The verb and its text; the rest of the room is arithmetic on plain numbers, for
+    # any caller.
+    (r'analyzer/fit/(fit_command|render_text)\.(cc|h)',
+     [r'analyzer/fit/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
     (r'analyzer/fit/[^/]+', [r'analyzer/fit/[a-z_]+\.h'], False),
     (r'analyzer/[^/]+',
      TRACE + [r'analyzer/(fit/)?(?!record|render|main)[a-z_]+\.h'], False),

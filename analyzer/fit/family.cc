@@ -30,18 +30,24 @@ Growth GrowthOf(const Sample& sample, const Law& law) {
   }
   if (low > 0 && high / low - 1 < kMaterialGrowth) return Growth::kConstant;
   switch (law.form) {
-    case Form::kConstant: return Growth::kConstant;
-    case Form::kPower: return GrowthOfPower(law.c);
-    case Form::kMix: return Growth::kQuadratic;
-    case Form::kShiftedLog: return Growth::kLinearithmic;
+    case Form::kConstant:
+      return Growth::kConstant;
+    case Form::kPower:
+      return GrowthOfPower(law.c);
+    case Form::kMix:
+      return Growth::kQuadratic;
+    case Form::kShiftedLog:
+      return Growth::kLinearithmic;
     case Form::kSteps:
     case Form::kFrom:
-    case Form::kThreshold: return Growth::kLinear;
-    case Form::kBounded: return Growth::kBounded;
+    case Form::kThreshold:
+      return Growth::kLinear;
+    case Form::kBounded:
+      return Growth::kBounded;
     case Form::kBasis: {
       constexpr Growth kOfBasis[kBases] = {
-          Growth::kLogarithmic,  Growth::kSublinear,   Growth::kLinear,
-          Growth::kLinearithmic, Growth::kSuperlinear, Growth::kQuadratic,
+          Growth::kLogarithmic,   Growth::kSublinear,   Growth::kLinear,
+          Growth::kLinearithmic,  Growth::kSuperlinear, Growth::kQuadratic,
           Growth::kSuperquadratic};
       return kOfBasis[static_cast<size_t>(law.basis)];
     }
@@ -92,6 +98,7 @@ Family FitFamily(const Sample& sample) {
   FitMixes(sample, &laws);
   FitSteps(sample, &laws);
   FitKnees(sample, &laws);
+  FitThreshold(sample, &laws);
   return CompareLaws(sample, std::move(laws));
 }
 

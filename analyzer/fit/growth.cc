@@ -4,15 +4,16 @@ namespace mallogram::fit {
 
 absl::string_view GrowthName(Growth growth) {
   constexpr absl::string_view kNames[] = {
-      "constant",  "bounded",      "logarithmic", "sublinear",      "linear",
+      "constant",     "bounded",     "logarithmic", "sublinear",      "linear",
       "linearithmic", "superlinear", "quadratic",   "superquadratic", "zero",
-      "decreasing", "erratic",      "undetermined"};
+      "decreasing",   "erratic",     "undetermined"};
   return kNames[static_cast<size_t>(growth)];
 }
 
 absl::string_view GroupName(Group group) {
-  constexpr absl::string_view kNames[] = {"constant",    "sublinear", "linear",
-                                          "superlinear", "quadratic", "superquadratic"};
+  constexpr absl::string_view kNames[] = {"constant",  "sublinear",
+                                          "linear",    "superlinear",
+                                          "quadratic", "superquadratic"};
   return kNames[static_cast<size_t>(group)];
 }
 
@@ -24,8 +25,8 @@ absl::string_view WordName(Word word) {
 
 Group GroupOf(Growth growth) {
   constexpr Group kGroupOf[kGrowthLaws] = {
-      Group::kConstant, Group::kSublinear,   Group::kSublinear,
-      Group::kSublinear, Group::kLinear,     Group::kLinear,
+      Group::kConstant,    Group::kSublinear, Group::kSublinear,
+      Group::kSublinear,   Group::kLinear,    Group::kLinear,
       Group::kSuperlinear, Group::kQuadratic, Group::kSuperquadratic};
   return kGroupOf[static_cast<size_t>(growth)];
 }

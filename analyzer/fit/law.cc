@@ -34,28 +34,44 @@ std::string Term(double factor, absl::string_view rest) {
 
 double BasisValue(Basis basis, double n) {
   switch (basis) {
-    case Basis::kLog: return std::log(n);
-    case Basis::kSqrt: return std::sqrt(n);
-    case Basis::kLinear: return n;
-    case Basis::kLinearithmic: return n * std::log(n);
-    case Basis::kPower15: return n * std::sqrt(n);
-    case Basis::kSquare: return n * n;
-    case Basis::kCube: return n * n * n;
+    case Basis::kLog:
+      return std::log(n);
+    case Basis::kSqrt:
+      return std::sqrt(n);
+    case Basis::kLinear:
+      return n;
+    case Basis::kLinearithmic:
+      return n * std::log(n);
+    case Basis::kPower15:
+      return n * std::sqrt(n);
+    case Basis::kSquare:
+      return n * n;
+    case Basis::kCube:
+      return n * n * n;
   }
   return 0;
 }
 
 double Value(const Law& law, double n) {
   switch (law.form) {
-    case Form::kConstant: return law.b;
-    case Form::kBasis: return law.a + law.b * BasisValue(law.basis, n);
-    case Form::kPower: return law.a + law.b * std::pow(n, law.c);
-    case Form::kMix: return law.a + law.b * n + law.c * n * n;
-    case Form::kShiftedLog: return law.b * n * (std::log(n) + law.c);
-    case Form::kSteps: return law.a + law.d * n + Step(law, n, law.c);
-    case Form::kBounded: return law.a + law.b * std::min(n, law.c);
-    case Form::kFrom: return law.a + law.b * std::max(0.0, n - law.c);
-    case Form::kThreshold: return law.b * std::max(0.0, n - law.c);
+    case Form::kConstant:
+      return law.b;
+    case Form::kBasis:
+      return law.a + law.b * BasisValue(law.basis, n);
+    case Form::kPower:
+      return law.a + law.b * std::pow(n, law.c);
+    case Form::kMix:
+      return law.a + law.b * n + law.c * n * n;
+    case Form::kShiftedLog:
+      return law.b * n * (std::log(n) + law.c);
+    case Form::kSteps:
+      return law.a + law.d * n + Step(law, n, law.c);
+    case Form::kBounded:
+      return law.a + law.b * std::min(n, law.c);
+    case Form::kFrom:
+      return law.a + law.b * std::max(0.0, n - law.c);
+    case Form::kThreshold:
+      return law.b * std::max(0.0, n - law.c);
   }
   return 0;
 }
@@ -71,13 +87,17 @@ std::pair<double, double> Envelope(const Law& law, double n) {
 double AsymptoticExponent(const Law& law) {
   switch (law.form) {
     case Form::kConstant:
-    case Form::kBounded: return 0;
-    case Form::kPower: return law.c;
-    case Form::kMix: return 2;
+    case Form::kBounded:
+      return 0;
+    case Form::kPower:
+      return law.c;
+    case Form::kMix:
+      return 2;
     case Form::kShiftedLog:
     case Form::kSteps:
     case Form::kFrom:
-    case Form::kThreshold: return 1;
+    case Form::kThreshold:
+      return 1;
     case Form::kBasis: {
       constexpr double kExponents[kBases] = {0, 0.5, 1, 1, 1.5, 2, 3};
       return kExponents[static_cast<size_t>(law.basis)];
@@ -92,9 +112,11 @@ double LocalSlope(const Law& law, double n) {
     return (f - law.a) / f;
   }
   constexpr double kNear = 1e-4;
-  const double high = Value(law, n * (1 + kNear)), low = Value(law, n * (1 - kNear));
+  const double high = Value(law, n * (1 + kNear)),
+               low = Value(law, n * (1 - kNear));
   if (!(low > 0 && high > 0)) return 0;
-  return (std::log(high) - std::log(low)) / (std::log1p(kNear) - std::log1p(-kNear));
+  return (std::log(high) - std::log(low)) /
+         (std::log1p(kNear) - std::log1p(-kNear));
 }
 
 std::vector<double Law::*> SmoothParameters(const Law& law) {
@@ -105,11 +127,14 @@ std::vector<double Law::*> SmoothParameters(const Law& law) {
     case Form::kMix:
     case Form::kShiftedLog:
     case Form::kBounded:
-    case Form::kFrom: parameters.push_back(&Law::c); break;
+    case Form::kFrom:
+      parameters.push_back(&Law::c);
+      break;
     case Form::kSteps:
       if (law.d > 0) parameters.push_back(&Law::d);
       break;
-    default: break;
+    default:
+      break;
   }
   return parameters;
 }
@@ -119,11 +144,14 @@ std::string LawText(const Law& law, bool ascii) {
                                                     "n^1.5", "n²", "n³"};
   std::string growth;
   switch (law.form) {
-    case Form::kConstant: return Number(law.b);
+    case Form::kConstant:
+      return Number(law.b);
     case Form::kBasis:
       growth = Term(law.b, kBasisText[static_cast<size_t>(law.basis)]);
       break;
-    case Form::kPower: growth = Term(law.b, absl::StrFormat("n^%.4g", law.c)); break;
+    case Form::kPower:
+      growth = Term(law.b, absl::StrFormat("n^%.4g", law.c));
+      break;
     case Form::kMix:
       growth = absl::StrCat(Term(law.b, "n"), " + ", Term(law.c, "n²"));
       break;
@@ -146,7 +174,8 @@ std::string LawText(const Law& law, bool ascii) {
       break;
   }
   std::string text = growth;
-  if (law.with_constant && law.a != 0) text = absl::StrCat(Number(law.a), " + ", growth);
+  if (law.with_constant && law.a != 0)
+    text = absl::StrCat(Number(law.a), " + ", growth);
   if (!ascii) return text;
   return absl::StrReplaceAll(text, {{"·", "*"},
                                     {"√n", "sqrt(n)"},

@@ -33,7 +33,15 @@ enum class Form : uint8_t {
   kFrom,
   kThreshold,
 };
-enum class Basis : uint8_t { kLog, kSqrt, kLinear, kLinearithmic, kPower15, kSquare, kCube };
+enum class Basis : uint8_t {
+  kLog,
+  kSqrt,
+  kLinear,
+  kLinearithmic,
+  kPower15,
+  kSquare,
+  kCube
+};
 inline constexpr size_t kBases = 7;
 
 double BasisValue(Basis basis, double n);
@@ -61,7 +69,8 @@ double Value(const Law& law, double n);
 // a law without steps.
 std::pair<double, double> Envelope(const Law& law, double n);
 
-// Of the term that grows fastest, factors of log ignored: 0 for constant, log, bounded.
+// Of the term that grows fastest, factors of log ignored: 0 for constant, log,
+// bounded.
 double AsymptoticExponent(const Law& law);
 
 // d ln f / d ln n.
@@ -72,7 +81,8 @@ std::vector<double Law::*> SmoothParameters(const Law& law);
 
 // "1.5 kB"-free: "42007040 + 30.3·n". `ascii`: without · √ ² and the like.
 std::string LawText(const Law& law, bool ascii = false);
-// "with constant", "stepped (×2)", "from n = 500 on", "bounded at 33424"; or nothing.
+// "with constant", "stepped (×2)", "from n = 500 on", "bounded at 33424"; or
+// nothing.
 std::vector<std::string> Modifiers(const Law& law, bool ascii = false);
 
 }  // namespace mallogram::fit

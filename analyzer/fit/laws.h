@@ -22,6 +22,7 @@ void FitPowers(const Sample& sample, std::vector<Law>* laws);  // and n·(log n 
 void FitMixes(const Sample& sample, std::vector<Law>* laws);
 void FitSteps(const Sample& sample, std::vector<Law>* laws);
 void FitKnees(const Sample& sample, std::vector<Law>* laws);  // bounded, from n0 on
+void FitThreshold(const Sample& sample, std::vector<Law>* laws);  // after zeros
 
 // a + b·n^c for one c.
 PairFit FitOffsetPower(const Sample& sample, double exponent);

@@ -57,7 +57,8 @@ void FitStepsOf(const Sample& sample, double ratio, std::vector<Law>* laws) {
       g[i] = std::pow(ratio, std::ceil(level - phase - 1e-6));
     }
     KeepBest(FitScale(sample, g), phase, next, &alone);
-    KeepBest(FitPair(sample, ones, g, LowestConstant(sample)), phase, next, &offset);
+    KeepBest(FitPair(sample, ones, g, LowestConstant(sample)), phase, next,
+             &offset);
     KeepBest(FitPair(sample, sample.n, g, 0), phase, next, &with_line);
   }
   Law law;
@@ -150,6 +151,23 @@ void FitKnees(const Sample& sample, std::vector<Law>* laws) {
     for (size_t i = 0; i < g.size(); ++i) g[i] = std::max(0.0, sample.n[i] - knee);
     return FitPair(sample, ones, g, 0);
   });
+}
+
+void FitThreshold(const Sample& sample, std::vector<Law>* laws) {
+  if (!(sample.last_zero > 0)) return;
+  Column g(sample.size());
+  const auto fit_at = [&](double start) {
+    for (size_t i = 0; i < g.size(); ++i) g[i] = sample.n[i] - start;
+    return FitScale(sample, g);
+  };
+  const double low = sample.last_zero, high = sample.MinN();
+  Law law;
+  law.form = Form::kThreshold;
+  law.parameters = 2;
+  law.c = Minimize({low, low + (high - low) / 2, low + (high - low) * 0.999},
+                   [&](double start) { return fit_at(start).rss; })
+              .first;
+  AddLaw(fit_at(law.c), law, laws);
 }
 
 }  // namespace mallogram::fit

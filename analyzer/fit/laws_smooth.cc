@@ -41,8 +41,8 @@ void FitPurePower(const Sample& sample, std::vector<Law>* laws) {
   law.prior = kPriorPower;
   law.c = xz / xx;
   if (!(law.c > 0)) return;
-  const PairFit fit{0, std::exp(z_mean - law.c * x_mean), std::max(0.0, zz - law.c * xz),
-                    false};
+  const PairFit fit{0, std::exp(z_mean - law.c * x_mean),
+                    std::max(0.0, zz - law.c * xz), false};
   AddLaw(fit, law, laws);
 }
 
@@ -86,8 +86,8 @@ void FitBases(const Sample& sample, std::vector<Law>* laws) {
     Law law;
     law.form = Form::kBasis;
     law.basis = basis;
-    const bool odd = basis == Basis::kSqrt || basis == Basis::kPower15 ||
-                     basis == Basis::kCube;
+    const bool odd =
+        basis == Basis::kSqrt || basis == Basis::kPower15 || basis == Basis::kCube;
     law.prior = odd ? kPriorPower : 0;
     AddLaw(FitScale(sample, g), law, laws);
     law.with_constant = true;
@@ -107,19 +107,20 @@ PairFit FitOffsetPower(const Sample& sample, double exponent) {
 
 void FitPowers(const Sample& sample, std::vector<Law>* laws) {
   FitPurePower(sample, laws);
-  static const std::vector<double> kGrid = {0.05, 0.15, 0.3, 0.45, 0.6,  0.75, 0.9, 1,
-                                            1.1,  1.25, 1.5, 1.75, 2,    2.25, 2.6, 3,
-                                            3.5};
+  static const std::vector<double> kGrid = {0.05, 0.15, 0.3, 0.45, 0.6, 0.75,
+                                            0.9,  1,    1.1, 1.25, 1.5, 1.75,
+                                            2,    2.25, 2.6, 3,    3.5};
   const Column ones = Ones(sample);
   Law law;
   law.form = Form::kPower;
   law.with_constant = true;
   law.parameters = 3;
   law.prior = kPriorPower;
-  law.c = Minimize(kGrid, [&](double c) {
-            return FitPair(sample, ones, PowerColumn(sample, c), LowestConstant(sample))
-                .rss;
-          }).first;
+  law.c =
+      Minimize(kGrid, [&](double c) {
+        return FitPair(sample, ones, PowerColumn(sample, c), LowestConstant(sample))
+            .rss;
+      }).first;
   AddLaw(FitOffsetPower(sample, law.c), law, laws);
   FitShiftedLog(sample, laws);
 }
@@ -135,7 +136,8 @@ void FitMixes(const Sample& sample, std::vector<Law>* laws) {
     }
   };
   // The quadratic part of the growth at the largest size.
-  static const std::vector<double> kShares = {0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97};
+  static const std::vector<double> kShares = {0.1,  0.2, 0.35, 0.5,
+                                              0.65, 0.8, 0.9,  0.97};
   for (bool with_constant : {false, true}) {
     const auto fit_at = [&](double share) {
       set_share(share);

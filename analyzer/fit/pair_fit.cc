@@ -9,7 +9,8 @@ namespace {
 constexpr int kMaxSteps = 25, kMaxHalvings = 12;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double Rss(const Sample& sample, const Column& u, const Column& g, double a, double b) {
+double Rss(const Sample& sample, const Column& u, const Column& g, double a,
+           double b) {
   double rss = 0;
   for (size_t i = 0; i < sample.size(); ++i) {
     const double f = a * u[i] + b * g[i];
@@ -55,7 +56,8 @@ PairFit FitScale(const Sample& sample, const Column& g) {
   return {0, std::exp(mean), std::max(0.0, squares - mean * sum), false};
 }
 
-PairFit FitPair(const Sample& sample, const Column& u, const Column& g, double a_min) {
+PairFit FitPair(const Sample& sample, const Column& u, const Column& g,
+                double a_min) {
   Normal start;
   for (size_t i = 0; i < sample.size(); ++i) {
     const double y = sample.y[i];

@@ -9,7 +9,8 @@ namespace {
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+  return values.size() % 2 == 1 ? values[half]
+                                : (values[half - 1] + values[half]) / 2;
 }
 
 double Mean(const std::vector<double>& values) {
@@ -70,12 +71,14 @@ Series Prepare(std::vector<Measurement> measurements, double quantum) {
   size_t repeated = 0;
   for (size_t begin = 0, end; begin < measurements.size(); begin = end) {
     std::vector<double> bytes, logs;
-    for (end = begin; end < measurements.size() && measurements[end].n == measurements[begin].n;
+    for (end = begin;
+         end < measurements.size() && measurements[end].n == measurements[begin].n;
          ++end) {
       bytes.push_back(measurements[end].bytes);
       if (bytes.back() > 0) logs.push_back(std::log(bytes.back()));
     }
-    SizeStats size{measurements[begin].n, Median(bytes), Mean(bytes), bytes.size(), {}};
+    SizeStats size{
+        measurements[begin].n, Median(bytes), Mean(bytes), bytes.size(), {}};
     if (bytes.size() >= 2) {
       const double squares = SquaresAround(bytes, size.mean);
       size.sd = std::sqrt(squares / static_cast<double>(bytes.size() - 1));
@@ -103,14 +106,15 @@ Series Prepare(std::vector<Measurement> measurements, double quantum) {
     if (size.median <= 0) continue;
     sample.n.push_back(size.n);
     sample.y.push_back(size.median);
-    sample.weight.push_back(
-        s0_squared / (s0_squared + rounding / (size.median * size.median)));
+    sample.weight.push_back(s0_squared /
+                            (s0_squared + rounding / (size.median * size.median)));
   }
   sample.Recompute();
   series.zero_prefix = series.zeros > 0 && series.zeros < series.sizes.size();
   for (size_t i = 0; i < series.zeros && series.zero_prefix; ++i) {
     series.zero_prefix = series.sizes[i].median == 0;
   }
+  if (series.zero_prefix) sample.last_zero = series.sizes[series.zeros - 1].n;
   return series;
 }
 

@@ -28,6 +28,7 @@ struct Sample {
   std::vector<double> n, y, ln_n, ln_y, weight;
   double s0 = kMinNoise;
   double min_y = 0;
+  double last_zero = 0;  // largest size without a byte; 0: none
 
   size_t size() const { return n.size(); }
   double MinN() const { return n.front(); }
@@ -51,7 +52,7 @@ struct Series {
   double pure_ss = 0;
   size_t pure_df = 0;
 
-  size_t zeros = 0;        // sizes whose median is 0
+  size_t zeros = 0;          // sizes whose median is 0
   bool zero_prefix = false;  // zeros are the smallest sizes, and not all
   bool all_zero() const { return !sizes.empty() && zeros == sizes.size(); }
 

@@ -1,5 +1,5 @@
-// Minimum of a function of one variable: a grid, then Brent's method around the best
-// point of it. For the parameters that no 2x2 solve reaches.
+// Minimum of a function of one variable: a grid, then Brent's method around the
+// best point of it. For the parameters that no 2x2 solve reaches.
 #pragma once
 
 #include <boost/math/tools/minima.hpp>
@@ -15,7 +15,8 @@ inline constexpr std::uintmax_t kBrentSteps = 12;
 
 // (place, value). REQUIRES: grid ascending, not empty.
 template <typename Function>
-std::pair<double, double> Minimize(const std::vector<double>& grid, Function function) {
+std::pair<double, double> Minimize(const std::vector<double>& grid,
+                                   Function function) {
   size_t best = 0;
   double value = function(grid[0]);
   for (size_t i = 1; i < grid.size(); ++i) {
@@ -30,8 +31,8 @@ std::pair<double, double> Minimize(const std::vector<double>& grid, Function fun
   std::pair<double, double> result(grid[best], value);
   if (low < high) {
     std::uintmax_t steps = kBrentSteps;
-    const std::pair<double, double> refined =
-        boost::math::tools::brent_find_minima(function, low, high, kBrentBits, steps);
+    const std::pair<double, double> refined = boost::math::tools::brent_find_minima(
+        function, low, high, kBrentBits, steps);
     if (refined.second < result.second) result = refined;
   }
   return result;

@@ -11,7 +11,8 @@ constexpr double kStable = 0.85;
 
 Group LeadingGroup(const GrowthWeights& weights) {
   const GroupWeights sums = SumGroups(weights);
-  return static_cast<Group>(std::max_element(sums.begin(), sums.end()) - sums.begin());
+  return static_cast<Group>(std::max_element(sums.begin(), sums.end()) -
+                            sums.begin());
 }
 
 template <typename T>
@@ -25,7 +26,8 @@ Word WordFor(double weight, double stability, bool largest_agrees) {
   if (weight >= kHighWeight && stability >= kStable && largest_agrees) {
     return Word::kHigh;
   }
-  if ((weight >= kLikelyWeight && stability >= kStable) || weight >= kCertainWeight) {
+  if ((weight >= kLikelyWeight && stability >= kStable) ||
+      weight >= kCertainWeight) {
     return Word::kLikely;
   }
   return Word::kUndetermined;

@@ -18,7 +18,7 @@ struct Verdict {
 
   Growth leading = Growth::kConstant;  // of the greatest weight
   Growth second = Growth::kConstant;
-  double stability = 0;  // share of leave-one-out refits with the same class
+  double stability = 0;         // share of leave-one-out refits with the same class
   bool largest_agrees = false;  // the refit without the largest size is one of them
 };
 
