@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +212,7 @@ TEST(Ring, ProducerKilledAnywhereLeavesAWholePrefix) {
   for (int round = 0; round < 40; ++round) {
     const pid_t child = fork();
     if (child == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // a failed test must not leave it spinning
       RingWriter writer{};
       writer.Attach(&shared->slot, shared->data, kWords);
       for (uint64_t n = 0;; ++n) {
