@@ -5,7 +5,13 @@
 
 #include <dlfcn.h>
 
+#include <cstdint>
+
 #include "preload/image.h"
+
+// ld.so's: the stack pointer that the kernel started the process with, where argc,
+// argv, NULL and the environment lie.
+extern "C" void* __libc_stack_end;
 
 namespace mallogram {
 namespace {
@@ -59,8 +65,16 @@ bool ListHas(const char* list, const char* item) {
 
 }  // namespace
 
+char** ProgramEnvironment() {
+  if (environ != nullptr) return environ;
+  const auto* start = static_cast<const uint64_t*>(__libc_stack_end);
+  if (start == nullptr) return nullptr;
+  return reinterpret_cast<char**>(const_cast<uint64_t*>(start + 1 + start[0] + 1));
+}
+
 void RememberLaunch() {
-  if (g_library[0] != 0 || environ == nullptr) return;
+  char** const environment = ProgramEnvironment();
+  if (g_library[0] != 0 || environment == nullptr) return;
   dl_find_object self;
   if (_dl_find_object(reinterpret_cast<void*>(&RememberLaunch), &self) != 0) return;
   const char* name = self.dlfo_link_map->l_name;
@@ -72,7 +86,7 @@ void RememberLaunch() {
   g_preload_entry[sizeof(kLdPreload) - 1] = '=';
   __builtin_memcpy(g_preload_entry + sizeof(kLdPreload), name, bytes + 1);
   for (size_t i = 0; i < kVariables; ++i) {
-    char* const* entry = Find(environ, kLaunchVariables[i]);
+    char* const* entry = Find(environment, kLaunchVariables[i]);
     if (entry == nullptr) continue;
     const size_t length = Length(*entry) + 1;
     if (g_used + length > kTextBytes) continue;

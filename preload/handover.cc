@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "preload/clock.h"
+#include "preload/environment.h"
 #include "preload/sys.h"
 
 namespace mallogram {
@@ -37,8 +38,8 @@ Options g_options;
 bool g_options_read;
 
 const char* Environment(const char* name) {
-  if (environ == nullptr) return nullptr;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
+  char** entry = ProgramEnvironment();
+  for (; entry != nullptr && *entry != nullptr; ++entry) {
     const char* e = *entry;
     const char* n = name;
     while (*n != 0 && *e == *n) ++e, ++n;
@@ -202,7 +203,8 @@ bool SendHello(int socket, const Image& image) {
   // The environment without what would make the collector record itself.
   char* kept[4096];
   size_t n = 0;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+  for (char** entry = ProgramEnvironment(); entry != nullptr && *entry != nullptr;
+       ++entry) {
     const char* e = *entry;
     constexpr char kPreload[] = "LD_PRELOAD=";
     if (__builtin_strncmp(e, kPreload, sizeof(kPreload) - 1) == 0) continue;

@@ -132,6 +132,8 @@ void ResolveReal() {
   errno = saved_errno;
 }
 
+bool Resolving() { return t_resolving; }
+
 bool IsBootstrapBlock(const void* p) {
   const auto at = reinterpret_cast<uintptr_t>(p);
   const auto arena = reinterpret_cast<uintptr_t>(g_arena);

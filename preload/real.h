@@ -46,6 +46,10 @@ extern RealFunctions g_real;
 // Fills g_real. Idempotent; called by the stubs and by the constructor.
 void ResolveReal();
 
+// True while the calling thread is in ResolveReal: what dlsym allocates then comes
+// from the start-up arena and is not the program's.
+bool Resolving();
+
 // True for blocks from the start-up arena, which the real free must never see.
 bool IsBootstrapBlock(const void* p);
 // Size that such a block was given.

@@ -229,7 +229,7 @@ bool EnsureSetUp() {
 }  // namespace
 
 ThreadState* AcquireState() {
-  if (t_in_set_up || t_in_oracle) return nullptr;
+  if (t_in_set_up || t_in_oracle || Resolving()) return nullptr;
   const int saved_errno = errno;
   ThreadState* result = nullptr;
   if (EnsureSetUp()) {
