@@ -4,6 +4,7 @@
 #include "preload/ring.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -217,8 +218,7 @@ TEST(Ring, ProducerKilledAnywhereLeavesAWholePrefix) {
       writer.Attach(&shared->slot, shared->data, kWords);
       for (uint64_t n = 0;; ++n) {
         const auto words = static_cast<uint32_t>(1 + n % kMaxRecordWords);
-        while (!writer.Reserve(words)) {
-        }
+        while (!writer.Reserve(words)) sched_yield();
         // The first word says how long the record is, all say which one it is.
         for (uint32_t i = 0; i < words; ++i) writer.Put(n << 16 | words << 8 | i);
         writer.Publish();
@@ -235,8 +235,7 @@ TEST(Ring, ProducerKilledAnywhereLeavesAWholePrefix) {
         ASSERT_EQ(waitpid(child, nullptr, 0), child);
         dead = true;
       }
-      while (reader.available() == 0 && reader.Refresh() == 0 && !dead) {
-      }
+      while (reader.available() == 0 && reader.Refresh() == 0 && !dead) sched_yield();
       if (reader.Refresh() == 0) break;
       const uint64_t word = reader.Peek();
       const uint64_t words = (word >> 8) & 255;
