@@ -58,7 +58,7 @@ ROOMS = [
     # variables. Nobody else here sees how recording works.
     (r'analyzer/record[a-z_]*\.(cc|h)',
      TRACE + [r'analyzer/[a-z_]+\.h',
-              r'preload/collector/(collector|control|naming|processes)\.h',
+              r'preload/collector/(collector|control|hello|naming|processes)\.h',
               r'preload/image\.h'], False),
     (r'analyzer/main\.cc',
      TRACE + [r'analyzer/(fit/fit_command|[a-z_]+)\.h', r'preload/collector/collector\.h',
