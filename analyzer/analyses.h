@@ -60,7 +60,10 @@ struct TreeRow {
   bool last = false;   // no further sibling
   uint64_t value = 0, self = 0, calls = 0;
   double share = 0;
-  uint64_t cut = 0;  // > 0: no frame, but so many branches below the limit
+  // > 0: no frame, but so many branches are not shown, each below the limit, or
+  // (deeper) all of them because of the depth. `share` is theirs together.
+  uint64_t cut = 0;
+  bool deeper = false;
 };
 
 // Top-down: who called what, heaviest first. Branches below `minimum` of the

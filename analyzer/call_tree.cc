@@ -117,9 +117,10 @@ std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frame
     int level;
     size_t depth;
     bool chain, last;
-    uint64_t cut;  // a "so many more" row
+    uint64_t cut, cut_value;  // a "so many more" row
+    bool deeper;
   };
-  std::vector<Visit> stack = {{0, 0, 0, false, true, 0}};
+  std::vector<Visit> stack = {{0, 0, 0, false, true, 0, 0, false}};
   while (!stack.empty()) {
     const Visit visit = stack.back();
     stack.pop_back();
@@ -129,6 +130,9 @@ std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frame
     row.last = visit.last;
     row.cut = visit.cut;
     if (visit.cut != 0) {
+      row.deeper = visit.deeper;
+      row.value = visit.cut_value;
+      row.share = static_cast<double>(row.value) / total;
       rows.push_back(row);
       continue;
     }
@@ -152,16 +156,23 @@ std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frame
            static_cast<double>(nodes[children[kept]].value) >= minimum * total) {
       ++kept;
     }
-    if (depth != 0 && visit.depth >= depth) kept = 0;
+    const bool deeper = depth != 0 && visit.depth >= depth && kept != 0;
+    if (deeper) kept = 0;
     // A single child with all of the value goes on at the same level.
     const bool chain =
         visit.node != 0 && kept == 1 && nodes[children[0]].value == node.value;
     const size_t cut = children.size() - kept;
-    if (cut != 0) stack.push_back({0, visit.level + 1, 0, false, true, cut});
+    uint64_t cut_value = 0;
+    for (size_t i = kept; i < children.size(); ++i) {
+      cut_value += nodes[children[i]].value;
+    }
+    if (cut != 0) {
+      stack.push_back({0, visit.level + 1, 0, false, true, cut, cut_value, deeper});
+    }
     for (size_t i = kept; i > 0; --i) {
       stack.push_back({children[i - 1], chain ? visit.level : visit.level + 1,
                        visit.depth + 1, chain,
-                       chain ? visit.last : i == kept && cut == 0, 0});
+                       chain ? visit.last : i == kept && cut == 0, 0, 0, false});
     }
   }
   return rows;

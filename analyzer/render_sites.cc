@@ -186,8 +186,10 @@ void WriteTree(const TextInput& input, const TextOptions& options,
     }
     if (!row.chain) open[level] = !row.last;
     if (row.cut != 0) {
-      out->Line(std::string(kFigures, ' '), out->Dim(prefix),
-                out->Dim(absl::StrCat("… ", Plural(row.cut, "smaller branch"))));
+      out->Line(out->Dim(absl::StrCat(
+          PadLeft(FormatPercent(row.share), kShareWidth),
+          std::string(kFigures - kShareWidth, ' '), prefix, "… ",
+          Plural(row.cut, row.deeper ? "deeper branch" : "smaller branch"))));
       continue;
     }
     const std::string figures =

@@ -12,7 +12,7 @@ namespace {
 // ones are branches, shown if they carry enough.
 constexpr double kChainShare = 0.95;
 constexpr double kBranchShare = 0.05;
-constexpr size_t kMaxBranches = 3;
+constexpr size_t kMaxBranches = 3, kBranchLines = 3;
 constexpr int kMaxLevel = 4;
 
 struct Path {
@@ -62,7 +62,11 @@ class CallerLister {
         if (shown == kMaxBranches || Share(branch) < kBranchShare) break;
         ++shown;
         out_->push_back(LineOf(branch, level + 1, true));
-        if (!branch.ended) List(std::move(branch.paths), level + 1, lines + 1);
+        if (!branch.ended) {
+          // What branches share further out is repeated in each: less of it.
+          const size_t spent = depth_ > kBranchLines ? depth_ - kBranchLines : 0;
+          List(std::move(branch.paths), level + 1, std::max(lines + 1, spent));
+        }
       }
       return;
     }
