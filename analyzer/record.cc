@@ -109,9 +109,9 @@ class Meeting {
   int fd_ = -1;
 };
 
-// Forks the collector; returns our end of its control socket.
-absl::StatusOr<int> StartCollector(const RecordOptions& options,
-                                   const Meeting& meeting) {
+// Forks the collector.
+absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
+                                                const Meeting& meeting) {
   int control[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0) {
     return absl::InternalError(absl::StrCat("socketpair: ", strerror(errno)));
@@ -131,8 +131,7 @@ absl::StatusOr<int> StartCollector(const RecordOptions& options,
     _exit(0);
   }
   close(control[1]);
-  close(meeting.fd());
-  return control[0];
+  return CollectorProcess{pid, control[0], meeting.fd()};
 }
 
 // The collector's answer to kEnded; empty if it died. It may take its time over a
@@ -284,21 +283,23 @@ int RunRecord(int argc, char** argv) {
     variables.push_back({kEnvMaxDepth, options.max_depth});
   if (!options.on_full.empty()) variables.push_back({kEnvOnFull, options.on_full});
 
-  const absl::StatusOr<int> control = StartCollector(options, meeting);
-  if (!control.ok()) {
+  const absl::StatusOr<CollectorProcess> collector =
+      StartCollector(options, meeting);
+  if (!collector.ok()) {
     meeting.Remove();
-    return Fail(kOwnFailure, std::string(control.status().message()));
+    return Fail(kOwnFailure, std::string(collector.status().message()));
   }
   // From here on the collector removes the meeting place, unless it is killed.
-  const absl::StatusOr<pid_t> program =
-      launch.Start(path, options.program, ProgramEnvironment(variables), *control);
+  const absl::StatusOr<pid_t> program = launch.Start(
+      path, options.program, ProgramEnvironment(variables), collector->control_fd);
   if (!program.ok()) return FailWith(program.status());
 
-  Launch::LetGo(*control);
-  const int wait_status = Launch::Wait(*program, *control);
+  Launch::LetGo(*collector);
+  const int wait_status = Launch::Wait(*program, *collector);
   std::string packet;
-  if (SendControl(*control, {ControlKind::kEnded, *program, wait_status})) {
-    packet = AwaitReport(*control);
+  if (SendControl(collector->control_fd,
+                  {ControlKind::kEnded, *program, wait_status})) {
+    packet = AwaitReport(collector->control_fd);
   }
   if (packet.empty()) meeting.Remove();
   const bool recorded = Conclude(options, packet, *program, wait_status);

@@ -145,10 +145,7 @@ absl::Status CheckMachine(const std::string& path, const Elf64_Ehdr& header) {
 // in both classes.
 bool ReadHeader(int fd, Elf64_Ehdr* header) {
   const std::string bytes = ReadAt(fd, 0, sizeof(*header));
-  if (bytes.size() < sizeof(Elf32_Ehdr) ||
-      memcmp(bytes.data(), ELFMAG, SELFMAG) != 0) {
-    return false;
-  }
+  if (!absl::StartsWith(bytes, ELFMAG)) return false;
   *header = {};
   memcpy(header, bytes.data(), bytes.size());
   return true;

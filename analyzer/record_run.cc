@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/control.h"
+#include "preload/collector/hello.h"
 #include "preload/collector/processes.h"
 
 namespace mallogram {
@@ -125,16 +126,14 @@ absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
   return absl::PermissionDeniedError(message);
 }
 
-void Launch::LetGo(int keep_fd) {
+void Launch::LetGo(const CollectorProcess& collector) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
-  const auto keep = static_cast<unsigned int>(keep_fd);
-  if (keep > 3) close_range(3, keep - 1, 0);
-  close_range(keep + 1, ~0u, 0);
+  CloseAllBut({collector.control_fd, collector.listen_fd});
 }
 
-int Launch::Wait(pid_t program, int control_fd) {
+int Launch::Wait(pid_t program, const CollectorProcess& collector) {
   sigset_t all;
   sigfillset(&all);
   for (;;) {
@@ -142,10 +141,16 @@ int Launch::Wait(pid_t program, int control_fd) {
     const pid_t changed = waitpid(program, &status, WNOHANG | WUNTRACED);
     if (changed == program) {
       if (!WIFSTOPPED(status)) return status;
-      StopToo(program, control_fd);
+      StopToo(program, collector.control_fd);
       continue;
     }
     if (changed < 0 && errno != EINTR) return 0;  // not our child any more: a bug
+    if (waitpid(collector.pid, nullptr, WNOHANG) == collector.pid) {
+      // Images that it has not taken would be waited for; later ones meet no
+      // socket.
+      RefuseWaiting(collector.listen_fd);
+      close(collector.listen_fd);
+    }
     siginfo_t info;
     if (sigwaitinfo(&all, &info) < 0) continue;
     if (info.si_signo != SIGCHLD || info.si_code <= 0) Forward(info, program);

@@ -18,6 +18,13 @@
 
 namespace mallogram {
 
+// The collector that was forked for the program.
+struct CollectorProcess {
+  pid_t pid = 0;
+  int control_fd = -1;
+  int listen_fd = -1;  // its socket; we look after it if it dies
+};
+
 // The state that this process had when it was started and that the program is to
 // get. Made once, before anything is opened.
 class Launch {
@@ -35,12 +42,12 @@ class Launch {
 
   // Gives up what the launcher does not need while it waits: stdin and stdout, so
   // that the program alone decides when its pipes end, and every other descriptor
-  // but stderr and `keep_fd`.
-  static void LetGo(int keep_fd);
+  // but stderr and those of `collector`.
+  static void LetGo(const CollectorProcess& collector);
 
   // Waits for the program's end; returns its wait status. Tells the collector of
-  // stops through `control_fd`.
-  static int Wait(pid_t program, int control_fd);
+  // stops; if it dies, lets nobody wait for it.
+  static int Wait(pid_t program, const CollectorProcess& collector);
 
   // Ends this process as the program ended: with its exit status, or by the same
   // signal (without a core file). `status` from Wait.

@@ -74,6 +74,7 @@ std::string EncodeReport(const RecordingReport& report) {
   Summary summary = report.summary;
   summary.sites.clear();
   summary.timeline.clear();
+  summary.sizes.resize(kSizeBuckets);  // there are none if there is no file
   out.String(EncodeSummary(summary));
   out.Varint(report.other_processes);
   out.Varint(report.other_allocations);

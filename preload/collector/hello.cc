@@ -1,6 +1,7 @@
 #include "preload/collector/hello.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -84,6 +85,21 @@ void RefuseImage(int image_fd) {
   reinterpret_cast<std::atomic<uint32_t>*>(&header->collector_alive)
       ->store(kFutexOwnerDied, std::memory_order_release);
   munmap(memory, sizeof(ImageHeader));
+}
+
+void RefuseWaiting(int listen_fd) {
+  fcntl(listen_fd, F_SETFL, O_NONBLOCK);
+  for (;;) {
+    const int connection = accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
+    if (connection < 0) return;
+    Hello hello;
+    ReceiveHello(connection, &hello);
+    if (hello.image_fd >= 0) {
+      RefuseImage(hello.image_fd);
+      close(hello.image_fd);
+    }
+    close(connection);
+  }
 }
 
 }  // namespace mallogram

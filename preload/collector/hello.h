@@ -28,5 +28,8 @@ HelloResult ReceiveHello(int connection, Hello* hello);
 // Tells the program that nobody will ever drain this image: it stops recording
 // instead of waiting for room. The kernel would do the same if we had died.
 void RefuseImage(int image_fd);
+// The same for all that wait to be accepted: for the launcher, if its collector
+// died before it could. Leaves the socket non-blocking.
+void RefuseWaiting(int listen_fd);
 
 }  // namespace mallogram

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -164,12 +165,7 @@ std::string CommandNameOf(pid_t pid) {
   return name;
 }
 
-void BecomeCollector(std::vector<int> keep_fds) {
-  prctl(PR_SET_NAME, "mgram-collector");
-  setsid();
-  sigset_t all;
-  sigfillset(&all);
-  sigprocmask(SIG_SETMASK, &all, nullptr);
+void CloseAllBut(std::vector<int> keep_fds) {
   std::sort(keep_fds.begin(), keep_fds.end());
   unsigned int next = 3;
   for (const int fd : keep_fds) {
@@ -178,6 +174,15 @@ void BecomeCollector(std::vector<int> keep_fds) {
     next = std::max(next, keep + 1);
   }
   close_range(next, ~0u, 0);
+}
+
+void BecomeCollector(std::vector<int> keep_fds) {
+  prctl(PR_SET_NAME, "mgram-collector");
+  setsid();
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+  CloseAllBut(std::move(keep_fds));
   const int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; ++fd) dup2(null, fd);
   if (null > 2) close(null);

@@ -20,6 +20,8 @@ namespace mallogram {
 // `keep_fds` (3 or higher). Nobody then waits in vain for the end of a pipe that we
 // hold.
 void BecomeCollector(std::vector<int> keep_fds);
+// Every descriptor from 3 on but these.
+void CloseAllBut(std::vector<int> keep_fds);
 
 // The process that connected a Unix socket, as this process sees it.
 struct Peer {

@@ -148,8 +148,23 @@ def compile_c(directory, name, source, *flags, language="c"):
     path = pathlib.Path(directory) / name
     text = path.with_suffix(suffix)
     text.write_text(source)
-    run([*compiler[language].split(), "-O1", "-g", "-fno-builtin", "-o", path, text, *flags], check=True)
+    run([*compiler[language].split(), "-O1", "-g", "-fno-builtin", "-o", path, text,
+         *flags], check=True)
     return str(path)
+
+
+def state(pid):
+    """The letter of /proc/PID/stat: R, S, T, Z …; "" if the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as f:
+            return f.read().rpartition(b")")[2].split()[0].decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def runs(pid):
+    """False if the process is gone or a zombie."""
+    return state(pid) not in ("", "Z", "X")
 
 
 def processes_named(needle):

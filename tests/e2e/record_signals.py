@@ -45,15 +45,6 @@ int main(void) {
 """
 
 
-def state(pid):
-    """The letter of /proc/PID/stat: R, S, T, Z …; "" if the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as f:
-            return f.read().rpartition(b")")[2].split()[0].decode()
-    except FileNotFoundError:
-        return ""
-
-
 class Listening(harness.Case):
 
     def start(self, **kwargs):
@@ -128,10 +119,10 @@ class Forwarding(Listening):
 class Stopping(Listening):
 
     def stopped(self, *pids):
-        harness.wait_for(lambda: all(state(p) == "T" for p in pids), "both to stop")
+        harness.wait_for(lambda: all(harness.state(p) == "T" for p in pids), "both to stop")
 
     def running(self, *pids):
-        harness.wait_for(lambda: all(state(p) in ("R", "S") for p in pids),
+        harness.wait_for(lambda: all(harness.state(p) in ("R", "S") for p in pids),
                          "both to run")
 
     def test_launcher_stops_and_continues_with_its_program(self):

@@ -1,0 +1,127 @@
+"""The collector is killed: the program never notices, and what was recorded until
+then is readable."""
+
+import os
+import random
+import signal
+import subprocess
+
+import harness
+
+# Allocates a lot, so that its ring is full soon after nobody empties it, waits for a
+# word, allocates on, and says at the end what it computed.
+WORK = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <pthread.h>
+enum { kRounds = 300000, kKept = 1000 };
+static void* work(void* argument) {
+  unsigned state = 12345;
+  static __thread void* kept[kKept];
+  for (int i = 0; i < kRounds; ++i) {
+    state = state * 1103515245u + 12345u;
+    unsigned at = (state >> 8) % kKept;
+    free(kept[at]);
+    kept[at] = malloc(state % 500);
+  }
+  *(unsigned*)argument = state;
+  return NULL;
+}
+int main(void) {
+  unsigned first = 0, second = 0;
+  pthread_t thread;
+  puts("begin");
+  fflush(stdout);
+  pthread_create(&thread, NULL, work, &second);
+  work(&first);
+  pthread_join(thread, NULL);
+  getchar();  /* the collector is dead before we go on */
+  work(&first);
+  printf("%u %u\n", first, second);
+  return 17;
+}
+"""
+
+
+def collector_of(launcher):
+    """pid of the collector that this launcher has forked."""
+    def find():
+        with open(f"/proc/{launcher}/task/{launcher}/children") as f:
+            for pid in f.read().split():
+                with open(f"/proc/{pid}/comm") as comm:
+                    if comm.read().strip() == "mgram-collector":
+                        return int(pid)
+        return None
+    return harness.wait_for(find, "the collector")
+
+
+class Killed(harness.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.program = harness.compile_c(self.dir, "work", WORK, "-pthread")
+        self.expected = harness.run([self.program]).stdout
+
+    def test_program_is_undisturbed(self):
+        # The number is small here; kill_test.py does it often.
+        generator = random.Random(2)
+        for round_number in range(8):
+            with self.subTest(round=round_number):
+                trace = self.dir / f"{round_number}.mgram"
+                process = subprocess.Popen(
+                    [harness.mallogram(), "record", "-o", trace, "--", self.program],
+                    cwd=self.dir, env=harness.clean_env(), stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                collector = collector_of(process.pid)
+                if round_number > 0:  # the first one dies before it has done anything
+                    head = process.stdout.read(len(b"begin\n"))
+                    self.assertEqual(head, b"begin\n")
+                    spin(generator.randrange(1, 2_000_000))
+                else:
+                    head = b""
+                os.kill(collector, signal.SIGKILL)
+                out, err = process.communicate(b"\n", timeout=harness.LIMIT)
+                self.assertEqual(head + out, self.expected)
+                self.assertEqual(process.returncode, 17)
+                self.assertEqual(err.count(b"\n"), 1, err)
+                self.assertIn(b"the collector was killed", err)
+                if trace.exists():
+                    self.assertIn(str(trace).encode(), err)
+                    if trace.stat().st_size > 0:
+                        harness.command("report", trace, check=True)
+
+    def test_socket_is_removed_all_the_same(self):
+        process = subprocess.Popen(
+            [harness.mallogram(), "record", "-q", "--", "sh", "-c",
+             "echo $MALLOGRAM_SOCKET; read x"], cwd=self.dir, env=harness.clean_env(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        socket = process.stdout.readline().decode().strip()
+        self.assertTrue(os.path.exists(socket))
+        os.kill(collector_of(process.pid), signal.SIGKILL)
+        process.communicate(b"\n", timeout=harness.LIMIT)
+        self.assertFalse(os.path.exists(os.path.dirname(socket)))
+
+    def test_stop_does_not_hang_without_a_collector(self):
+        process = subprocess.Popen(
+            [harness.mallogram(), "record", "-q", "--", "sh", "-c",
+             "echo $$; read x; exit 5"], cwd=self.dir, env=harness.clean_env(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        program = int(process.stdout.readline())
+        collector = collector_of(process.pid)
+        os.kill(collector, signal.SIGKILL)
+        harness.wait_for(lambda: not harness.state(collector), "the launcher to know")
+        os.kill(program, signal.SIGSTOP)
+        harness.wait_for(lambda: harness.state(program) == "T", "the program to stop")
+        os.kill(program, signal.SIGCONT)
+        process.communicate(b"\n", timeout=harness.LIMIT)
+        self.assertEqual(process.returncode, 5)
+
+
+def spin(count):
+    """Passes some time that differs from run to run."""
+    while count > 0:
+        count -= 1
+
+
+if __name__ == "__main__":
+    harness.main()
