@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "analyzer/format.h"
 #include "analyzer/names.h"
 #include "analyzer/render.h"
@@ -28,14 +29,23 @@ void Row(TextWriter* out, absl::string_view label, absl::string_view value,
             rest.empty() ? "" : "   ", rest);
 }
 
+// One line, and not a screenful: scripts come as arguments.
+std::string CommandText(const std::vector<std::string>& argv,
+                        const TextWriter& out) {
+  constexpr size_t kMost = 300;
+  const std::string line = JoinCommand(argv);
+  const std::string text = out.Safe(absl::StrReplaceAll(
+      absl::string_view(line).substr(0, kMost), {{"\n", " "}, {"\t", " "}}));
+  return line.size() <= kMost ? text : absl::StrCat(text, "…");
+}
+
 void WriteHeader(const Report& report, TextWriter* out) {
   const Process& first = report.processes.front();
   if (report.merged()) {
     out->Line(out->Bold("mallogram report"), "   ",
               Plural(report.processes.size(), "process"));
   } else {
-    out->Line(out->Bold("mallogram report"), "   ",
-              out->Safe(JoinCommand(first.argv)));
+    out->Line(out->Bold("mallogram report"), "   ", CommandText(first.argv, *out));
   }
   std::string line;
   if (!report.merged()) line = absl::StrCat("pid ", first.pid, " ");
@@ -73,9 +83,10 @@ void WriteTotals(const Report& report, TextWriter* out) {
     Row(out, report.merged() ? "Peaks of RSS" : "Peak RSS",
         FormatBytes(totals.peak_rss_bytes), "");
   }
-  Row(out, "Leaked", FormatBytes(totals.live_bytes),
+  const bool running = report.processes.front().still_recording;
+  Row(out, running ? "Live" : "Leaked", FormatBytes(totals.live_bytes),
       absl::StrCat("in ", Plural(totals.live_blocks, "block"),
-                   " alive at the end"));
+                   running ? " alive so far" : " alive at the end"));
   const double duration = Seconds(totals.duration_ns);
   std::string allocated = absl::StrCat("by ", Plural(totals.allocations, "call"));
   if (totals.allocations != 0) {
