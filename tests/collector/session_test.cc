@@ -318,6 +318,26 @@ TEST_F(SessionTest, ProgramSeesTheCollectorLiveAndDie) {
   }
 }
 
+// With one thread, stamps are up to 64 events old; the rounds know better.
+TEST_F(SessionTest, UnstampedEventsAreNoOlderThanTheRoundBefore) {
+  TestImage image;
+  image.header()->start_tsc -= 400'000'000;
+  image.header()->start_monotonic_ns -= kSecond / 5;
+  std::unique_ptr<Session> session = Open(&image);
+  RecordWriter& a = image.OpenRing(1, image.header()->start_tsc);
+  a.Unstamped(RecordKind::kFree, 0x100);
+  a.Publish();
+  session->Drain();
+  a.Unstamped(RecordKind::kFree, 0x200);
+  a.Publish();
+  session->Drain();
+  ASSERT_TRUE(session->Finish(EndReason::kExited, 0, 0).ok());
+  const ReadTrace t = Read();
+  ASSERT_EQ(t.events.size(), 2u);
+  EXPECT_LT(t.events[0].time_ns, kSecond / 50);
+  EXPECT_GT(t.events[1].time_ns, kSecond / 6);
+}
+
 // ---- hostile images -------------------------------------------------------
 
 TEST_F(SessionTest, DamagedGeometryIsRefusedOrHarmless) {
