@@ -129,13 +129,15 @@ TEST(EventCodec, TimesStayWithinTheBound) {
         case 4:
           return i % 64 == 0 ? 3'600'000'000'000 : 1;
         case 5:
-          return static_cast<uint64_t>(i);  // a parabola
+          return static_cast<uint64_t>(i % 64) * 1000;  // speeds up, 64 at a time
+        case 6:
+          return static_cast<uint64_t>(64 - i % 64) * 1000;  // slows down
         default:
           return i % 64 == 1 ? 15'000 : 0;  // stamps come once in 64 events
       }
     };
   };
-  for (int shape = 0; shape <= 6; ++shape) {
+  for (int shape = 0; shape <= 7; ++shape) {
     SCOPED_TRACE(shape);
     const std::vector<Event> events = RandomEvents(3000, 2, 7, steps(shape));
     EventEncoder encoder;
