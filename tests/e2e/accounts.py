@@ -35,35 +35,53 @@ def simple_name(function):
     return re.split(r"[(\[ ]", name, maxsplit=1)[0]
 
 
-def sums_by_function(report):
-    """{function: {field: sum}} over all sites that have the function on their stack."""
-    result = {}
+def counted_function(site, functions):
+    """The innermost of the functions on a site's stack: handlers interrupt others."""
+    for frame in site["stack"]:
+        if simple_name(frame["function"]) in functions:
+            return simple_name(frame["function"])
+    return None
+
+
+def sums_by_function(report, functions):
+    """{function: {field: sum}} over the sites whose innermost counted function it is."""
+    result = {name: dict.fromkeys(EXACT, 0) for name in functions}
     for site in report["sites"]:
-        for name in {simple_name(frame["function"]) for frame in site["stack"]}:
-            entry = result.setdefault(name, dict.fromkeys(EXACT, 0))
+        name = counted_function(site, functions)
+        if name is not None:
             for field in EXACT:
-                entry[field] += site[field]
+                result[name][field] += site[field]
     return result
+
+
+# Outermost frames that have no unwind information: constructors run on them.
+ENTRIES = ("_dl_start_user", "_start")
+
+
+def is_whole(site):
+    return (site["stack_end"] == "complete" or
+            simple_name(site["stack"][-1]["function"]) in ENTRIES)
 
 
 def read_truth(path):
     return [json.loads(line) for line in pathlib.Path(path).read_text().splitlines()]
 
 
-def differences(truth, report, fields=COUNTS):
+def differences(truth, report, fields=COUNTS, whole=True):
     """What the report says otherwise than the program's account, as lines of text."""
-    sums = sums_by_function(report)
+    sums = sums_by_function(report, truth["sites"].keys())
     found = []
     for site in report["sites"]:
-        names = {simple_name(frame["function"]) for frame in site["stack"]}
-        if names & truth["sites"].keys() and site["stack_end"] != "complete":
-            found.append(f"stack ends as {site['stack_end']}: {[*reversed(site['stack'])][:2]}")
+        if (whole and counted_function(site, truth["sites"].keys()) and
+                not is_whole(site)):
+            frames = [simple_name(frame["function"]) for frame in site["stack"]]
+            found.append(f"stack ends as {site['stack_end']}: {frames[-3:]}")
     for function, account in truth["sites"].items():
-        reported = sums.get(function, {})
+        reported = sums[function]
         for field in fields:
-            if field in account and account[field] != reported.get(field, 0):
+            if field in account and account[field] != reported[field]:
                 found.append(f"{truth['role']}: {function}: {field} is "
-                             f"{account[field]}, reported {reported.get(field, 0)}")
+                             f"{account[field]}, reported {reported[field]}")
     return found
 
 
@@ -88,12 +106,17 @@ def inconsistencies(report, unknown_frees=0):
     return found
 
 
-def reports_by_pid(directory, wait=True):
-    """{pid: [report, …]} of all traces in a directory, in order of start."""
+def reports_by_pid(directory, at_least=0):
+    """{pid: [report, …]} of all traces in a directory, in order of start.
+
+    Daemons outlive the launcher: waits for the end of each, and for `at_least` files.
+    """
     result = {}
+    if at_least:
+        harness.wait_for(lambda: len(harness.traces(directory)) >= at_least,
+                         f"{at_least} traces")
     for path in harness.traces(directory):
-        if wait:
-            harness.wait_for(lambda p=path: harness.trailer_ok(p), f"the end of {path}")
+        harness.wait_for(lambda p=path: harness.trailer_ok(p), f"the end of {path}")
         report = harness.report(path)
         result.setdefault(report["processes"][0]["pid"], []).append(report)
     for reports in result.values():

@@ -48,9 +48,11 @@ def library():
 
 
 def clean_env(**more):
-    """The environment without anything that could trace the tests themselves."""
+    """The environment without anything that could trace the tests themselves, or that
+    the test runner added (meson: where to find our libraries, noise for malloc)."""
     env = {k: v for k, v in os.environ.items()
-           if not k.startswith("MALLOGRAM") and k not in ("LD_PRELOAD", "NO_COLOR")}
+           if not k.startswith("MALLOGRAM") and k not in
+           ("LD_PRELOAD", "NO_COLOR", "LD_LIBRARY_PATH", "MALLOC_PERTURB_")}
     env["LC_ALL"] = "C"
     env.update({k: str(v) for k, v in more.items()})
     return env

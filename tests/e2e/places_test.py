@@ -7,9 +7,8 @@ and nothing may hang. `PLACES=long` runs the long variants.
 
 import dataclasses
 import os
-import signal
+import shutil
 import subprocess
-import unittest
 
 import accounts
 import harness
@@ -30,20 +29,15 @@ class Case:
     end: dict = None             # of the first process, as in the report
     fields: tuple = accounts.COUNTS
     unknown_frees: object = 0    # None: any
-    complete: bool = True        # stacks of the counted functions
+    whole: bool = True           # the counted functions' stacks reach the outermost frame
     untraced_ok: bool = False    # limits so tight that recording may be given up
     closed: tuple = ()           # descriptors closed before the start
     root: bool = False
     output: bytes = b""          # must be in stdout
-    depth: int = None            # report --depth, where stacks are huge
 
 
 def shell(script):
     return ["/bin/sh", "-c", script + '; exec "$@"', "sh"]
-
-
-def leaf(role, count=1):
-    return {role: count}
 
 
 PROGRAMS = "{programs}"
@@ -109,11 +103,13 @@ CASES = [
          unknown_frees=None),
     Case("longjmp", ["jumps", "longjmp"]),
     Case("throw_across", ["jumps", "throw"]),
-    Case("coroutines", ["jumps", "coroutines"]),
+    # What makecontext's functions return to has no unwind information.
+    Case("coroutines", ["jumps", "coroutines"], whole=False),
     Case("recursion", ["jumps", "recursion", 100_000 if LONG else 10_000]),
     Case("recovered_overflow", ["jumps", "altstack"]),
     # Surroundings.
-    Case("daemon", ["surroundings", "daemon", DIRECTORY + "/daemon"], traces=3,
+    # The process between the two forks allocates nothing and has no trace.
+    Case("daemon", ["surroundings", "daemon", DIRECTORY + "/daemon"], traces=2,
          roles={"daemon": 1}),
     Case("close_all", ["surroundings", "close"], traces=2, output=b"next: 0 1\n"),
     Case("closed_at_start", ["processes", "leaf", 64], closed=(0, 1, 2)),
@@ -129,8 +125,8 @@ CASES = [
     Case("limit_files_at_start", ["surroundings", "plain"], prefix=shell("ulimit -n 4"),
          untraced_ok=True, output=b"plain"),
     Case("limit_size", ["surroundings", "limit-size"], traces=None),
-    Case("limit_size_at_start", ["inspect"], prefix=shell("ulimit -f 0"), roles={},
-         untraced_ok=True, traces=None, unknown_frees=None),
+    Case("limit_size_at_start", ["surroundings", "plain"], prefix=shell("ulimit -f 0"),
+         env={"TRUTH_FILE": "/nonexistent"}, roles={}, untraced_ok=True, output=b"plain"),
     Case("phdr", ["surroundings", "phdr", 8, 20_000 if LONG else 1_000],
          output=b"no deadlock"),
     # Neighbours.
@@ -154,7 +150,7 @@ class Places(harness.Case):
 
     def run_case(self, case, launcher):
         self.truth_file.write_text("")
-        env = harness.clean_env(TRUTH_FILE=self.truth_file, **case.env)
+        env = harness.clean_env(**{"TRUTH_FILE": self.truth_file, **case.env})
         if case.preload:
             env["LD_PRELOAD"] = accounts.program(case.preload)
         work = self.dir / ("traced" if launcher else "plain")
@@ -201,7 +197,7 @@ class Places(harness.Case):
         if case.untraced_ok and not harness.traces(work):
             self.assertNotEqual(stderr, "", "says nothing of having recorded nothing")
             return
-        reports = accounts.reports_by_pid(work)
+        reports = accounts.reports_by_pid(work, case.traces or len(truths))
         files = sum(len(of_pid) for of_pid in reports.values())
         if case.traces is not None:
             self.assertEqual(files, case.traces, sorted(reports))
@@ -213,7 +209,11 @@ class Places(harness.Case):
                 found.append(f"{truth['role']}: not recorded")
                 continue
             report = of_pid[0] if truth["role"] == "before exec" else of_pid[-1]
-            found += accounts.differences(truth, report, case.fields)
+            # Too few descriptors for the library to make itself heard: only the
+            # shell before the exec is recorded.
+            if case.untraced_ok and case.argv[0] not in report["processes"][0]["program"]:
+                continue
+            found += accounts.differences(truth, report, case.fields, case.whole)
         for of_pid in reports.values():
             for report in of_pid:
                 found += accounts.inconsistencies(report, case.unknown_frees)
@@ -259,7 +259,7 @@ class Bare(harness.Case):
         stopped = self.dir / "mallogram"
         stopped.symlink_to("/bin/false")
         library = self.dir / "libmallogram.so"
-        library.write_bytes(open(harness.library(), "rb").read())
+        shutil.copy(harness.library(), library)
         result = harness.run([accounts.program("surroundings"), "plain"], cwd=self.dir,
                              env=harness.clean_env(LD_PRELOAD=library))
         self.assertEqual((result.returncode, result.stdout), (0, b"plain\n"))

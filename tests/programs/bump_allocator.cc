@@ -71,9 +71,14 @@ void* Take(size_t alignment, size_t size) {
   return reinterpret_cast<void*>(p);
 }
 
+void* TakeAligned(size_t alignment, size_t size) {
+  return Take(alignment < 8 ? 8 : alignment, size);
+}
+
 size_t SizeOf(void* p) { return static_cast<Header*>(p)[-1].size; }
 
-// Not through the exported name, which is the tracer's.
+// What the entry points share is called by these names: a call of an exported one
+// would go to the tracer.
 void Give(void* p) {
   if (p == nullptr) return;
   FreeList& list = free_list;
@@ -99,6 +104,8 @@ EXPORT void free(void* p) noexcept;
 EXPORT void* calloc(size_t count, size_t size) noexcept;
 EXPORT void* realloc(void* p, size_t size) noexcept;
 EXPORT void* memalign(size_t alignment, size_t size) noexcept;
+EXPORT void* valloc(size_t size) noexcept;
+EXPORT void* pvalloc(size_t size) noexcept;
 EXPORT void* aligned_alloc(size_t alignment, size_t size) noexcept;
 EXPORT int posix_memalign(void** result, size_t alignment, size_t size) noexcept;
 EXPORT size_t malloc_usable_size(void* p) noexcept;
@@ -128,14 +135,18 @@ void* realloc(void* p, size_t size) noexcept {
 }
 
 void* memalign(size_t alignment, size_t size) noexcept {
-  return Take(alignment < 8 ? 8 : alignment, size);
+  return TakeAligned(alignment, size);
 }
 void* aligned_alloc(size_t alignment, size_t size) noexcept {
-  return memalign(alignment, size);
+  return TakeAligned(alignment, size);
+}
+void* valloc(size_t size) noexcept { return TakeAligned(4096, size); }
+void* pvalloc(size_t size) noexcept {
+  return TakeAligned(4096, size > kArena ? size : (size + 4095) & ~size_t{4095});
 }
 int posix_memalign(void** result, size_t alignment, size_t size) noexcept {
   const int saved = errno;
-  void* p = memalign(alignment, size);
+  void* p = TakeAligned(alignment, size);
   errno = saved;
   if (p == nullptr) return ENOMEM;
   *result = p;

@@ -14,7 +14,7 @@ std::atomic<unsigned long> mallocs{0}, frees{0};
 struct Report {
   ~Report() {
     const char text[] = "the user's preload was here\n";
-    if (mallocs > 0 && frees > 0 && write(1, text, sizeof(text) - 1) < 0) _exit(99);
+    if (mallocs > 0 && write(1, text, sizeof(text) - 1) < 0) _exit(99);
   }
 };
 Report report;
