@@ -15,6 +15,7 @@ constexpr uint64_t kPage = 4096;
 constexpr uint64_t kMaxProbe = 1 << 18;
 
 bool Readable(uint64_t address) {
+  if (address < kPage) return false;  // to the kernel a null pointer is "no set"
   constexpr long kInvalidHow = ~0L;
   const long result =
       sys::Call(SYS_rt_sigprocmask, kInvalidHow, static_cast<long>(address & ~uint64_t{7}),

@@ -107,24 +107,6 @@ Difference Compare(uint32_t stack, const StackTable& table, void** oracle, int c
 constinit std::atomic<bool> g_verify_walks{false};
 thread_local constinit bool t_in_oracle = false;
 
-const char* VerifyClassName(VerifyClass verify_class) {
-  switch (verify_class) {
-    case VerifyClass::kEqual:
-      return "equal";
-    case VerifyClass::kUnexplained:
-      return "unexplained";
-    case VerifyClass::kOracleStoppedEarly:
-      return "libunwind stopped early";
-    case VerifyClass::kOracleLimit:
-      return "deeper than libunwind's buffer";
-    case VerifyClass::kCut:
-      return "cut by --max-depth";
-    case VerifyClass::kOracleGuessed:
-      return "both guessed, no CFI";
-  }
-  return "unused";
-}
-
 bool EnableVerify(const char** error) {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {

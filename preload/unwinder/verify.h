@@ -13,16 +13,20 @@
 
 namespace mallogram {
 
+// Classes of result. tests/unwind/verify_programs.py names them in its table.
 enum class VerifyClass : int {
   kEqual = 0,
-  kUnexplained = 1,         // must stay 0
-  kOracleStoppedEarly = 2,  // libunwind's frames are a proper inner part of ours
-  kOracleLimit = 3,         // longer than the buffer given to libunwind
-  kCut = 4,                 // ours ends at --max-depth (or for want of memory)
-  kOracleGuessed = 5,       // both left CFI; libunwind's guesses go elsewhere
+  kUnexplained = 1,  // must stay 0
+  // libunwind's frames are a proper inner part of ours: it gave up where we found
+  // more (a return address kept in a register, rbp chains longer than it trusts).
+  kOracleStoppedEarly = 2,
+  // The stack has more frames than the buffer given to libunwind.
+  kOracleLimit = 3,
+  // Ours ends at --max-depth, or for want of memory.
+  kCut = 4,
+  // Both left CFI and guess by frame pointers, with different plausibility checks.
+  kOracleGuessed = 5,
 };
-// Name and reason, for tables.
-const char* VerifyClassName(VerifyClass verify_class);
 
 extern std::atomic<bool> g_verify_walks;
 // libunwind is at work in this thread: what it allocates is not the program's, and

@@ -24,6 +24,7 @@ void ViaCfaInMemory(void (*f)(void*), void* argument);
 void ViaReturnAddressInR12(void (*f)(void*), void* argument);
 void ViaFramePointerOnly(void (*f)(void*), void* argument);
 void ViaNothing(void (*f)(void*), void* argument, uint64_t rbp);
+void ViaMisalignedStack(void (*f)(void*), void* argument);
 extern const char via_frame_pointer_end[];
 }
 asm(R"(
@@ -99,6 +100,22 @@ ViaReturnAddressInR12:
   ret
   .cfi_endproc
 .size ViaReturnAddressInR12, .-ViaReturnAddressInR12
+
+# Calls with a stack pointer that the ABI forbids, as careless assembly does.
+.globl ViaMisalignedStack
+.type ViaMisalignedStack, @function
+ViaMisalignedStack:
+  .cfi_startproc
+  sub $16, %rsp
+  .cfi_def_cfa_offset 24
+  mov %rdi, %rax
+  mov %rsi, %rdi
+  call *%rax
+  add $16, %rsp
+  .cfi_def_cfa_offset 8
+  ret
+  .cfi_endproc
+.size ViaMisalignedStack, .-ViaMisalignedStack
 
 # No CFI from here on.
 .globl ViaFramePointerOnly
@@ -273,7 +290,9 @@ TEST_F(OddFrames, ARegisterThatIsNoFramePointer) {
                        uint64_t{1} << 63, reinterpret_cast<uint64_t>(&WithRbp)}) {
     WithRbp(rbp);
     EXPECT_GE(PcsOf(checker_.last).size(), 2u);
-    EXPECT_NE(RootOf(checker_.last), kRootUnknown);
+    // 0 is the ABI's mark of the outermost frame; `local` holds a frame of zeros.
+    const bool complete = rbp == 0 || rbp == here || rbp == here + 8;
+    EXPECT_EQ(RootOf(checker_.last), complete ? kRootComplete : kRootStopped) << rbp;
   }
   // Every word of this thread's stack, read as a frame, must do no harm.
   for (uint64_t at = here & ~uint64_t{15}; at < here + 4096; at += 8) WithRbp(at);
@@ -289,6 +308,27 @@ TEST_F(OddFrames, ARegisterThatIsNoFramePointer) {
   }
   for (uint64_t at = here; at < here + 256; at += 8) WithRbp(at);
 }
+
+#ifndef __clang__
+// Malloc itself stores no vectors on the stack; nor may we.
+[[gnu::noinline, gnu::target("general-regs-only")]] void WalkOnly(void* stack) {
+  *static_cast<uint32_t*>(stack) =
+      g_checker->walker.Walk(TEST_CALLER_STATE(), 0, Table());
+  KEEP_FRAME();
+}
+
+TEST_F(OddFrames, AMisalignedStackPointer) {
+  checker_.Check();
+  uint32_t aligned = 0, misaligned = 0;
+  WalkOnly(&aligned);
+  ForgetCode(0, 1);  // everything anew, rules too
+  ViaMisalignedStack(WalkOnly, &misaligned);
+  EXPECT_EQ(PcsOf(misaligned).size(), PcsOf(aligned).size() + 1);
+  ForgetCode(0, ~uint64_t{0});
+  ViaMisalignedStack(WalkOnly, &misaligned);
+  EXPECT_EQ(RootOf(misaligned), kRootComplete);
+}
+#endif
 
 // ---- every instruction ------------------------------------------------------
 
