@@ -156,36 +156,71 @@ absl::string_view StackEnd(uint32_t root) {
   return kEnds[root < 4 ? root : 3];
 }
 
-Json SiteJson(const Report& report, const FrameTable& frames, const Site& site) {
-  const SiteTotals& totals = site.totals;
-  Json json = {{"id", site.id},
-               {"peak_bytes", totals.peak_bytes},
-               {"peak_blocks", totals.peak_blocks},
-               {"own_peak_bytes", totals.own_peak_bytes},
-               {"live_bytes", totals.live_bytes},
-               {"live_blocks", totals.live_blocks},
-               {"calls", totals.calls},
-               {"reallocations", totals.reallocations},
-               {"bytes_allocated", totals.bytes_allocated},
-               {"frees", totals.frees},
-               {"temporary", totals.temporary},
-               {"lifetime_s", Seconds(totals.lifetime_ns)},
-               {"lost", totals.lost},
-               {"lost_bytes", totals.lost_bytes}};
-  Json stack = Json::array();
-  uint32_t folded = StackCursor(report, frames, site.node).folded();
-  uint32_t node = site.node;
-  for (; node >= kFirstStackId; node = report.nodes[node].parent) {
-    const Location& location = report.locations[report.nodes[node].location];
-    for (const Frame& frame : location.frames) {
-      stack.push_back(FrameJson(report, location, frame, folded != 0));
-      if (folded != 0) --folded;
+// Sites to text. A program has few places of code and stacks of hundreds of frames:
+// every location is rendered once and copied, which makes the whole report faster
+// by an order of magnitude.
+class SiteWriter {
+ public:
+  SiteWriter(const Report& report, const FrameTable& frames)
+      : report_(report), frames_(frames), locations_(report.locations.size()) {}
+
+  std::string Write(const Site& site) {
+    const SiteTotals& totals = site.totals;
+    std::string text = Dump(Json{{"id", site.id},
+                                 {"peak_bytes", totals.peak_bytes},
+                                 {"peak_blocks", totals.peak_blocks},
+                                 {"own_peak_bytes", totals.own_peak_bytes},
+                                 {"live_bytes", totals.live_bytes},
+                                 {"live_blocks", totals.live_blocks},
+                                 {"calls", totals.calls},
+                                 {"reallocations", totals.reallocations},
+                                 {"bytes_allocated", totals.bytes_allocated},
+                                 {"frees", totals.frees},
+                                 {"temporary", totals.temporary},
+                                 {"lifetime_s", Seconds(totals.lifetime_ns)},
+                                 {"lost", totals.lost},
+                                 {"lost_bytes", totals.lost_bytes}});
+    text.pop_back();  // the closing brace: the stack follows
+    absl::StrAppend(&text, ",\"stack\":[");
+    uint32_t folded = StackCursor(report_, frames_, site.node).folded();
+    uint32_t node = site.node;
+    const char* separator = "";
+    for (; node >= kFirstStackId; node = report_.nodes[node].parent) {
+      const uint32_t location = report_.nodes[node].location;
+      if (folded == 0) {
+        absl::StrAppend(&text, separator, Whole(location));
+      } else {
+        for (const Frame& frame : report_.locations[location].frames) {
+          absl::StrAppend(&text, separator,
+                          Dump(FrameJson(report_, report_.locations[location],
+                                         frame, folded != 0)));
+          separator = ",";
+          if (folded != 0) --folded;
+        }
+      }
+      separator = ",";
     }
+    absl::StrAppend(&text, "],\"stack_end\":\"", StackEnd(node), "\"}");
+    return text;
   }
-  json["stack"] = std::move(stack);
-  json["stack_end"] = StackEnd(node);
-  return json;
-}
+
+ private:
+  // The frames of a location none of which is folded.
+  const std::string& Whole(uint32_t location) {
+    std::string& text = locations_[location];
+    if (!text.empty()) return text;
+    for (const Frame& frame : report_.locations[location].frames) {
+      absl::StrAppend(&text, text.empty() ? "" : ",",
+                      Dump(FrameJson(report_, report_.locations[location], frame,
+                                     /*folded=*/false)));
+    }
+    return text;
+  }
+
+  const Report& report_;
+  const FrameTable& frames_;
+  std::vector<std::string> locations_;
+};
 
 // `"key":[item,…]`, one item a line.
 template <typename Items, typename ToJson>
@@ -236,8 +271,15 @@ void RenderReportJson(const Report& report, const FrameTable& frames,
     return ValueOf(a->totals, by) > ValueOf(b->totals, by);
   });
   if (top != 0 && sites.size() > top) sites.resize(top);
-  WriteArray("sites", sites, sink,
-             [&](const Site* site) { return SiteJson(report, frames, *site); });
+  SiteWriter writer(report, frames);
+  sink(",\n\"sites\":[");
+  const char* separator = "\n";
+  for (const Site* site : sites) {
+    sink(separator);
+    sink(writer.Write(*site));
+    separator = ",\n";
+  }
+  sink("]");
   sink("}\n");
 }
 
