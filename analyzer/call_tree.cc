@@ -1,4 +1,10 @@
-// The top-down call tree.
+// The top-down call tree: the same stacks merged from the outside in. Frames merge
+// by function, not by line, as in other profilers; the line is shown where there is
+// one.
+//
+// Every call node of the report becomes tree nodes once (whole_); only the
+// innermost nodes of a site, where plumbing is folded away, are walked for each
+// site.
 #include <algorithm>
 #include <utility>
 

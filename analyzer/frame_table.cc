@@ -23,6 +23,8 @@ FrameTable::FrameTable(const Report& report) {
   locations_.reserve(report.locations.size());
   for (const Location& location : report.locations) {
     std::vector<ShownFrame>& shown = locations_.emplace_back();
+    // Equal text is one frame, equal function in one module one function. What has
+    // no name is told apart by its address.
     const std::string module = location.module == kNoModuleIndex
                                    ? std::string()
                                    : report.modules[location.module].path;

@@ -1,4 +1,6 @@
-// The command: a table of verbs. The only printer of errors.
+// The command: a table of verbs. The only printer of errors (but for record and
+// collect, which must speak while their program runs). A new verb is a line in kVerbs
+// and a help text.
 #include <clocale>
 #include <cstdio>
 #include <cstring>

@@ -1,4 +1,6 @@
-// The report as JSON, see report.schema.json.
+// The report as JSON, see report.schema.json. A field is never absent because its
+// value is unknown: it is null then, so that readers need no existence checks.
+// Numbers are JSON integers; all that occur are below 2^53 but the last size class.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,6 @@
-// The text report, but for the call sites (render_sites.cc).
+// The text report, but for the call sites (render_sites.cc). Order: what it was,
+// the totals, whether they can be trusted, the course over time, where the memory
+// is, and last what the recording itself cost.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"

@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kRootUnknownStack = 3;  // as kRootUnknown in the image
 
-// Without peak time and duration.
+// Without peak time and duration, which are no sums.
 void AddTo(Totals& sum, const Totals& more) {
   sum.allocations += more.allocations;
   sum.frees += more.frees;
@@ -94,6 +94,8 @@ uint32_t ReportBuilder::LocationIndex(const Trace& trace, const Stack& stack) {
       location_index_.try_emplace(std::pair(module_index, stack.offset), 0);
   if (!is_new) return entry->second;
 
+  // First time that this address is met, in whatever trace: name it. Later traces
+  // pay a hash lookup.
   Location location{module_index, stack.offset, {}};
   if (module != nullptr) {
     location.frames = symbolizer_->Resolve(*module, stack.offset);

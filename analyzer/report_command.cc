@@ -23,6 +23,7 @@
 namespace mallogram {
 namespace {
 
+// Defaults that fit a screen or two; every one has an option.
 constexpr double kTreeMinimum = 0.01, kTopMinimum = 0.001;
 constexpr size_t kDefaultTop = 10, kDefaultDepth = 8, kDefaultTreeDepth = 80;
 
@@ -119,6 +120,7 @@ absl::StatusOr<std::vector<std::string>> FindTraces(
 // A broken file among several is left out and named; alone, it is the error.
 absl::StatusOr<Report> BuildReport(const ReportOptions& options,
                                    const std::vector<std::string>& files) {
+  // One trace in memory at a time: a directory may hold hundreds.
   Symbolizer symbolizer(options.debug_dir);
   ReportBuilder builder(&symbolizer, /*by_name=*/!options.json);
   ProgressBar bar("reading");
@@ -172,6 +174,7 @@ absl::Status RunReport(int argc, char** argv) {
                      options->top, Print);
     return Flush();
   }
+  // Beyond this point names and sums are fixed: what follows ranks, groups, prints.
   TextOptions text = options->text;
   text.style = DetectStyle();
   TextInput input{report, frames, {}, {}, {}, EstimateCost(report)};

@@ -62,6 +62,8 @@ class Symbolizer::Object {
     module_ = dwfl_report_offline(dwfl_, "module", path.c_str(), -1);
     dwfl_report_end(dwfl_, nullptr, nullptr);
     if (module_ == nullptr) return Unload(Result::kMissing);
+    // libdwfl lays a file out where it likes; `bias` leads from the file's own
+    // addresses, which traces hold, to its.
     GElf_Addr bias = 0;
     if (dwfl_module_getelf(module_, &bias) == nullptr)
       return Unload(Result::kMissing);
@@ -81,6 +83,7 @@ class Symbolizer::Object {
   std::vector<Frame> Resolve(uint64_t address) {
     std::vector<Frame> frames;
     if (!searched_debug_) {
+      // Only now: modules whose frames are never shown need no debug file.
       searched_debug_ = true;
       Dwarf_Addr bias = 0;
       Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);

@@ -1,4 +1,11 @@
 // Top call sites: sites grouped by the user's line, and the callers of each.
+//
+// Ranking single call stacks would be useless for real programs: a parser that
+// recurses reaches one allocation through a thousand stacks of 0.1 % each. So the
+// ranking is by the innermost frame of the user's own code, and the stacks below it
+// are merged again, from the inside out, as long as they agree.
+//
+// Cost: O(frames of the stacks in the groups that are shown).
 #include <algorithm>
 #include <numeric>
 

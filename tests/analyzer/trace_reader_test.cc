@@ -8,8 +8,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -160,6 +162,18 @@ TEST(TraceReader, DamagedEventsStopTheFoldWithATime) {
       << AllWarnings(*trace);
 }
 
+// Without the batch, slots mean other blocks: later figures would be wrong.
+TEST(TraceReader, AMissingBatchStopsTheFold) {
+  const MadeTrace made = MakeTrace(2000, 4, "/lib/x.so");
+  std::string bytes = made.unfinished;
+  bytes.erase(made.chunk_offsets[6], made.chunk_offsets[7] - made.chunk_offsets[6]);
+  const absl::StatusOr<Trace> trace = ReadBytes(bytes);
+  ASSERT_TRUE(trace.ok()) << trace.status();
+  EXPECT_EQ(trace->summary.totals.allocations, made.events_after[5]);
+  EXPECT_TRUE(absl::StrContains(AllWarnings(*trace), "the events after t=0.00"))
+      << AllWarnings(*trace);
+}
+
 TEST(TraceReader, DamagedLengthIsSkippedToTheNextChunk) {
   const MadeTrace made = MakeTrace(2000, 4, "/lib/x.so");
   for (const int byte : {12, 13, 14, 15}) {  // stored_bytes
@@ -227,8 +241,13 @@ TEST(TraceReader, WildIdsCostNoMemory) {
 
 TEST(TraceReader, RefusesWhatIsNoTrace) {
   std::string newer = MakeTrace(100, 1, "x").whole;
-  newer[8] = 9;
-  EXPECT_FALSE(ReadBytes(newer).ok());
+  FileHeader header;
+  std::memcpy(&header, newer.data(), sizeof header);
+  header.version = kTraceVersion + 1;
+  header.checksum = XXH3_64bits(&header, offsetof(FileHeader, checksum));
+  std::memcpy(newer.data(), &header, sizeof header);
+  EXPECT_TRUE(absl::StrContains(ReadBytes(newer).status().message(),
+                                "use a newer mallogram"));
   EXPECT_FALSE(ReadBytes("").ok());
   EXPECT_FALSE(ReadBytes("hello, I am a text").ok());
 }
