@@ -270,19 +270,19 @@ std::vector<DataSet> StressSuite(uint64_t seed, int repeats) {
 }
 
 std::vector<DataSet> Sites(uint64_t seed, int count, int sizes, double ratio,
-                           double noise) {
+                           double noise, double constant) {
   Random random(seed);
   std::vector<DataSet> sets;
   const std::vector<double> grid = Geometric(100, ratio, sizes);
   for (int i = 0; i < count; ++i) {
     const std::vector<Shape> shapes = MainShapes(grid, &random);
-    const double constant = kConstants[1 + random.Next() % 4];
+    const double offset = constant * static_cast<double>(random.Next() % 3) / 2;
     const bool steep = i % 10 == 0;
     std::vector<size_t> choice = {0, 1, 3, 3, 3, 4, 9, 10};
     // n^1.5, n², n³ and a line with a square.
     if (steep) choice = {5, 6, 7, 8};
     const Shape& shape = shapes[choice[random.Next() % choice.size()]];
-    sets.push_back(MakeSet(shape, grid, constant, noise, &random));
+    sets.push_back(MakeSet(shape, grid, offset, noise, &random));
   }
   return sets;
 }

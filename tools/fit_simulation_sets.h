@@ -48,8 +48,9 @@ std::vector<DataSet> MainSuite(uint64_t seed, int repeats);
 // Laws that the family does not know, and damage.
 std::vector<DataSet> StressSuite(uint64_t seed, int repeats);
 
-// Call sites of a program, about a tenth of them steeper than linear.
+// Call sites of a program, a tenth of them steeper than linear, with constants up
+// to `constant` times their growth.
 std::vector<DataSet> Sites(uint64_t seed, int count, int sizes, double ratio,
-                           double noise);
+                           double noise, double constant);
 
 }  // namespace simulation

@@ -217,6 +217,10 @@ class Files(Tree):
         (self.root / 'analyzer/x.bin').rename(self.root / 'tests/x.bin')
         self.passes('files')
 
+    def test_expected_outputs_may_end_in_blanks(self):
+        self.write('tests/analyzer/golden/x.txt', 'x  \n')
+        self.passes('files')
+
     def test_long_file_is_a_warning(self):
         self.write('analyzer/report.h', '#pragma once\n' + 'int x;\n' * 600)
         status, text = run_lint(self.root, 'files')
