@@ -273,7 +273,8 @@ class Lint:
             self.error(name, f'{len(lines) - 1} lines; 800 is the end')
         elif code and len(lines) > 501:
             self.warnings.append(f'{name}: {len(lines) - 1} lines; split it soon')
-        if name.endswith('.h') and '#pragma once' not in text:
+        if name.endswith('.h') and not re.search(r'^#(pragma once|ifndef \w+_H_?$)',
+                                                 text, re.M):
             self.error(name, 'no #pragma once')
         for number, line in enumerate(lines, 1):
             where = f'{name}:{number}'
