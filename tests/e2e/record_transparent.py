@@ -102,6 +102,21 @@ class Streams(harness.Case):
         os.close(go_on)
         os.close(tell)
 
+    def test_other_pipes_end_with_the_program_that_closes_them(self):
+        reader, writer = os.pipe()
+        process = subprocess.Popen(
+            [harness.mallogram(), "record", "-q", "--", "/usr/bin/python3", "-S", "-c",
+             f"import os; os.write({writer}, b'x'); os.close({writer}); input()"],
+            cwd=self.dir, env=harness.clean_env(), stdin=subprocess.PIPE,
+            pass_fds=[writer])
+        os.close(writer)
+        self.assertEqual(os.read(reader, 10), b"x")
+        self.assertEqual(os.read(reader, 10), b"")  # blocks until the end
+        self.assertIsNone(process.poll())
+        process.communicate(b"\n", timeout=harness.LIMIT)
+        self.assertEqual(process.returncode, 0)
+        os.close(reader)
+
     def test_input_pipe_breaks_when_the_program_closes_it(self):
         reader, writer = os.pipe()
         process = subprocess.Popen(
