@@ -264,12 +264,13 @@ TEST_F(SessionTest, RingsOfDeadThreadsAreFreed) {
   std::unique_ptr<Session> session = Open(&image);
   int dead_tid = 0;
   std::thread([&] { dead_tid = static_cast<int>(syscall(SYS_gettid)); }).join();
-  image.OpenRing(dead_tid, ReadStamp(true));
+  RecordWriter& dead = image.OpenRing(dead_tid, ReadStamp(true));
   image.OpenRing(static_cast<int>(syscall(SYS_gettid)), ReadStamp(true));
+  while (session->HasWork()) session->Drain();
+  dead.Address(RecordKind::kFree, ReadStamp(true), 0x100);
+  dead.Publish();
   uint64_t now = Monotonic();
-  session->Tick(now);
-  session->Tick(now += kSecond);
-  session->Tick(now += kSecond);
+  for (int i = 0; i < 3; ++i) session->Tick(now += kSecond);
   EXPECT_EQ(image.slot(0)->state.load(), RingSlot::kOwned) << "unread records";
   while (session->HasWork()) session->Drain();
   session->Tick(now += kSecond);
