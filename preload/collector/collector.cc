@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +21,7 @@
 #include "preload/collector/control.h"
 #include "preload/collector/hello.h"
 #include "preload/collector/naming.h"
+#include "preload/collector/open_session.h"
 #include "preload/collector/processes.h"
 #include "preload/collector/session.h"
 #include "preload/collector/waker.h"
@@ -39,7 +39,6 @@ constexpr uint64_t kMinSleepNs = 1 * kMillisecond;
 constexpr uint64_t kMaxSleepNs = 10 * kMillisecond;
 constexpr uint64_t kTickNs = 9 * kMillisecond;
 constexpr int kTicksPerExecCheck = 10;
-constexpr int kMaxNames = 10'000;
 constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
 
 uint64_t MonotonicNs() {
@@ -310,24 +309,14 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
     const std::string& path = from->second.path;
     session_options.parent_trace = path.substr(path.rfind('/') + 1);
   }
-  absl::Status status;
-  for (int attempt = 1; attempt < kMaxNames; ++attempt) {
-    session_options.path = names_.Candidate(program, pid, attempt);
-    if (access(session_options.path.c_str(), F_OK) == 0) continue;
-    auto session =
-        Session::Open(fcntl(image_fd, F_DUPFD_CLOEXEC, 3), pid, session_options);
-    if (session.ok()) {
-      names_.FirstIsNamed();
-      return *std::move(session);
-    }
-    status = session.status();
-    if (!absl::IsAlreadyExists(status)) break;
-  }
-  if (known_.empty()) first_error_.Update(status);
+  auto session = OpenUnderFreeName(&names_, program, pid, image_fd,
+                                   std::move(session_options));
+  if (session.ok()) return *std::move(session);
+  if (known_.empty()) first_error_.Update(session.status());
   FinishedFile file;
   file.program = program;
   file.pid = pid;
-  file.error = std::string(status.message());
+  file.error = std::string(session.status().message());
   report_.Add(std::move(file), nullptr, main_pid_);
   return nullptr;
 }
@@ -505,12 +494,6 @@ bool Collector::FindHeirs() {
 
 absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
                           int first_fd, int control_fd) {
-  // A descriptor or two for each process that is recorded.
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
   return Collector(options, listen_fd, first_fd, control_fd).Run();
 }
 

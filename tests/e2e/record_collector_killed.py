@@ -90,6 +90,23 @@ class Killed(harness.Case):
                     if trace.stat().st_size > 0:
                         harness.command("report", trace, check=True)
 
+    def test_collector_keeps_out_of_the_way(self):
+        process = subprocess.Popen(
+            [harness.mallogram(), "record", "-q", "--", "sh", "-c", "echo; read x"],
+            cwd=self.dir, env=harness.clean_env(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE)
+        process.stdout.readline()
+        collector = collector_of(process.pid)
+        # A session of its own: neither the terminal nor kill -PGID reaches it.
+        self.assertEqual(os.getsid(collector), collector)
+        with open(f"/proc/{collector}/status") as status:
+            blocked = [line.split()[1] for line in status if line.startswith("SigBlk")]
+        # All but KILL, STOP and the two that the C library keeps for itself.
+        self.assertEqual(blocked, ["fffffffe7ffbfeff"])
+        for fd in (0, 1, 2):
+            self.assertEqual(os.readlink(f"/proc/{collector}/fd/{fd}"), "/dev/null")
+        process.communicate(b"\n", timeout=harness.LIMIT)
+
     def test_socket_is_removed_all_the_same(self):
         process = subprocess.Popen(
             [harness.mallogram(), "record", "-q", "--", "sh", "-c",

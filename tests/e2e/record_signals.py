@@ -47,6 +47,8 @@ int main(void) {
 
 class Listening(harness.Case):
 
+    program = None  # pid
+
     def start(self, **kwargs):
         program = harness.compile_c(self.dir, "listener", LISTENER, "-D_GNU_SOURCE")
         self.launcher = subprocess.Popen(
@@ -63,6 +65,8 @@ class Listening(harness.Case):
             self.launcher.wait()
         if self.launcher.stdout:
             self.launcher.stdout.close()
+        if self.program and harness.runs(self.program):
+            os.kill(self.program, signal.SIGKILL)
 
     def line(self):
         return self.launcher.stdout.readline().decode().strip()
