@@ -20,8 +20,8 @@ bool StepAll(Agents& agents, int64_t steps, Scratch* scratch) {
   return true;
 }
 
-void TakeTruth(const Config& config, const Agents& agents, Entities& entities,
-               Json& json) {
+void TakeTruth(const Config& config, const Agents& agents, const Phases& phases,
+               Entities& entities, Json& json) {
   int64_t kept = 0;
   int64_t records = 0;
   int64_t located = 0;
@@ -62,7 +62,8 @@ void TakeTruth(const Config& config, const Agents& agents, Entities& entities,
   json.Real("observations_bytes", each(account_of<Frames>));
   json.Real("transitions_bytes", each(account_of<Transitions>));
   json.Real("object_bytes", each(account_of<AgentObjects>));
-  json.Real("total_bytes", static_cast<double>(total_balance.live_bytes) /
+  json.Real("total_bytes", static_cast<double>(phases.At("full").live_bytes -
+                                               phases.At("baseline").live_bytes) /
                                static_cast<double>(count));
   json.Close();
   json.Integer("steps_located", located);
@@ -98,7 +99,7 @@ std::string Run(const Config& config, AgentLeaks* leaks, Phases& phases,
       return kImpossible;
     }
     phases.Mark("full");
-    TakeTruth(config, agents, entities, json);
+    TakeTruth(config, agents, phases, entities, json);
     Agents().swap(agents);
     phases.Mark("gone");
   }

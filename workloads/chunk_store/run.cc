@@ -151,18 +151,21 @@ std::string Run(const Config& config, RunLeaks* leaks, Phases& phases,
   phases.Mark("used");
 
   if (!store->Close()) return store->error();
-  phases.Mark("closed");
   store.reset();
+  phases.Mark("closed");
   phases.Mark("end");
 
-  const int64_t full = phases.At("stored").live_bytes;
-  const int64_t residual = phases.At("closed").live_bytes;
+  const auto live_at = [&phases](const char* phase) {
+    return phases.At(phase).live_bytes - phases.At("baseline").live_bytes;
+  };
+  const int64_t full = live_at("stored");
+  const int64_t residual = live_at("closed");
   json.Integer("chunks", config.chunks);
   json.Integer("payload_bytes", payload);
-  json.Integer("generated_bytes", phases.At("generated").live_bytes);
+  json.Integer("generated_bytes", live_at("generated"));
   json.Integer("stored_bytes", full);
-  json.Integer("store_overhead_bytes", full - phases.At("generated").live_bytes);
-  json.Integer("kept_bytes", phases.At("kept").live_bytes);
+  json.Integer("store_overhead_bytes", full - live_at("generated"));
+  json.Integer("kept_bytes", live_at("kept"));
   json.Integer("residual_bytes", residual);
   json.Real("residual_share",
             static_cast<double>(residual) / static_cast<double>(full));

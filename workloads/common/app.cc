@@ -44,6 +44,8 @@ int AppMain(const App& app, int argc, const char* const* argv) {
   app.flags->Write(json);
   error = app.run(phases, entities, json);
   if (!error.empty()) return Fail(app, error, 1);
+  json.Integer("peak_bytes", total_balance.peak_bytes);
+  json.Integer("end_bytes", total_balance.live_bytes);
   entities.Write(json);
   phases.Write(json);
   app.leaks->Write(json);

@@ -44,6 +44,7 @@ class BitTree {
 
 // Numbers of up to 32 bits: the length first, then the bits behind the leading one,
 // the first kModelled of them with models: small numbers that come often are cheap.
+template <int kModelled>
 class NumberModel {
  public:
   template <typename Coder>
@@ -69,8 +70,6 @@ class NumberModel {
   }
 
  private:
-  static constexpr int kModelled = 11;
-
   BitTree<6> lengths_;
   std::array<std::array<BitModel, 1u << kModelled>, 34> bits_;
 };
@@ -89,13 +88,13 @@ inline constexpr int kNearest = 8;  // |step| of kNear
 
 struct Models {
   std::array<BitTree<3>, 64> symbols;  // after the two symbols before
-  NumberModel references;
+  NumberModel<11> references;
   BitTree<4> steps;
   BitTree<3> kinds;
-  std::array<NumberModel, kNodeKinds> children;
-  NumberModel token_sizes;
+  std::array<NumberModel<6>, kNodeKinds> children;
+  NumberModel<6> token_sizes;
   std::array<BitTree<8>, 256> token_bytes;  // after the byte before
-  NumberModel raw_sizes;
+  NumberModel<6> raw_sizes;
   BitTree<8> raw_bytes;
 };
 

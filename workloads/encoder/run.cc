@@ -104,7 +104,6 @@ std::string Run(const Config& config, EncoderLeaks* leaks, Phases& phases,
     json.Integer("dictionary_resets", stats.resets);
     json.Integer("buffers_allocated", encoder.pool().allocated());
     json.Integer("buffers_reused", encoder.pool().reused());
-    json.Integer("peak_bytes", total_balance.peak_bytes);
   }
   phases.Mark("end");
   return "";
