@@ -72,7 +72,7 @@ class Run:
             ok, text = self.command(step, ['ninja', '-C', directory, *targets])
         if not ok:
             errors = [i for i, line in enumerate(text.splitlines())
-                      if 'error' in line.lower() or line.startswith('FAILED')]
+                      if re.search(r'\berror: |ERROR: |^FAILED', line)]
             begin = max(0, errors[0] - 3) if errors else -40
             print('\n'.join(text.splitlines()[begin:][:60]), flush=True)
         self.rows.append((step, time.monotonic() - start, int(ok), int(not ok), 0))
