@@ -273,7 +273,6 @@ TEST_F(SessionTest, ProgramSeesTheCollectorLiveAndDie) {
       options_.path += ".2";
       std::unique_ptr<Session> second = Open(&third);
       if (write(ready[1], "x", 1) != 1) _exit(1);
-      // The program scribbles over what a pthread mutex would link through.
       if (signal_number == 0) _exit(0);
       pause();
     }
