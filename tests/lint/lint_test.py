@@ -55,6 +55,9 @@ class Tree(unittest.TestCase):
         'analyzer/report.h': '#pragma once\n',
         'analyzer/render_text.cc': '#include "analyzer/report.h"\n',
         'workloads/shapes.cc': '#include <vector>\n',
+        'workloads/agent/run.cc': '#include "workloads/common/flags.h"\n',
+        'workloads/common/flags.h': '#pragma once\n#include <string>\n',
+        'tests/workloads/flags_test.cc': '#include "workloads/common/flags.h"\n',
         'tests/ring/ring_test.cc':
             '#include <gtest/gtest.h>\n\n#include "preload/ring.h"\n',
         'tools/includes.txt': '''\
@@ -71,6 +74,8 @@ analyzer/trace_reader.h: preload/trace/records.h
 analyzer/report.h:
 analyzer/render_text.cc: analyzer/report.h
 workloads/shapes.cc:
+workloads/agent/run.cc: workloads/common/flags.h
+workloads/common/flags.h:
 ''',
     }
 
@@ -142,6 +147,9 @@ class Includes(Tree):
                 ('analyzer/record.cc', 'preload/collector/session.h'),
                 ('analyzer/render_text.cc', 'analyzer/trace_reader.h'),
                 ('workloads/shapes.cc', 'preload/trace_format.h'),
+                ('workloads/agent/run.cc', 'preload/trace_format.h'),
+                ('workloads/agent/run.cc', 'workloads/session/run.h'),
+                ('workloads/common/flags.h', 'workloads/agent/run.h'),
                 ('analyzer/report.h', 'tests/ring/x.h'),
                 ('preload/ring.h', 'tools/x.h')):
             with self.subTest(name=name, include=include):
