@@ -150,6 +150,7 @@ def full(run):
     options = ['-Db_sanitize=thread', '-Db_lundef=false']
     if setup(run, 'build-tsan', options, CLANG):
         names = run.names('build-tsan', 'tsan')
+        names += [n for n in run.names('build-tsan', 'unit') if n == 'threads']
         run.tests('threads, TSan', 'build-tsan', names,
                   {'TSAN_OPTIONS': 'halt_on_error=1'})
 
