@@ -154,6 +154,8 @@ void InitModules(ImageHeader* header, ModuleSlot* slots, char* strings) {
   g_header = header;
   g_slots = slots;
   g_strings = strings;
+  // A forked child starts a table of its own: cached rules name the parent's slots.
+  ForgetCode(0, ~uint64_t{0});
 }
 
 bool FindModule(uint64_t pc, CodeModule* module) {

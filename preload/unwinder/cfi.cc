@@ -23,7 +23,8 @@ CfiLength ReadLength(DwarfReader* reader) {
 bool ParseCie(const uint8_t* cie, const uint8_t* end, FrameEntry* entry) {
   DwarfReader reader(cie, end);
   const CfiLength length = ReadLength(&reader);
-  if (!reader.ok() || length.bytes == 0 || length.bytes > reader.left()) return false;
+  if (!reader.ok() || length.bytes == 0 || length.bytes > reader.left())
+    return false;
   end = reader.position() + length.bytes;
   reader = DwarfReader(reader.position(), end);
   const uint64_t id =
@@ -244,7 +245,8 @@ bool CfiMachine::RunExtended(uint8_t op, DwarfReader* reader, bool* done) {
       return true;
     case 0x11: {  // offset_extended_sf
       const uint64_t reg = reader->Uleb();
-      Set(reg, RegisterRule::kOffset, Scaled(static_cast<uint64_t>(reader->Sleb())));
+      Set(reg, RegisterRule::kOffset,
+          Scaled(static_cast<uint64_t>(reader->Sleb())));
       return true;
     }
     case 0x12: {  // def_cfa_sf
@@ -262,7 +264,8 @@ bool CfiMachine::RunExtended(uint8_t op, DwarfReader* reader, bool* done) {
     }
     case 0x15: {  // val_offset_sf
       const uint64_t reg = reader->Uleb();
-      Set(reg, RegisterRule::kValOffset, Scaled(static_cast<uint64_t>(reader->Sleb())));
+      Set(reg, RegisterRule::kValOffset,
+          Scaled(static_cast<uint64_t>(reader->Sleb())));
       return true;
     }
     case 0x16:  // val_expression
@@ -288,7 +291,8 @@ bool ParseFrameEntry(const uint8_t* fde, const uint8_t* end, FrameEntry* entry,
   *next = nullptr;
   DwarfReader reader(fde, end);
   const CfiLength length = ReadLength(&reader);
-  if (!reader.ok() || length.bytes == 0 || length.bytes > reader.left()) return false;
+  if (!reader.ok() || length.bytes == 0 || length.bytes > reader.left())
+    return false;
   const uint8_t* entry_end = reader.position() + length.bytes;
   *next = entry_end;
   reader = DwarfReader(reader.position(), entry_end);
@@ -298,8 +302,8 @@ bool ParseFrameEntry(const uint8_t* fde, const uint8_t* end, FrameEntry* entry,
   if (!reader.ok() || cie_distance == 0) return false;  // 0: this is a CIE
   if (!ParseCie(here - cie_distance, end, entry)) return false;
   entry->pc_begin = reader.Encoded(entry->pointer_encoding, 0);
-  entry->pc_end = entry->pc_begin +
-                  reader.Encoded(entry->pointer_encoding & kPeFormatMask, 0);
+  entry->pc_end =
+      entry->pc_begin + reader.Encoded(entry->pointer_encoding & kPeFormatMask, 0);
   if (entry->augmented) reader.Skip(reader.Uleb());
   entry->code = reader.position();
   entry->code_end = entry_end;
@@ -326,7 +330,8 @@ bool FindFrameEntry(const CodeModule& module, uint64_t pc, FrameEntry* entry) {
   struct Row {
     int32_t pc, fde;  // relative to the header
   };
-  if (!reader.ok() || count == 0 || count > reader.left() / sizeof(Row)) return false;
+  if (!reader.ok() || count == 0 || count > reader.left() / sizeof(Row))
+    return false;
   const auto* rows = reinterpret_cast<const Row*>(reader.position());
   const int64_t key = static_cast<int64_t>(pc - base);
   if (key < rows[0].pc) return false;

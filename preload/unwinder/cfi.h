@@ -23,13 +23,13 @@ struct DwarfExpression {
 
 struct RegisterRule {
   enum Kind : uint8_t {
-    kSame = 0,        // also "unspecified": callee-saved by the ABI
+    kSame = 0,  // also "unspecified": callee-saved by the ABI
     kUndefined,
-    kOffset,          // saved at CFA + offset
-    kValOffset,       // is CFA + offset
-    kRegister,        // is in register `offset`
-    kExpression,      // saved at the value of the expression
-    kValExpression,   // is the value of the expression
+    kOffset,         // saved at CFA + offset
+    kValOffset,      // is CFA + offset
+    kRegister,       // is in register `offset`
+    kExpression,     // saved at the value of the expression
+    kValExpression,  // is the value of the expression
   };
   Kind kind;
   uint32_t expression_bytes;
@@ -41,7 +41,7 @@ struct RegisterRule {
 
 struct UnwindRow {
   bool cfa_is_expression;
-  bool signal_frame;     // 'S': the outer pc is exact, not a return address
+  bool signal_frame;  // 'S': the outer pc is exact, not a return address
   uint8_t return_register;
   uint8_t cfa_register;
   int64_t cfa_offset;

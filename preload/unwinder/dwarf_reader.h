@@ -84,28 +84,56 @@ class DwarfReader {
   uint64_t Encoded(uint8_t encoding, uint64_t data_base, bool follow = true) {
     if (encoding == kPeOmit) return 0;
     const auto here = reinterpret_cast<uint64_t>(p_);
-    if (encoding == 0x50) {  // aligned: an absolute pointer at the next multiple of 8
+    if (encoding ==
+        0x50) {  // aligned: an absolute pointer at the next multiple of 8
       Skip(-here & 7);
       return Fixed<uint64_t>();
     }
     uint64_t value = 0;
     switch (encoding & kPeFormatMask) {
-      case 0x00: case 0x04: case 0x0c: value = Fixed<uint64_t>(); break;
-      case 0x01: value = Uleb(); break;
-      case 0x02: value = Fixed<uint16_t>(); break;
-      case 0x03: value = Fixed<uint32_t>(); break;
-      case 0x08: value = Fixed<uint64_t>(); break;
-      case 0x09: value = static_cast<uint64_t>(Sleb()); break;
-      case 0x0a: value = static_cast<uint64_t>(int64_t{Fixed<int16_t>()}); break;
-      case 0x0b: value = static_cast<uint64_t>(int64_t{Fixed<int32_t>()}); break;
-      default: Fail(); return 0;
+      case 0x00:
+      case 0x04:
+      case 0x0c:
+        value = Fixed<uint64_t>();
+        break;
+      case 0x01:
+        value = Uleb();
+        break;
+      case 0x02:
+        value = Fixed<uint16_t>();
+        break;
+      case 0x03:
+        value = Fixed<uint32_t>();
+        break;
+      case 0x08:
+        value = Fixed<uint64_t>();
+        break;
+      case 0x09:
+        value = static_cast<uint64_t>(Sleb());
+        break;
+      case 0x0a:
+        value = static_cast<uint64_t>(int64_t{Fixed<int16_t>()});
+        break;
+      case 0x0b:
+        value = static_cast<uint64_t>(int64_t{Fixed<int32_t>()});
+        break;
+      default:
+        Fail();
+        return 0;
     }
     if (!ok_ || value == 0) return value;
     switch (encoding & kPeBaseMask) {
-      case 0x00: break;
-      case 0x10: value += here; break;
-      case 0x30: value += data_base; break;
-      default: Fail(); return 0;  // textrel, funcrel: not used on this platform
+      case 0x00:
+        break;
+      case 0x10:
+        value += here;
+        break;
+      case 0x30:
+        value += data_base;
+        break;
+      default:
+        Fail();
+        return 0;  // textrel, funcrel: not used on this platform
     }
     if ((encoding & kPeIndirect) != 0 && follow) {
       value = *reinterpret_cast<const uint64_t*>(value);

@@ -22,7 +22,8 @@ class Machine {
   bool Run(const uint64_t* initial, uint64_t* result) {
     if (initial != nullptr) Push(*initial);
     for (int step = 0; !reader_.AtEnd(); ++step) {
-      if (step == kMaxSteps || !Step(reader_.U8()) || !reader_.ok() || !ok_) return false;
+      if (step == kMaxSteps || !Step(reader_.U8()) || !reader_.ok() || !ok_)
+        return false;
     }
     *result = Pop();
     return ok_;
@@ -88,30 +89,61 @@ bool Machine::Binary(uint8_t op) {
   const uint64_t b = Pop(), a = Pop();
   const auto sa = static_cast<int64_t>(a), sb = static_cast<int64_t>(b);
   switch (op) {
-    case 0x1a: Push(a & b); return true;
+    case 0x1a:
+      Push(a & b);
+      return true;
     case 0x1b:  // signed division; the one that overflows traps
       if (sb == 0 || (sb == -1 && a == uint64_t{1} << 63)) return false;
       Push(static_cast<uint64_t>(sa / sb));
       return true;
-    case 0x1c: Push(a - b); return true;
+    case 0x1c:
+      Push(a - b);
+      return true;
     case 0x1d:
       if (b == 0) return false;
       Push(a % b);
       return true;
-    case 0x1e: Push(a * b); return true;
-    case 0x21: Push(a | b); return true;
-    case 0x22: Push(a + b); return true;
-    case 0x24: Push(b < 64 ? a << b : 0); return true;
-    case 0x25: Push(b < 64 ? a >> b : 0); return true;
-    case 0x26: Push(static_cast<uint64_t>(sa >> (b < 64 ? b : 63))); return true;
-    case 0x27: Push(a ^ b); return true;
-    case 0x29: Push(sa == sb); return true;
-    case 0x2a: Push(sa >= sb); return true;
-    case 0x2b: Push(sa > sb); return true;
-    case 0x2c: Push(sa <= sb); return true;
-    case 0x2d: Push(sa < sb); return true;
-    case 0x2e: Push(sa != sb); return true;
-    default: return false;
+    case 0x1e:
+      Push(a * b);
+      return true;
+    case 0x21:
+      Push(a | b);
+      return true;
+    case 0x22:
+      Push(a + b);
+      return true;
+    case 0x24:
+      Push(b < 64 ? a << b : 0);
+      return true;
+    case 0x25:
+      Push(b < 64 ? a >> b : 0);
+      return true;
+    case 0x26:
+      Push(static_cast<uint64_t>(sa >> (b < 64 ? b : 63)));
+      return true;
+    case 0x27:
+      Push(a ^ b);
+      return true;
+    case 0x29:
+      Push(sa == sb);
+      return true;
+    case 0x2a:
+      Push(sa >= sb);
+      return true;
+    case 0x2b:
+      Push(sa > sb);
+      return true;
+    case 0x2c:
+      Push(sa <= sb);
+      return true;
+    case 0x2d:
+      Push(sa < sb);
+      return true;
+    case 0x2e:
+      Push(sa != sb);
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -129,26 +161,57 @@ bool Machine::Step(uint8_t op) {
     return true;
   }
   switch (op) {
-    case 0x03: Push(reader_.Fixed<uint64_t>()); return true;  // addr
-    case 0x06: Load(Pop(), 8); return true;
+    case 0x03:
+      Push(reader_.Fixed<uint64_t>());
+      return true;  // addr
+    case 0x06:
+      Load(Pop(), 8);
+      return true;
     case 0x94: {  // deref_size
       const uint8_t bytes = reader_.U8();
       Load(Pop(), bytes);
       return true;
     }
-    case 0x08: Push(reader_.U8()); return true;
-    case 0x09: Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int8_t>()})); return true;
-    case 0x0a: Push(reader_.Fixed<uint16_t>()); return true;
-    case 0x0b: Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int16_t>()})); return true;
-    case 0x0c: Push(reader_.Fixed<uint32_t>()); return true;
-    case 0x0d: Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int32_t>()})); return true;
-    case 0x0e: case 0x0f: Push(reader_.Fixed<uint64_t>()); return true;
-    case 0x10: Push(reader_.Uleb()); return true;
-    case 0x11: Push(static_cast<uint64_t>(reader_.Sleb())); return true;
-    case 0x12: Pick(0); return true;
-    case 0x13: Pop(); return true;
-    case 0x14: Pick(1); return true;
-    case 0x15: Pick(reader_.U8()); return true;
+    case 0x08:
+      Push(reader_.U8());
+      return true;
+    case 0x09:
+      Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int8_t>()}));
+      return true;
+    case 0x0a:
+      Push(reader_.Fixed<uint16_t>());
+      return true;
+    case 0x0b:
+      Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int16_t>()}));
+      return true;
+    case 0x0c:
+      Push(reader_.Fixed<uint32_t>());
+      return true;
+    case 0x0d:
+      Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int32_t>()}));
+      return true;
+    case 0x0e:
+    case 0x0f:
+      Push(reader_.Fixed<uint64_t>());
+      return true;
+    case 0x10:
+      Push(reader_.Uleb());
+      return true;
+    case 0x11:
+      Push(static_cast<uint64_t>(reader_.Sleb()));
+      return true;
+    case 0x12:
+      Pick(0);
+      return true;
+    case 0x13:
+      Pop();
+      return true;
+    case 0x14:
+      Pick(1);
+      return true;
+    case 0x15:
+      Pick(reader_.U8());
+      return true;
     case 0x16: {  // swap
       const uint64_t b = Pop(), a = Pop();
       Push(b);
@@ -167,8 +230,12 @@ bool Machine::Step(uint8_t op) {
       Push(static_cast<int64_t>(a) < 0 ? -a : a);
       return true;
     }
-    case 0x1f: Push(-Pop()); return true;
-    case 0x20: Push(~Pop()); return true;
+    case 0x1f:
+      Push(-Pop());
+      return true;
+    case 0x20:
+      Push(~Pop());
+      return true;
     case 0x23: {  // plus_uconst
       const uint64_t addend = reader_.Uleb();
       Push(Pop() + addend);
@@ -179,15 +246,21 @@ bool Machine::Step(uint8_t op) {
       if (Pop() != 0) reader_.Jump(delta, begin_);
       return true;
     }
-    case 0x2f: reader_.Jump(reader_.Fixed<int16_t>(), begin_); return true;  // skip
-    case 0x90: PushRegister(reader_.Uleb(), 0); return true;  // regx
-    case 0x92: {  // bregx
+    case 0x2f:
+      reader_.Jump(reader_.Fixed<int16_t>(), begin_);
+      return true;  // skip
+    case 0x90:
+      PushRegister(reader_.Uleb(), 0);
+      return true;  // regx
+    case 0x92: {    // bregx
       const uint64_t reg = reader_.Uleb();
       PushRegister(reg, reader_.Sleb());
       return true;
     }
-    case 0x96: return true;  // nop
-    default: return Binary(op);
+    case 0x96:
+      return true;  // nop
+    default:
+      return Binary(op);
   }
 }
 

@@ -25,7 +25,8 @@ enum class StepEnd : uint32_t {
 // outermost frame, anything else outside user space because the stack is not
 // what its unwind rules say.
 inline StepEnd CheckReturnAddress(uint64_t ra) {
-  if (ra - 4096 < kPcMask + 1 - 4096) [[likely]] return StepEnd::kNotYet;
+  if (ra - 4096 < kPcMask + 1 - 4096) [[likely]]
+    return StepEnd::kNotYet;
   return ra == 0 ? StepEnd::kComplete : StepEnd::kStopped;
 }
 

@@ -40,7 +40,8 @@ StepEnd GuessStep(const FrameState& state, StackGuard* guard, FrameState* next) 
   if (frame == 0) return StepEnd::kComplete;
   if (frame < state.sp || (frame & 7) != 0) return StepEnd::kStopped;
   uint64_t ra, bp;
-  if (!guard->Read(frame, &bp) || !guard->Read(frame + 8, &ra)) return StepEnd::kStopped;
+  if (!guard->Read(frame, &bp) || !guard->Read(frame + 8, &ra))
+    return StepEnd::kStopped;
   const StepEnd end = CheckReturnAddress(ra);
   if (end != StepEnd::kNotYet) return end;
   // Code outside every module is JIT code if the chain of frame pointers goes on,
@@ -52,7 +53,8 @@ StepEnd GuessStep(const FrameState& state, StackGuard* guard, FrameState* next) 
 }
 
 FrameState FullWalk::state() const {
-  return {registers_.value[kRa] | flags_, registers_.value[kRsp], registers_.value[kRbp]};
+  return {registers_.value[kRa] | flags_, registers_.value[kRsp],
+          registers_.value[kRbp]};
 }
 
 bool FullWalk::Start(const FrameState& target, StackGuard* guard) {
@@ -81,9 +83,10 @@ bool FullWalk::Read(uint64_t address, StackGuard* guard, uint64_t* value) const 
 }
 
 // The value that `reg` had in the outer frame; false if it can't be known.
-bool FullWalk::Compute(const RegisterRule& rule, int reg, uint64_t cfa, StackGuard* guard,
-                       uint64_t* value) const {
-  const Deref deref = (flags_ & kGuardedWalk) != 0 ? Deref::kGuarded : Deref::kPlain;
+bool FullWalk::Compute(const RegisterRule& rule, int reg, uint64_t cfa,
+                       StackGuard* guard, uint64_t* value) const {
+  const Deref deref =
+      (flags_ & kGuardedWalk) != 0 ? Deref::kGuarded : Deref::kPlain;
   const auto cfa_plus = cfa + static_cast<uint64_t>(rule.offset);
   const DwarfExpression expression{rule.expression, rule.expression_bytes};
   switch (rule.kind) {
@@ -105,7 +108,8 @@ bool FullWalk::Compute(const RegisterRule& rule, int reg, uint64_t cfa, StackGua
     }
     case RegisterRule::kExpression: {
       uint64_t address;
-      return EvaluateExpression(expression, registers_, &cfa, deref, guard, &address) &&
+      return EvaluateExpression(expression, registers_, &cfa, deref, guard,
+                                &address) &&
              Read(address, guard, value);
     }
     case RegisterRule::kValExpression:
@@ -138,13 +142,16 @@ StepEnd FullWalk::Step(StackGuard* guard) {
 
   uint64_t cfa;
   if (row.cfa_is_expression) {
-    const Deref deref = (flags_ & kGuardedWalk) != 0 ? Deref::kGuarded : Deref::kPlain;
-    if (!EvaluateExpression(row.cfa_expression, registers_, nullptr, deref, guard, &cfa)) {
+    const Deref deref =
+        (flags_ & kGuardedWalk) != 0 ? Deref::kGuarded : Deref::kPlain;
+    if (!EvaluateExpression(row.cfa_expression, registers_, nullptr, deref, guard,
+                            &cfa)) {
       return StepEnd::kStopped;
     }
   } else {
     if (!registers_.Has(row.cfa_register)) return StepEnd::kStopped;
-    cfa = registers_.value[row.cfa_register] + static_cast<uint64_t>(row.cfa_offset);
+    cfa =
+        registers_.value[row.cfa_register] + static_cast<uint64_t>(row.cfa_offset);
   }
   RegisterFile outer{};
   outer.value[kRbp] = registers_.value[kRbp];  // as the fast walk sees it

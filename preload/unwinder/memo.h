@@ -45,7 +45,7 @@ struct WalkerMemo {
   StepEnd end;       // how it ended, beyond frames[0]
   uint64_t epoch;    // of g_code_epoch that `last` belongs to
   StackGuard guard;
-  void** oracle;     // verify mode: room for libunwind's answer
+  void** oracle;  // verify mode: room for libunwind's answer
 };
 
 }  // namespace mallogram

@@ -40,7 +40,8 @@ bool Grow(RuleTable* full) {
 
 bool FindIn(const RuleTable& table, uint64_t key, Rule* rule) {
   const uint32_t mask = (1u << table.bits) - 1;
-  for (uint32_t i = static_cast<uint32_t>(RuleHash(key)) & mask;; i = (i + 1) & mask) {
+  for (uint32_t i = static_cast<uint32_t>(RuleHash(key)) & mask;;
+       i = (i + 1) & mask) {
     const uint64_t found = table.entries[i].key.load(std::memory_order_relaxed);
     if (found == 0) return false;
     if (found != key) continue;
@@ -60,11 +61,12 @@ void Insert(uint64_t key, Rule rule) {
     }
   }
   const uint32_t mask = (1u << table->bits) - 1;
-  for (uint32_t i = static_cast<uint32_t>(RuleHash(key)) & mask;; i = (i + 1) & mask) {
+  for (uint32_t i = static_cast<uint32_t>(RuleHash(key)) & mask;;
+       i = (i + 1) & mask) {
     RuleEntry& entry = table->entries[i];
     uint64_t found = entry.key.load(std::memory_order_relaxed);
-    if (found == 0 && entry.key.compare_exchange_strong(found, key,
-                                                        std::memory_order_relaxed)) {
+    if (found == 0 &&
+        entry.key.compare_exchange_strong(found, key, std::memory_order_relaxed)) {
       table->used.fetch_add(1, std::memory_order_relaxed);
       found = key;
     }
@@ -83,11 +85,13 @@ bool CfaFromStackPointer(DwarfExpression expression, uint64_t pc, int64_t* offse
   constexpr uint64_t kA = 0x7ffd00000000, kB = 0x123456780;
   registers.Put(kRa, pc);
   registers.Put(kRsp, kA);
-  if (!EvaluateExpression(expression, registers, nullptr, Deref::kNever, nullptr, &at_a)) {
+  if (!EvaluateExpression(expression, registers, nullptr, Deref::kNever, nullptr,
+                          &at_a)) {
     return false;
   }
   registers.Put(kRsp, kB);
-  if (!EvaluateExpression(expression, registers, nullptr, Deref::kNever, nullptr, &at_b)) {
+  if (!EvaluateExpression(expression, registers, nullptr, Deref::kNever, nullptr,
+                          &at_b)) {
     return false;
   }
   *offset = static_cast<int64_t>(at_a - kA);
@@ -152,7 +156,8 @@ Rule FromRow(const UnwindRow& row, uint64_t pc) {
   if (rbp.kind == RegisterRule::kOffset) {
     kind |= Rule::kSavedRbp;
     saved = rbp.offset;
-  } else if (rbp.kind != RegisterRule::kSame && rbp.kind != RegisterRule::kUndefined) {
+  } else if (rbp.kind != RegisterRule::kSame &&
+             rbp.kind != RegisterRule::kUndefined) {
     return rule;
   }
   Rule::Make(kind, cfa_offset, saved, &rule);

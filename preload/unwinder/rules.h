@@ -95,7 +95,7 @@ inline constexpr uint64_t kSignalRbp = 120, kSignalRsp = 160, kSignalRip = 168;
 // ---- cache ----------------------------------------------------------------
 
 struct RuleEntry {
-  std::atomic<uint64_t> key;   // pc | kExactPc; 0: free
+  std::atomic<uint64_t> key;  // pc | kExactPc; 0: free
   std::atomic<uint64_t> rule;
 };
 
@@ -123,13 +123,15 @@ inline Rule LookupRule(uint64_t key) {
   // Acquire pairs with the release that published the table.
   const RuleTable* table = g_rules.load(std::memory_order_acquire);
   const uint32_t mask = (1u << table->bits) - 1;
-  for (uint32_t i = static_cast<uint32_t>(RuleHash(key)) & mask;; i = (i + 1) & mask) {
+  for (uint32_t i = static_cast<uint32_t>(RuleHash(key)) & mask;;
+       i = (i + 1) & mask) {
     const RuleEntry& entry = table->entries[i];
     const uint64_t found = entry.key.load(std::memory_order_relaxed);
     if (found == key) [[likely]] {
       // Self-contained word: nothing else is read through it.
       const Rule rule(entry.rule.load(std::memory_order_relaxed));
-      if (rule.valid()) [[likely]] return rule;
+      if (rule.valid()) [[likely]]
+        return rule;
       break;
     }
     if (found == 0) break;

@@ -17,9 +17,8 @@ constexpr uint64_t kMaxProbe = 1 << 18;
 bool Readable(uint64_t address) {
   if (address < kPage) return false;  // to the kernel a null pointer is "no set"
   constexpr long kInvalidHow = ~0L;
-  const long result =
-      sys::Call(SYS_rt_sigprocmask, kInvalidHow, static_cast<long>(address & ~uint64_t{7}),
-                0, 8);
+  const long result = sys::Call(SYS_rt_sigprocmask, kInvalidHow,
+                                static_cast<long>(address & ~uint64_t{7}), 0, 8);
   return result != -EFAULT;
 }
 
@@ -42,7 +41,8 @@ bool StackGuard::InOwnStack(uint64_t address) {
     low_ = top & ~(kPage - 1);
     barrier_ = 0;
   }
-  if (page <= barrier_ || (page < low_ && (low_ - page) / kPage > kMaxProbe)) return false;
+  if (page <= barrier_ || (page < low_ && (low_ - page) / kPage > kMaxProbe))
+    return false;
   while (low_ > page) {
     if (!Readable(low_ - kPage)) {
       barrier_ = low_ - kPage;

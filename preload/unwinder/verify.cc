@@ -54,7 +54,8 @@ bool IsGuessed(uint64_t pc) {
   return pc != 0 && LookupRule(pc).kind() == Rule::kGuess;
 }
 
-Difference Compare(uint32_t stack, const StackTable& table, void** oracle, int count) {
+Difference Compare(uint32_t stack, const StackTable& table, void** oracle,
+                   int count) {
   uint64_t inner = 0;
   bool guessed = false;
   for (int i = 0;; ++i) {
@@ -110,10 +111,12 @@ thread_local constinit bool t_in_oracle = false;
 bool EnableVerify(const char** error) {
   void* library = dlopen("libunwind.so.8", RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    *error = "MALLOGRAM_VERIFY needs libunwind.so.8; install the package libunwind8";
+    *error =
+        "MALLOGRAM_VERIFY needs libunwind.so.8; install the package libunwind8";
     return false;
   }
-  g_backtrace = reinterpret_cast<BacktraceFunction>(dlsym(library, "unw_backtrace"));
+  g_backtrace =
+      reinterpret_cast<BacktraceFunction>(dlsym(library, "unw_backtrace"));
   g_flush = reinterpret_cast<FlushFunction>(dlsym(library, "_Ux86_64_flush_cache"));
   g_local_space = static_cast<void**>(dlsym(library, "_ULx86_64_local_addr_space"));
   if (g_backtrace == nullptr) {

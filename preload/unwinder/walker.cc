@@ -34,7 +34,8 @@ size_t ArrayBytes(uint32_t capacity) {
   const MemoArrays grown{memory, reinterpret_cast<MemoSlot*>(memory + capacity + 1),
                          capacity};
   if (old.capacity != 0) {
-    __builtin_memcpy(grown.frames, old.frames, sizeof(MemoFrame) * (old.capacity + 1));
+    __builtin_memcpy(grown.frames, old.frames,
+                     sizeof(MemoFrame) * (old.capacity + 1));
     __builtin_memcpy(grown.slots, old.slots,
                      sizeof(MemoSlot) * kSlotsPerFrame * old.capacity);
   }
@@ -67,15 +68,16 @@ struct StepResult {
 StepResult Stop(StepEnd end, uint32_t slots) { return {{}, slots, end}; }
 
 // The common rule, unguarded: two loads.
-[[gnu::always_inline]] inline StepResult StepSimple(const FrameState& state, Rule rule,
-                                                    MemoSlot* slots) {
+[[gnu::always_inline]] inline StepResult StepSimple(const FrameState& state,
+                                                    Rule rule, MemoSlot* slots) {
   const uint64_t cfa = (rule.base_rbp() ? state.bp : state.sp) + rule.cfa_offset();
   const auto* ra_slot = reinterpret_cast<const uint64_t*>(cfa - 8);
   const uint64_t ra = *ra_slot;
   slots[0] = {ra_slot, ra};
   StepResult result{{ra, cfa, state.bp}, 1, CheckReturnAddress(ra)};
   if (rule.saved_rbp()) {
-    const auto* bp_slot = reinterpret_cast<const uint64_t*>(cfa + rule.rbp_offset());
+    const auto* bp_slot =
+        reinterpret_cast<const uint64_t*>(cfa + rule.rbp_offset());
     result.next.bp = *bp_slot;
     slots[1] = {bp_slot, result.next.bp};
     result.slots = 2;
@@ -112,7 +114,8 @@ StepResult StepSpecial(const FrameState& state, Rule rule, StackGuard* guard,
   }
   uint32_t count = 0;
   if (rule.kind() == Rule::kDrap) {
-    if (!ReadSlot(state.bp + rule.cfa_offset(), guarded, guard, &slots[count++], &sp)) {
+    if (!ReadSlot(state.bp + rule.cfa_offset(), guarded, guard, &slots[count++],
+                  &sp)) {
       return Stop(StepEnd::kStopped, 0);
     }
   } else {
@@ -184,7 +187,8 @@ StepResult StepSpecial(const FrameState& state, Rule rule, StackGuard* guard,
 
 // Compares slots from slots[from - 1] down. Returns the index of the first that
 // changed, plus one; 0 if all are as remembered.
-[[gnu::always_inline]] inline uint32_t CompareSlots(const MemoSlot* slots, uint32_t from) {
+[[gnu::always_inline]] inline uint32_t CompareSlots(const MemoSlot* slots,
+                                                    uint32_t from) {
   while (from != 0 && *slots[from - 1].address == slots[from - 1].value) --from;
   return from;
 }
@@ -209,10 +213,11 @@ uint32_t FrameOfSlot(const MemoFrame* frames, uint32_t inner, uint32_t slot) {
   const MemoFrame* frames = memo->last.frames;
   while (changed != 0 && memo->last.slots[changed - 1].address == &g_never) {
     const uint32_t at = FrameOfSlot(frames, match, changed - 1);
-    const FrameState state{frames[at].key & kStateMask, frames[at].sp, frames[at].bp};
+    const FrameState state{frames[at].key & kStateMask, frames[at].sp,
+                           frames[at].bp};
     MemoSlot slots[kSlotsPerFrame];
-    const StepResult step = StepSlow(state, LookupRule(state.key), &memo->guard, full,
-                                     stats, slots);
+    const StepResult step =
+        StepSlow(state, LookupRule(state.key), &memo->guard, full, stats, slots);
     ++stats->frames_walked;
     const bool same = step.end == StepEnd::kNotYet
                           ? at != 0 && SameState(frames[at - 1], step.next)
@@ -224,11 +229,14 @@ uint32_t FrameOfSlot(const MemoFrame* frames, uint32_t inner, uint32_t slot) {
   return changed;
 }
 
-uint64_t NodePc(uint64_t key) { return (key & kPcMask) + ((key & kExactPc) != 0 ? 1 : 0); }
+uint64_t NodePc(uint64_t key) {
+  return (key & kPcMask) + ((key & kExactPc) != 0 ? 1 : 0);
+}
 
 }  // namespace
 
-uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth, StackTable* table) {
+uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
+                      StackTable* table) {
   ++stats_.walks;
   if (memo_ == nullptr) [[unlikely]] {
     memo_ = NewMemo();
@@ -290,7 +298,8 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth, StackTable*
       node = kRootCut;
       break;
     }
-    if (fresh == memo.fresh.capacity && !Grow(&memo.fresh, fresh + 1)) [[unlikely]] {
+    if (fresh == memo.fresh.capacity && !Grow(&memo.fresh, fresh + 1))
+        [[unlikely]] {
       node = kRootCut;
       break;
     }
@@ -334,8 +343,9 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth, StackTable*
 }
 
 // Interns the fresh frames on top of `node` and appends them to the kept ones.
-inline uint32_t Walker::Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
-                                 uint32_t node, bool remember, StackTable* table) {
+inline uint32_t Walker::Remember(uint32_t kept, uint32_t fresh,
+                                 uint32_t fresh_slots, uint32_t node, bool remember,
+                                 StackTable* table) {
   WalkerMemo& memo = *memo_;
   // Until the end the memo is the kept part only: a handler may leave this thread
   // by longjmp here.
@@ -353,7 +363,8 @@ inline uint32_t Walker::Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_s
     node = table->Intern(node, NodePc(frame.key), ModuleOfKey(frame.key));
     if (!remember) continue;
     frames[at] = {frame.key, frame.sp, frame.bp, node, slot_at};
-    while (slots_left > frame.slots) slots[slot_at++] = memo.fresh.slots[--slots_left];
+    while (slots_left > frame.slots)
+      slots[slot_at++] = memo.fresh.slots[--slots_left];
   }
   if (remember) {
     frames[kept + fresh].slots = slot_at;

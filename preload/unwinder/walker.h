@@ -50,8 +50,8 @@ class Walker {
   void Release();
 
  private:
-  uint32_t Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots, uint32_t node,
-                    bool remember, StackTable* table);
+  uint32_t Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
+                    uint32_t node, bool remember, StackTable* table);
 
   WalkerMemo* memo_;
   WalkStats stats_;

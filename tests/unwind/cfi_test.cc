@@ -1,5 +1,7 @@
 // Our reading of call frame information against elfutils' (libdw): every FDE of
 // several libraries at several pcs, all registers.
+#include "preload/unwinder/cfi.h"
+
 #include <dlfcn.h>
 #include <elfutils/libdw.h>
 #include <fcntl.h>
@@ -11,7 +13,6 @@
 #include <random>
 #include <set>
 
-#include "preload/unwinder/cfi.h"
 #include "preload/unwinder/dwarf_reader.h"
 #include "preload/unwinder/rules.h"
 #include "tests/unwind/harness.h"
@@ -23,7 +24,8 @@ constexpr uint8_t kOpBregx = 0x92, kOpCallFrameCfa = 0x9c, kOpPlusUconst = 0x23,
                   kOpStackValue = 0x9f, kOpRegx = 0x90;
 
 // elfutils' decoded operations name the byte offset of each in the original.
-bool SameExpression(const uint8_t* code, uint64_t bytes, const Dwarf_Op* ops, size_t count) {
+bool SameExpression(const uint8_t* code, uint64_t bytes, const Dwarf_Op* ops,
+                    size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (ops[i].offset >= bytes || code[ops[i].offset] != ops[i].atom) return false;
     if (ops[i].atom >= 0x70 && ops[i].atom <= 0x8f) {  // breg
@@ -53,16 +55,19 @@ std::string CompareRows(const UnwindRow& row, Dwarf_Frame* frame) {
   size_t count;
   if (dwarf_frame_cfa(frame, &ops, &count) != 0) return "libdw has no CFA";
   if (row.cfa_is_expression) {
-    if (!SameExpression(row.cfa_expression.code, row.cfa_expression.bytes, ops, count)) {
+    if (!SameExpression(row.cfa_expression.code, row.cfa_expression.bytes, ops,
+                        count)) {
       return "CFA expression";
     }
-  } else if (count != 1 || ops[0].atom != kOpBregx || ops[0].number != row.cfa_register ||
+  } else if (count != 1 || ops[0].atom != kOpBregx ||
+             ops[0].number != row.cfa_register ||
              static_cast<int64_t>(ops[0].number2) != row.cfa_offset) {
     return "CFA register or offset";
   }
   for (int reg = 0; reg < kDwarfRegisters; ++reg) {
     Dwarf_Op memory[3];
-    if (dwarf_frame_register(frame, reg, memory, &ops, &count) != 0) return "libdw error";
+    if (dwarf_frame_register(frame, reg, memory, &ops, &count) != 0)
+      return "libdw error";
     const RegisterRule& rule = row.registers[reg];
     const std::string name = "register " + std::to_string(reg);
     int64_t offset = 0;
@@ -70,7 +75,8 @@ std::string CompareRows(const UnwindRow& row, Dwarf_Frame* frame) {
     switch (rule.kind) {
       case RegisterRule::kSame:
         // libdw's defaults: caller-saved registers undefined, rsp = CFA.
-        if (count != 0 && !(reg == kRsp && CfaPlus(ops, count, &offset, &value) && value)) {
+        if (count != 0 &&
+            !(reg == kRsp && CfaPlus(ops, count, &offset, &value) && value)) {
           return name + " same";
         }
         break;
@@ -93,9 +99,11 @@ std::string CompareRows(const UnwindRow& row, Dwarf_Frame* frame) {
       case RegisterRule::kExpression:
       case RegisterRule::kValExpression:
         // Preceded by the CFA, followed by stack_value if it is a value.
-        if (count < 2 || ops[0].atom != kOpCallFrameCfa) return name + " expression start";
+        if (count < 2 || ops[0].atom != kOpCallFrameCfa)
+          return name + " expression start";
         value = ops[count - 1].atom == kOpStackValue;
-        if (value != (rule.kind == RegisterRule::kValExpression)) return name + " kind";
+        if (value != (rule.kind == RegisterRule::kValExpression))
+          return name + " kind";
         if (!SameExpression(rule.expression, rule.expression_bytes, ops + 1,
                             count - 1 - (value ? 1 : 0))) {
           return name + " expression";
@@ -128,7 +136,8 @@ void CheckModule(const char* library, uint64_t any_pc, Totals* totals) {
   reader.Skip(1);
   const uint8_t encoding = reader.U8();
   reader.Skip(2);
-  const uint64_t section = reader.Encoded(encoding, reinterpret_cast<uint64_t>(header));
+  const uint64_t section =
+      reader.Encoded(encoding, reinterpret_cast<uint64_t>(header));
   std::mt19937_64 random(1);
   int failures = 0;
   const auto* next = reinterpret_cast<const uint8_t*>(section);
@@ -165,14 +174,14 @@ void CheckModule(const char* library, uint64_t any_pc, Totals* totals) {
         free(frame);
         ++totals->rows;
         const Rule rule = CompileRule(pc | kExactPc);
-        ++(rule.simple()                        ? totals->simple
+        ++(rule.simple()                   ? totals->simple
            : rule.kind() == Rule::kComplex ? totals->complex
-                                                : totals->special);
+                                           : totals->special);
       }
       if (!difference.empty()) {
         ++failures;
-        ADD_FAILURE() << info.dli_fname << " at " << std::hex << pc - module.bias << ": "
-                      << difference;
+        ADD_FAILURE() << info.dli_fname << " at " << std::hex << pc - module.bias
+                      << ": " << difference;
       }
     }
   }
@@ -184,9 +193,9 @@ void CheckModule(const char* library, uint64_t any_pc, Totals* totals) {
 TEST(Cfi, EveryEntryOfSystemLibrariesReadsAsLibdwReadsIt) {
   Totals totals;
   CheckModule("this program", reinterpret_cast<uint64_t>(&CompareRows), &totals);
-  const char* libraries[] = {"libc.so.6", "ld-linux-x86-64.so.2", "libstdc++.so.6",
-                             "libm.so.6", "libgcc_s.so.1", "libunwind.so.8",
-                             "libcrypto.so.3", "libxml2.so.2"};
+  const char* libraries[] = {
+      "libc.so.6",     "ld-linux-x86-64.so.2", "libstdc++.so.6", "libm.so.6",
+      "libgcc_s.so.1", "libunwind.so.8",       "libcrypto.so.3", "libxml2.so.2"};
   for (const char* library : libraries) {
     void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
     if (handle == nullptr) continue;  // not everywhere
@@ -197,7 +206,8 @@ TEST(Cfi, EveryEntryOfSystemLibrariesReadsAsLibdwReadsIt) {
     CheckModule(library, link[2], &totals);
   }
   printf("%lu entries, %lu rows: %lu simple, %lu special, %lu for the full walk\n",
-         totals.entries, totals.rows, totals.simple, totals.special, totals.complex);
+         totals.entries, totals.rows, totals.simple, totals.special,
+         totals.complex);
   EXPECT_GT(totals.rows, 20000u);
   EXPECT_GT(totals.simple, totals.rows * 9 / 10);
 }
@@ -224,20 +234,20 @@ struct HandMade {
 
 TEST(Cfi, AllRegisterRules) {
   const HandMade cfi{{0x0c, 7, 8, 0x90, 1},
-                     {0x41, 0x0e, 16, 0x86, 2,      // +1: rbp at -16
-                      0x41, 0x0d, 6,                // +2: CFA from rbp
-                      0x0a,                         //     remember
-                      0x41, 0x14, 3, 3,             // +3: rbx is CFA - 24
-                      0x15, 12, 0x7d,               //     r12 is CFA + 24
-                      0x11, 13, 0x7e,               //     r13 at +16
-                      0x09, 14, 15,                 //     r14 in r15
-                      0x07, 15, 0x2e, 64,           //     r15 undefined; args_size
-                      0x2f, 1, 2,                   //     rdx at +16
-                      0x12, 7, 0x7c, 0x13, 0x7b,    //     CFA rsp + 32, then + 40
-                      0x41, 0x0b,                   // +4: restore
-                      0x41, 0xc6, 0x06, 16,         // +5: rbp, RA as in the CIE
-                      0x41, 0x08, 3, 0x05, 12, 5,   // +6: same, offset_extended
-                      0x02, 10, 0x03, 0, 1, 0x0e, 99}};
+                     {0x41, 0x0e, 16,   0x86, 2,     // +1: rbp at -16
+                      0x41, 0x0d, 6,                 // +2: CFA from rbp
+                      0x0a,                          //     remember
+                      0x41, 0x14, 3,    3,           // +3: rbx is CFA - 24
+                      0x15, 12,   0x7d,              //     r12 is CFA + 24
+                      0x11, 13,   0x7e,              //     r13 at +16
+                      0x09, 14,   15,                //     r14 in r15
+                      0x07, 15,   0x2e, 64,          //     r15 undefined; args_size
+                      0x2f, 1,    2,                 //     rdx at +16
+                      0x12, 7,    0x7c, 0x13, 0x7b,  //     CFA rsp + 32, then + 40
+                      0x41, 0x0b,                    // +4: restore
+                      0x41, 0xc6, 0x06, 16,          // +5: rbp, RA as in the CIE
+                      0x41, 0x08, 3,    0x05, 12,   5,  // +6: same, offset_extended
+                      0x02, 10,   0x03, 0,    1,    0x0e, 99}};
   UnwindRow row;
   ASSERT_TRUE(cfi.Row(1000, &row));
   EXPECT_EQ(row.cfa_register, 7);
@@ -291,12 +301,14 @@ TEST(Cfi, WideLengthsAndOddAugmentations) {
     for (int b : bytes) section.push_back(static_cast<uint8_t>(b));
   };
   const auto put64 = [&section](uint64_t v) {
-    for (int i = 0; i < 8; ++i) section.push_back(static_cast<uint8_t>(v >> (8 * i)));
+    for (int i = 0; i < 8; ++i)
+      section.push_back(static_cast<uint8_t>(v >> (8 * i)));
   };
   put({0xff, 0xff, 0xff, 0xff});
   put64(8 + 1 + 5 + 3 + 1 + 7 + 3);
   put64(0);
-  put({3, 'z', 'P', 'L', 'R', 0, 1, 0x78, 16, 7, 0x03, 1, 2, 3, 4, 0x1b, 0x00, 0x0c, 7, 8});
+  put({3,    'z', 'P', 'L', 'R', 0,    1,    0x78, 16, 7,
+       0x03, 1,   2,   3,   4,   0x1b, 0x00, 0x0c, 7,  8});
   const size_t fde = section.size();
   put({0xff, 0xff, 0xff, 0xff});
   put64(8 + 16 + 2 + 2);
@@ -319,7 +331,8 @@ TEST(Cfi, WideLengthsAndOddAugmentations) {
   section[fde - 13] = 'Q';  // "zPLQ": known up to Q, the rest skipped by length
   EXPECT_TRUE(ParseFrameEntry(section.data() + fde, end, &entry, &next));
   for (size_t cut = 1; cut + fde < section.size(); ++cut) {
-    EXPECT_FALSE(ParseFrameEntry(section.data() + fde, end - cut, &entry, &next)) << cut;
+    EXPECT_FALSE(ParseFrameEntry(section.data() + fde, end - cut, &entry, &next))
+        << cut;
   }
 }
 

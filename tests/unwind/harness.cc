@@ -157,7 +157,8 @@ void Checker::Check() {
     const Pcs ours = PcsOf(last);
     const Pcs theirs =
         oracle == Oracle::kGlibc ? BacktraceFrom(caller.pc) : OracleFrom(caller.pc);
-    if (ours != theirs) difference = "differs from the oracle\n" + Describe(ours, theirs);
+    if (ours != theirs)
+      difference = "differs from the oracle\n" + Describe(ours, theirs);
   }
   if (!difference.empty() && ++differences == 1) first_difference = difference;
   asm volatile("" ::: "memory");  // no tail calls: this frame stays

@@ -32,11 +32,11 @@ std::string Describe(const Pcs& ours, const Pcs& theirs);
 
 // Registers of the caller of the function in which this is expanded, as
 // interpose.cc takes them.
-#define TEST_CALLER_STATE()                                                     \
-  ::mallogram::CallerState {                                                    \
-    reinterpret_cast<uint64_t>(__builtin_return_address(0)),                    \
-        reinterpret_cast<uint64_t>(__builtin_frame_address(0)) + 16,            \
-        *static_cast<const uint64_t*>(__builtin_frame_address(0))               \
+#define TEST_CALLER_STATE()                                          \
+  ::mallogram::CallerState {                                         \
+    reinterpret_cast<uint64_t>(__builtin_return_address(0)),         \
+        reinterpret_cast<uint64_t>(__builtin_frame_address(0)) + 16, \
+        *static_cast<const uint64_t*>(__builtin_frame_address(0))    \
   }
 
 // Plain walk: one with a walker that remembers nothing.

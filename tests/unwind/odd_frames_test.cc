@@ -201,7 +201,8 @@ TEST_F(OddFrames, CfaInRbx) {
 // Calls `via` with the stack pointer lower by `bytes` and a little more, from one
 // of two places.
 [[gnu::noinline]] void Shifted(Via via, size_t bytes, bool second,
-                               void (*f)(void*) = CheckTwice, void* argument = nullptr) {
+                               void (*f)(void*) = CheckTwice,
+                               void* argument = nullptr) {
   auto* p = static_cast<volatile char*>(alloca(bytes));
   p[0] = 1;
   if (second) {
@@ -231,10 +232,11 @@ TEST_F(OddFrames, ReturnAddressInARegister) {
 
 TEST_F(OddFrames, AllOfThemMixed) {
   checker_.oracle = Oracle::kGlibc;
-  std::vector<Via> vias = {ViaRbx, ViaCfaInMemory, ViaReturnAddressInR12, ViaRbx,
-                           ViaReturnAddressInR12, ViaCfaInMemory};
+  std::vector<Via> vias = {ViaRbx, ViaCfaInMemory,        ViaReturnAddressInR12,
+                           ViaRbx, ViaReturnAddressInR12, ViaCfaInMemory};
   for (size_t n = 1; n <= vias.size(); ++n) {
-    CallThrough(std::vector<Via>(vias.begin(), vias.begin() + static_cast<long>(n)));
+    CallThrough(
+        std::vector<Via>(vias.begin(), vias.begin() + static_cast<long>(n)));
   }
   for (int i = 0; i < 50; ++i) vias.push_back(vias[static_cast<size_t>(i * 7 % 6)]);
   CallThrough(vias);
@@ -256,13 +258,14 @@ TEST_F(OddFrames, FramePointerStepsWithoutCfi) {
 TEST_F(OddFrames, FramePointersAndComplexFrames) {
   // libunwind loses rbx and r12 in a frame-pointer step, as we do.
   checker_.oracle = Oracle::kNone;
-  CallThrough({ViaRbx, ViaFramePointerOnly, ViaCfaInMemory, ViaFramePointerOnly, ViaRbx});
+  CallThrough(
+      {ViaRbx, ViaFramePointerOnly, ViaCfaInMemory, ViaFramePointerOnly, ViaRbx});
   EXPECT_EQ(RootOf(checker_.last), kRootComplete);
 }
 
 TEST_F(OddFrames, CodeOutsideEveryModule) {
-  const size_t bytes = static_cast<size_t>(via_frame_pointer_end -
-                                           reinterpret_cast<const char*>(ViaFramePointerOnly));
+  const size_t bytes = static_cast<size_t>(
+      via_frame_pointer_end - reinterpret_cast<const char*>(ViaFramePointerOnly));
   void* page = mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(page, MAP_FAILED);
@@ -281,18 +284,21 @@ TEST_F(OddFrames, CodeOutsideEveryModule) {
 
 TEST_F(OddFrames, ARegisterThatIsNoFramePointer) {
   checker_.oracle = Oracle::kNone;
-  void* gone = mmap(nullptr, 1 << 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* gone =
+      mmap(nullptr, 1 << 16, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(gone, 1 << 16);
   uint64_t local[64] = {};
   const auto here = reinterpret_cast<uint64_t>(local);
-  for (uint64_t rbp : {uint64_t{0}, uint64_t{1}, uint64_t{4096}, reinterpret_cast<uint64_t>(gone),
-                       here, here + 1, here + 8, ~uint64_t{0}, ~uint64_t{7},
-                       uint64_t{1} << 63, reinterpret_cast<uint64_t>(&WithRbp)}) {
+  for (uint64_t rbp :
+       {uint64_t{0}, uint64_t{1}, uint64_t{4096}, reinterpret_cast<uint64_t>(gone),
+        here, here + 1, here + 8, ~uint64_t{0}, ~uint64_t{7}, uint64_t{1} << 63,
+        reinterpret_cast<uint64_t>(&WithRbp)}) {
     WithRbp(rbp);
     EXPECT_GE(PcsOf(checker_.last).size(), 2u);
     // 0 is the ABI's mark of the outermost frame; `local` holds a frame of zeros.
     const bool complete = rbp == 0 || rbp == here || rbp == here + 8;
-    EXPECT_EQ(RootOf(checker_.last), complete ? kRootComplete : kRootStopped) << rbp;
+    EXPECT_EQ(RootOf(checker_.last), complete ? kRootComplete : kRootStopped)
+        << rbp;
   }
   // Every word of this thread's stack, read as a frame, must do no harm.
   for (uint64_t at = here & ~uint64_t{15}; at < here + 4096; at += 8) WithRbp(at);
@@ -304,7 +310,8 @@ TEST_F(OddFrames, ARegisterThatIsNoFramePointer) {
   // Words that look like return addresses into this module, leading nowhere.
   for (int i = 0; i < 32; ++i) {
     local[2 * i] = here + 1024;
-    local[2 * i + 1] = reinterpret_cast<uint64_t>(&ViaRbx) + 40u + static_cast<uint64_t>(i);
+    local[2 * i + 1] =
+        reinterpret_cast<uint64_t>(&ViaRbx) + 40u + static_cast<uint64_t>(i);
   }
   for (uint64_t at = here; at < here + 256; at += 8) WithRbp(at);
 }
@@ -432,7 +439,8 @@ TEST_F(OddFrames, AnotherLibraryAtTheSameAddress) {
     SweepModules();
     EXPECT_NE(Modules()[index].unload_tsc.load(), 0u);
   }
-  EXPECT_GT(same_address, 0) << "the loader never reused the address: nothing was tested";
+  EXPECT_GT(same_address, 0)
+      << "the loader never reused the address: nothing was tested";
 }
 
 }  // namespace

@@ -125,19 +125,33 @@ void Mutate(int depth);
   for (uint32_t n = random.Below(3) + (depth < 5 ? 1 : 0); n > 0; --n) {
     if (g->budget == 0) return;
     switch (random.Below(14)) {
-      case 0: Small(depth + 1); break;
-      case 1: case 2: Saves(depth + 1, 1, 2, static_cast<int>(random.Below(9)), 4); break;
-      case 3: Large(depth + 1); break;
-      case 4: Variable(depth + 1, 16 + 16 * random.Below(8)); break;
-      case 5: Wide(depth + 1); break;
-      case 6: Catching(depth + 1); break;
+      case 0:
+        Small(depth + 1);
+        break;
+      case 1:
+      case 2:
+        Saves(depth + 1, 1, 2, static_cast<int>(random.Below(9)), 4);
+        break;
+      case 3:
+        Large(depth + 1);
+        break;
+      case 4:
+        Variable(depth + 1, 16 + 16 * random.Below(8));
+        break;
+      case 5:
+        Wide(depth + 1);
+        break;
+      case 6:
+        Catching(depth + 1);
+        break;
       case 7:
         if (g->inside && random.Below(4) == 0) {
           g->inside = false;
           swapcontext(&g->routines[g->current], &g->main);
         }
         break;
-      default: CheckHere();
+      default:
+        CheckHere();
     }
   }
   KEEP();
@@ -182,7 +196,8 @@ uint64_t RunRandom(uint64_t seed, uint64_t walks, bool plant, bool oracle) {
   if (!plant) {
     EXPECT_EQ(world.checker.differences, 0u) << world.checker.first_difference;
   }
-  printf("%lu walks, %.2f frames walked each, %lu differences\n", world.checker.walks,
+  printf("%lu walks, %.2f frames walked each, %lu differences\n",
+         world.checker.walks,
          static_cast<double>(world.checker.walker.stats().frames_walked) /
              static_cast<double>(world.checker.walks),
          world.checker.differences);
@@ -192,12 +207,15 @@ uint64_t RunRandom(uint64_t seed, uint64_t walks, bool plant, bool oracle) {
 
 TEST(RandomWalks, AMillionMemoizedWalksEqualPlainOnes) {
   const char* walks = getenv("RANDOM_WALKS");
-  RunRandom(7, walks != nullptr ? strtoull(walks, nullptr, 10) : 1'000'000, false, false);
+  RunRandom(7, walks != nullptr ? strtoull(walks, nullptr, 10) : 1'000'000, false,
+            false);
 }
 
 TEST(RandomWalks, AndLibunwind) { RunRandom(8, 10'000, false, true); }
 
-TEST(RandomWalks, AStaleMemoIsCaught) { EXPECT_GT(RunRandom(9, 20'000, true, false), 0u); }
+TEST(RandomWalks, AStaleMemoIsCaught) {
+  EXPECT_GT(RunRandom(9, 20'000, true, false), 0u);
+}
 
 }  // namespace
 }  // namespace mallogram::testing

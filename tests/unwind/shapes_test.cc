@@ -85,7 +85,8 @@ TEST_F(Shapes, AgreesWithGlibcBacktrace) {
 }
 
 TEST_F(Shapes, RecursionToDifferentDepths) {
-  for (int depth : {1, 5, 3, 200, 100, 300, 0, 1000, 999, 2, 1000}) Recurse(depth, 2);
+  for (int depth : {1, 5, 3, 200, 100, 300, 0, 1000, 999, 2, 1000})
+    Recurse(depth, 2);
   Zigzag(300);
 }
 
@@ -138,7 +139,8 @@ TEST_F(Shapes, AllocaAndOverAlignedLocals) {
   for (int i = 0; i < 20; ++i) Aligned(i, 100 + i);
 #ifndef __clang__
   bool drap = false;
-  for (uint64_t pc : PcsOf(checker_.last)) drap |= LookupRule(pc).kind() == Rule::kDrap;
+  for (uint64_t pc : PcsOf(checker_.last))
+    drap |= LookupRule(pc).kind() == Rule::kDrap;
   EXPECT_TRUE(drap) << "no frame of the kind that this test is for";
 #endif
 }
@@ -389,7 +391,8 @@ TEST_F(Shapes, MaxDepthKeepsTheInnermostFrames) {
   const Pcs cut = PcsOf(WalkCut(3));
   EXPECT_EQ(cut.size(), 3u);
   EXPECT_EQ(RootOf(WalkCut(3)), kRootCut);
-  EXPECT_EQ(Pcs(cut.begin() + 1, cut.end()), Pcs(whole.begin() + 2, whole.begin() + 4));
+  EXPECT_EQ(Pcs(cut.begin() + 1, cut.end()),
+            Pcs(whole.begin() + 2, whole.begin() + 4));
   // Exactly as deep as the stack is: not cut.
   const Pcs all = PcsOf(WalkCut(1000));
   const uint32_t exact = WalkCut(static_cast<uint32_t>(all.size()));

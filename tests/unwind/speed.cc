@@ -65,10 +65,11 @@ enum class Mode { kNothing, kSame, kLeaves, kForget };
     if (ns < best) best = ns;
   }
   const auto after = g_walker.stats();
-  const double frames = static_cast<double>(after.frames_walked - before.frames_walked) /
-                        kRounds / kWalks;
-  printf("depth %3d, %-20s %6.1f ns a walk, %6.2f frames walked\n", depth, name, best,
-         frames);
+  const double frames =
+      static_cast<double>(after.frames_walked - before.frames_walked) / kRounds /
+      kWalks;
+  printf("depth %3d, %-20s %6.1f ns a walk, %6.2f frames walked\n", depth, name,
+         best, frames);
 }
 
 [[gnu::noinline]] void Down(int depth, int left) {

@@ -30,11 +30,13 @@ struct Guard {  // a destructor that allocates while the stack unwinds
   }
   alignas(64) volatile char wide[64];
   wide[0] = 1;
+  if (wide[0] != 1) abort();
   if ((*state >> 16) % 3 == 0) {
     try {
       Inner(state, depth - 1);
     } catch (Failure& failure) {
-      failure.notes.push_back("seen on the way out, at depth " + std::to_string(depth));
+      failure.notes.push_back("seen on the way out, at depth " +
+                              std::to_string(depth));
       if (depth % 4 != 0) throw;
     }
   } else {
