@@ -9,9 +9,11 @@
 namespace mallogram::fit {
 namespace {
 
-// Not long double inside: twice as fast, and 1e-14 is enough.
+// Not long double inside: twice as fast, and 1e-14 is enough. NaN in, NaN out: one
+// odd series must not end the report of all others.
 using Policy = boost::math::policies::policy<
     boost::math::policies::promote_double<false>,
+    boost::math::policies::domain_error<boost::math::policies::ignore_error>,
     boost::math::policies::overflow_error<boost::math::policies::ignore_error>>;
 using StudentT = boost::math::students_t_distribution<double, Policy>;
 using FisherF = boost::math::fisher_f_distribution<double, Policy>;

@@ -9,7 +9,6 @@
 #include "analyzer/fit/distributions.h"
 #include "analyzer/fit/family.h"
 #include "analyzer/fit/flags.h"
-#include "analyzer/fit/many_sites.h"
 #include "analyzer/fit/verdict.h"
 
 namespace mallogram::fit {
@@ -196,6 +195,7 @@ SeriesFit FitSeries(std::vector<Measurement> measurements, double quantum,
   fit.weights = family.weights;
   fit.stability = verdict.stability;
   fit.growth = verdict.growth;
+  fit.leading = verdict.leading;
   fit.word = verdict.word;
   fit.group_word = verdict.group_word;
   if (verdict.group_word != Word::kUndetermined) fit.group = verdict.group;
@@ -204,7 +204,7 @@ SeriesFit FitSeries(std::vector<Measurement> measurements, double quantum,
   fit.residual_sd = ResidualSd(sample, *fit.law);
   fit.local_slope = LocalSlope(*fit.law, sample.MaxN());
   fit.exponent = FitExponent(sample, family, *fit.law);
-  fit.superlinear_p = SuperlinearPValue(sample);
+  fit.superlinear = TestSuperlinear(sample);
   AddParameters(sample, &fit);
   if (IsErratic(fit.series, family.best())) {
     fit.growth = Growth::kErratic;

@@ -13,6 +13,7 @@
 #include "analyzer/fit/exponent.h"
 #include "analyzer/fit/growth.h"
 #include "analyzer/fit/law.h"
+#include "analyzer/fit/many_sites.h"
 #include "analyzer/fit/predict.h"
 #include "analyzer/fit/sample.h"
 
@@ -45,6 +46,7 @@ struct RefusedPrediction {
 struct SeriesFit {
   Series series;
   Growth growth = Growth::kUndetermined;
+  Growth leading = Growth::kUndetermined;  // of the greatest weight, sure or not
   Word word = Word::kNotEnoughData;
   std::optional<Group>
       group;  // of `growth`, or if that is undetermined the likely one
@@ -59,7 +61,7 @@ struct SeriesFit {
   std::optional<double> residual_sd;
   std::optional<double> growth_at_most;  // of a constant, as a share
   std::optional<Law> without_outlier;    // the best law of the other sizes
-  double superlinear_p = 1;
+  SuperlinearTest superlinear;           // for Alarms(), over all series
   std::vector<Flag> flags;
 
   std::vector<Prediction> predictions;

@@ -169,7 +169,7 @@ std::vector<fit::NamedFit> FitAll(const std::vector<fit::TableSeries>& table,
 
   std::vector<fit::SiteEvidence> evidence;
   for (const fit::NamedFit& fit : fits) {
-    evidence.push_back({fit.fit.superlinear_p, fit.fit.growth});
+    evidence.push_back({fit.fit.superlinear, fit::SteepWeight(fit.fit.weights)});
   }
   const std::vector<bool> alarms = fit::Alarms(evidence);
   for (size_t i = 0; i < fits.size(); ++i) fits[i].alarm = alarms[i];

@@ -104,8 +104,15 @@ double GrowthAtMost(const Sample& sample) {
                               : (n - n_min) / (n_max - n_min));
     }
     const LineFit line = FitLine(g, sample.ln_y, sample.weight);
-    const double floor = sample.s0 / std::max(line.residual_sd, 1e-12);
-    const double half = (line.slope.high - line.slope.value) * std::max(1.0, floor);
+    double w = 0, wg = 0, wgg = 0;
+    for (size_t i = 0; i < g.size(); ++i) {
+      w += sample.weight[i];
+      wg += sample.weight[i] * g[i];
+      wgg += sample.weight[i] * g[i] * g[i];
+    }
+    const double sd = std::max(line.residual_sd, sample.s0);
+    const double half =
+        StudentTQuantile(0.975, line.freedom) * sd / std::sqrt(wgg - wg * wg / w);
     most = std::max(most, std::expm1(line.slope.value + half));
   }
   return most;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 namespace mallogram::fit {
 namespace {
@@ -9,17 +11,24 @@ namespace {
 constexpr int kMaxSteps = 25, kMaxHalvings = 12;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double Rss(const Sample& sample, const Column& u, const Column& g, double a,
-           double b) {
-  double rss = 0;
-  for (size_t i = 0; i < sample.size(); ++i) {
-    const double f = a * u[i] + b * g[i];
-    if (!(f > 0)) return kInfinity;
-    const double e = sample.ln_y[i] - std::log(f);
-    rss += sample.weight[i] * e * e;
+// f and the residuals ln y - ln f at every size: logarithms are what a fit costs,
+// so they are taken once a trial.
+struct Trial {
+  std::vector<double> f, e;
+  explicit Trial(size_t size) : f(size), e(size) {}
+
+  double Rss(const Sample& sample, const Column& u, const Column& g, double a,
+             double b) {
+    double rss = 0;
+    for (size_t i = 0; i < sample.size(); ++i) {
+      f[i] = a * u[i] + b * g[i];
+      if (!(f[i] > 0)) return kInfinity;
+      e[i] = sample.ln_y[i] - std::log(f[i]);
+      rss += sample.weight[i] * e[i] * e[i];
+    }
+    return rss;
   }
-  return rss;
-}
+};
 
 // Normal equations of min Σ w (t - da·u - db·g)².
 struct Normal {
@@ -71,10 +80,11 @@ PairFit FitPair(const Sample& sample, const Column& u, const Column& g,
     fit.on_bound = true;
   }
   if (!(fit.b > 0)) return {};
-  fit.rss = Rss(sample, u, g, fit.a, fit.b);
+  Trial now(sample.size()), next(sample.size());
+  fit.rss = now.Rss(sample, u, g, fit.a, fit.b);
   if (!fit.ok()) {  // a too low for the smallest size: begin at the bend
     fit.a = std::max(a_min, 0.0);
-    fit.rss = Rss(sample, u, g, fit.a, fit.b);
+    fit.rss = now.Rss(sample, u, g, fit.a, fit.b);
     if (!fit.ok()) return {};
   }
   // Where a step changes nothing that the score can see.
@@ -82,9 +92,7 @@ PairFit FitPair(const Sample& sample, const Column& u, const Column& g,
   for (int step = 0; step < kMaxSteps; ++step) {
     Normal normal;
     for (size_t i = 0; i < sample.size(); ++i) {
-      const double f = fit.a * u[i] + fit.b * g[i];
-      normal.Add(sample.weight[i], u[i] / f, g[i] / f,
-                 sample.ln_y[i] - std::log(f));
+      normal.Add(sample.weight[i], u[i] / now.f[i], g[i] / now.f[i], now.e[i]);
     }
     double da = 0, db = 0;
     if (!normal.Solve(&da, &db)) break;
@@ -96,9 +104,10 @@ PairFit FitPair(const Sample& sample, const Column& u, const Column& g,
     double scale = 1;
     for (int halving = 0; halving < kMaxHalvings; ++halving, scale /= 2) {
       const double a = fit.a + scale * da, b = fit.b + scale * db;
-      const double rss = b > 0 ? Rss(sample, u, g, a, b) : kInfinity;
+      const double rss = b > 0 ? next.Rss(sample, u, g, a, b) : kInfinity;
       if (rss < fit.rss) {
         fit = {a, b, rss, a <= a_min};
+        std::swap(now, next);
         break;
       }
     }

@@ -14,8 +14,12 @@ constexpr double kTail = 0.025;
 // Laws lighter than this say nothing in the tails either.
 constexpr double kIgnoredWeight = 1e-3;
 constexpr double kFurthest = 10;  // times the largest size
-constexpr double kWidest = 3, kFurthestApart = 2, kRivalWeight = 0.05;
+constexpr double kWidest = 3, kWidestWithSteps = 4, kFurthestApart = 2,
+                 kRivalWeight = 0.05;
 constexpr int kStepPlaces = 5;
+// Laws hold less well the further one goes: another residual SD for every decade
+// beyond the data.
+constexpr double kDriftPerDecade = 1;
 
 struct Density {
   double weight, mean, scale, freedom;
@@ -54,6 +58,8 @@ Predictor::Predictor(const Sample& sample, const Family& family, const Law& law)
 Prediction Predictor::At(double n) const {
   std::vector<Density> densities;
   double low = 1e300, high = -1e300, sum = 0;
+  const double drift =
+      kDriftPerDecade * std::max(0.0, std::log10(n / sample_.MaxN()));
   for (const Component& component : components_) {
     const auto [bottom, top] = Envelope(component.law, n);
     if (!(bottom > 0)) continue;
@@ -62,7 +68,8 @@ Prediction Predictor::At(double n) const {
       const double share = places == 1 ? 0 : place / (places - 1.0);
       const double mean =
           std::log(bottom) + share * (std::log(top) - std::log(bottom));
-      const double scale = component.covariance.ErrorOfPrediction(n);
+      const double scale = std::hypot(component.covariance.ErrorOfPrediction(n),
+                                      drift * component.covariance.sigma());
       densities.push_back(
           {component.weight / places, mean, scale, component.covariance.freedom()});
       low = std::min(low, mean + scale * component.t_low);
@@ -95,11 +102,13 @@ std::optional<std::string> Predictor::Refuse(const Prediction& prediction) const
         "data reach (%.3g times)",
         prediction.n, reach, range);
   }
-  if (!(prediction.low > 0) || prediction.high > kWidest * prediction.low) {
+  // A step alone is a factor 2.
+  const double widest = law_.form == Form::kSteps ? kWidestWithSteps : kWidest;
+  if (!(prediction.low > 0) || prediction.high > widest * prediction.low) {
     return absl::StrFormat(
         "the 95 %% interval at n = %.10g is wider than a factor %g; "
         "measure n = %.10g",
-        prediction.n, kWidest, SeparatingSize());
+        prediction.n, widest, SeparatingSize());
   }
   double least = 1e300, most = 0;
   for (const Component& component : components_) {

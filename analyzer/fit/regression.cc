@@ -52,8 +52,11 @@ LineFit FitLine(absl::Span<const double> x, absl::Span<const double> y,
   fit.slope = Around(slope, std::sqrt(fit.var_slope), fit.freedom);
   fit.intercept = Around(intercept, std::sqrt(fit.var_intercept), fit.freedom);
   fit.r_squared = yy > 0 ? 1 - fit.rss / yy : 0;
-  const double t = std::fabs(slope) / std::sqrt(fit.var_slope);
-  fit.p_value = 2 * StudentTCdf(-t, fit.freedom);
+  // All points on a level line are no evidence of a slope.
+  if (slope != 0) {
+    const double t = std::fabs(slope) / std::sqrt(fit.var_slope);
+    fit.p_value = 2 * StudentTCdf(-t, fit.freedom);
+  }
   return fit;
 }
 

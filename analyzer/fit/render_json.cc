@@ -91,7 +91,7 @@ Json SeriesJson(const NamedFit& named, std::optional<double> budget) {
         {"class", Name(GrowthName(fit.without_outlier->growth))},
         {"law", LawText(*fit.without_outlier)}};
   }
-  json["superlinear_p"] = fit.superlinear_p;
+  json["superlinear_p"] = SuperlinearPValue(fit.superlinear);
   json["alarm"] = named.alarm;
   json["predictions"] = PredictionsJson(fit);
   json["refused"] = Json::array();

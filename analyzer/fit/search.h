@@ -10,8 +10,8 @@
 
 namespace mallogram::fit {
 
-inline constexpr int kBrentBits = 11;  // of the parameter: 5e-4 of its bracket
-inline constexpr std::uintmax_t kBrentSteps = 12;
+inline constexpr int kBrentBits = 16;  // of the parameter
+inline constexpr std::uintmax_t kBrentSteps = 20;
 
 // (place, value). REQUIRES: grid ascending, not empty.
 template <typename Function>

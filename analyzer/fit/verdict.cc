@@ -1,13 +1,24 @@
 #include "analyzer/fit/verdict.h"
 
 #include <algorithm>
-#include <vector>
+
+#include "analyzer/fit/flags.h"
 
 namespace mallogram::fit {
 namespace {
 
-constexpr double kHighWeight = 0.95, kLikelyWeight = 0.8, kCertainWeight = 0.99;
+// Tuned on tools/fit_simulation: weights are no probabilities, and the fewer the
+// sizes the more they promise.
+constexpr double kHighWeight = 0.95, kCertainWeight = 0.975;
+constexpr double kLikelyWeight = 0.85, kLikelyWeightOfFew = 0.92;
+constexpr size_t kFewSizes = 6;
 constexpr double kStable = 0.85;
+// One bad largest size must not make a law. Without it the others need not lead to
+// the same one (they may know too little), but they must not rule it out.
+constexpr double kRuledOut = 0.005;
+// A constant is claimed only where this much growth would have been seen: else
+// noise hides a line, and the greatest weight is that of the simplest law.
+constexpr double kHiddenGrowth = 0.10;
 
 Group LeadingGroup(const GrowthWeights& weights) {
   const GroupWeights sums = SumGroups(weights);
@@ -15,21 +26,24 @@ Group LeadingGroup(const GrowthWeights& weights) {
                             sums.begin());
 }
 
-template <typename T>
-double ShareOf(const std::vector<T>& refits, T value) {
-  const auto same = std::count(refits.begin(), refits.end(), value);
-  return static_cast<double>(same) / static_cast<double>(refits.size());
+Growth LeadingGrowth(const GrowthWeights& weights) {
+  return static_cast<Growth>(std::max_element(weights.begin(), weights.end()) -
+                             weights.begin());
 }
 
-// One bad largest size must not make a law: no word without the fit that lacks it.
-Word WordFor(double weight, double stability, bool largest_agrees) {
-  if (weight >= kHighWeight && stability >= kStable && largest_agrees) {
-    return Word::kHigh;
-  }
-  if ((weight >= kLikelyWeight && stability >= kStable) ||
-      weight >= kCertainWeight) {
+struct Evidence {
+  double weight = 0, stability = 0, without_largest = 0;
+  bool largest_agrees = false;
+  size_t sizes = 0;
+};
+
+Word WordFor(const Evidence& e) {
+  const bool stable = e.stability >= kStable;
+  if (e.weight >= kHighWeight && stable && e.largest_agrees) return Word::kHigh;
+  if (e.without_largest <= kRuledOut) return Word::kUndetermined;
+  const double enough = e.sizes <= kFewSizes ? kLikelyWeightOfFew : kLikelyWeight;
+  if (e.weight >= kCertainWeight || (e.weight >= enough && stable))
     return Word::kLikely;
-  }
   return Word::kUndetermined;
 }
 
@@ -40,16 +54,12 @@ Refits RefitWithoutOne(const Sample& sample) {
   const size_t count = std::min(sample.size(), kMaxRefits);
   for (size_t k = 1; k <= count; ++k) {
     const size_t left_out = k * sample.size() / count - 1;
-    const Family family = FitFamily(sample.Without(left_out));
-    refits.growths.push_back(family.LeadingGrowth());
-    refits.groups.push_back(LeadingGroup(family.weights));
+    refits.push_back(FitFamily(sample.Without(left_out)).weights);
   }
-  refits.without_largest = refits.growths.back();
-  refits.group_without_largest = refits.groups.back();
   return refits;
 }
 
-Verdict Judge(const Sample&, const Family& family, const Refits& refits) {
+Verdict Judge(const Sample& sample, const Family& family, const Refits& refits) {
   Verdict verdict;
   verdict.leading = family.LeadingGrowth();
   double second = -1;
@@ -59,21 +69,35 @@ Verdict Judge(const Sample&, const Family& family, const Refits& refits) {
     second = family.weights[i];
     verdict.second = growth;
   }
-  verdict.stability = ShareOf(refits.growths, verdict.leading);
-  verdict.largest_agrees = refits.without_largest == verdict.leading;
-  verdict.group = GroupOf(verdict.leading);
-  verdict.word = WordFor(family.weights[static_cast<size_t>(verdict.leading)],
-                         verdict.stability, verdict.largest_agrees);
-  verdict.group_word = verdict.word;
+  const GroupWeights groups = SumGroups(family.weights);
+  verdict.group = LeadingGroup(family.weights);
+  const auto growth_index = static_cast<size_t>(verdict.leading);
+  const auto group_index = static_cast<size_t>(verdict.group);
+
+  Evidence of_class{family.weights[growth_index], 0, 0, false, sample.size()};
+  Evidence of_group{groups[group_index], 0, 0, false, sample.size()};
+  const double share = 1 / static_cast<double>(refits.size());
+  for (const GrowthWeights& refit : refits) {
+    of_class.largest_agrees = LeadingGrowth(refit) == verdict.leading;
+    of_group.largest_agrees = LeadingGroup(refit) == verdict.group;
+    of_class.stability += of_class.largest_agrees ? share : 0;
+    of_group.stability += of_group.largest_agrees ? share : 0;
+  }
+  of_class.without_largest = refits.back()[growth_index];
+  of_group.without_largest = SumGroups(refits.back())[group_index];
+
+  verdict.stability = of_class.stability;
+  verdict.largest_agrees = of_class.largest_agrees;
+  const bool hidden =
+      verdict.leading == Growth::kConstant && GrowthAtMost(sample) > kHiddenGrowth;
+  verdict.word = hidden ? Word::kUndetermined : WordFor(of_class);
   if (verdict.word != Word::kUndetermined) {
     verdict.growth = verdict.leading;
-    return verdict;
+    verdict.group = GroupOf(verdict.leading);
+    verdict.group_word = verdict.word;
+  } else if (!hidden) {
+    verdict.group_word = WordFor(of_group);
   }
-  verdict.group = LeadingGroup(family.weights);
-  const GroupWeights groups = SumGroups(family.weights);
-  verdict.group_word = WordFor(groups[static_cast<size_t>(verdict.group)],
-                               ShareOf(refits.groups, verdict.group),
-                               refits.group_without_largest == verdict.group);
   return verdict;
 }
 

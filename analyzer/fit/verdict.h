@@ -22,17 +22,12 @@ struct Verdict {
   bool largest_agrees = false;  // the refit without the largest size is one of them
 };
 
-// The leading class and group of every leave-one-out refit.
-struct Refits {
-  std::vector<Growth> growths;
-  std::vector<Group> groups;
-  Growth without_largest = Growth::kConstant;
-  Group group_without_largest = Group::kConstant;
-};
+// Class weights of every leave-one-out refit; the last is without the largest size.
+using Refits = std::vector<GrowthWeights>;
 
 // At most this many refits: of a long series only some sizes, evenly spread, and
 // always the largest, are left out.
-inline constexpr size_t kMaxRefits = 12;
+inline constexpr size_t kMaxRefits = 8;
 
 // REQUIRES: at least 4 sizes.
 Refits RefitWithoutOne(const Sample& sample);
