@@ -14,7 +14,7 @@ import harness
 
 DIRECTORY = "/usr/lib/x86_64-linux-gnu"
 ALLOCATORS = {"jemalloc": f"{DIRECTORY}/libjemalloc.so.2",
-              "tcmalloc": f"{DIRECTORY}/libtcmalloc.so.4",
+              "tcmalloc": f"{DIRECTORY}/libtcmalloc_minimal.so.4",
               "mimalloc": f"{DIRECTORY}/libmimalloc.so.2",
               "bump": None}
 
