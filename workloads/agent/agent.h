@@ -26,6 +26,9 @@ namespace workloads::agent {
 struct AgentObjects {
   static constexpr const char* kName = "agent_objects";
 };
+struct AgentList {
+  static constexpr const char* kName = "agent_list";
+};
 struct Frames {
   static constexpr const char* kName = "observation_frames";
 };

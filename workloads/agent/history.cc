@@ -6,6 +6,28 @@
 #include <cstring>
 
 namespace workloads::agent {
+// zlib gives no sizes when it frees, so a header keeps them. In no anonymous
+// namespace, so that stacks show the whole names.
+struct ZlibHooks {
+  static constexpr size_t kHead = 16;
+
+  static void* Allocate(void*, unsigned items, unsigned size) {
+    const size_t bytes = size_t{items} * size + kHead;
+    auto* block = static_cast<char*>(std::malloc(bytes));
+    if (block == nullptr) return nullptr;
+    std::memcpy(block, &bytes, sizeof bytes);
+    account_of<ZlibState>.Add(bytes);
+    return block + kHead;
+  }
+  static void Free(void*, void* memory) {
+    char* block = static_cast<char*>(memory) - kHead;
+    size_t bytes;
+    std::memcpy(&bytes, block, sizeof bytes);
+    account_of<ZlibState>.Remove(bytes);
+    std::free(block);
+  }
+};
+
 namespace {
 
 using Buffer = Array<char, Histories>;
@@ -48,30 +70,10 @@ class RingHistory : public History {
   Array<Record, Histories> records_;
 };
 
-// zlib gives no sizes when it frees, so a header keeps them.
-constexpr size_t kHead = 16;
-
-void* ZlibAllocate(void*, unsigned items, unsigned size) {
-  const size_t bytes = size_t{items} * size + kHead;
-  auto* block = static_cast<char*>(std::malloc(bytes));
-  if (block == nullptr) return nullptr;
-  std::memcpy(block, &bytes, sizeof bytes);
-  account_of<ZlibState>.Add(bytes);
-  return block + kHead;
-}
-
-void ZlibFree(void*, void* memory) {
-  char* block = static_cast<char*>(memory) - kHead;
-  size_t bytes;
-  std::memcpy(&bytes, block, sizeof bytes);
-  account_of<ZlibState>.Remove(bytes);
-  std::free(block);
-}
-
 z_stream StreamOver(const char* in, size_t in_size, char* out, size_t out_size) {
   z_stream stream = {};
-  stream.zalloc = ZlibAllocate;
-  stream.zfree = ZlibFree;
+  stream.zalloc = ZlibHooks::Allocate;
+  stream.zfree = ZlibHooks::Free;
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in));
   stream.avail_in = static_cast<uInt>(in_size);
   stream.next_out = reinterpret_cast<Bytef*>(out);

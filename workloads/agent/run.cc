@@ -5,10 +5,6 @@
 namespace workloads::agent {
 namespace {
 
-struct AgentList {
-  static constexpr const char* kName = "agent_list";
-};
-
 using Agents = Array<Owned<Agent, AgentObjects>, AgentList>;
 
 bool StepAll(Agents& agents, int64_t steps, Scratch* scratch) {

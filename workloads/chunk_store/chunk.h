@@ -26,6 +26,9 @@ struct ChunkLists {
 struct ChunkObjects {
   static constexpr const char* kName = "chunk_objects";
 };
+struct ChunkList {
+  static constexpr const char* kName = "generated_list";
+};
 
 using String = Text<ChunkTexts>;
 using Metadata = Array<std::pair<String, String>, ChunkLists>;

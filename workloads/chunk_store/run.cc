@@ -13,10 +13,6 @@
 namespace workloads::chunks {
 namespace {
 
-struct ChunkList {
-  static constexpr const char* kName = "generated_list";
-};
-
 constexpr double kStart = 1.76e9;  // seconds since 1970
 
 // A directory that goes, with the database in it, when this does.
