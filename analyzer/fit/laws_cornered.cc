@@ -9,7 +9,7 @@
 namespace mallogram::fit {
 namespace {
 
-constexpr size_t kMaxPhases = 12;
+constexpr size_t kMaxPhases = 12, kMaxKnees = 24;
 
 // The values of ⌈log_r n - φ⌉ at the data change only where φ passes the fractional
 // part of some log_r n: so many phases need trying, and no more.
@@ -89,7 +89,10 @@ double BestKnee(const Sample& sample, size_t min_left, size_t min_right,
                 const std::function<double(double)>& rss) {
   double best = 0, best_rss = std::numeric_limits<double>::infinity();
   size_t best_left = 0;
-  for (size_t left = min_left; left + min_right <= sample.size(); ++left) {
+  // Of a long series some gaps, and the search between them.
+  const size_t stride = std::max<size_t>(1, sample.size() / kMaxKnees);
+  const size_t last = sample.size() - min_right;
+  for (size_t left = min_left; left <= last; left += stride) {
     const double low = sample.n[left - 1], high = sample.n[left];
     for (double knee : {low, std::sqrt(low * high)}) {
       const double value = rss(knee);
@@ -102,10 +105,12 @@ double BestKnee(const Sample& sample, size_t min_left, size_t min_right,
   }
   if (best_left == 0) return 0;
   // The optimum may be on either side of a best knee that is a size itself.
-  const size_t from = best == sample.n[best_left - 1] && best_left > min_left
-                          ? best_left - 2
-                          : best_left - 1;
-  return Minimize({sample.n[from], best, sample.n[best_left]}, rss).first;
+  size_t from = best_left - 1;
+  if (best == sample.n[from]) {
+    from = from >= min_left - 1 + stride ? from - stride : min_left - 1;
+  }
+  const size_t to = std::min(best_left + stride - 1, last);
+  return Minimize({sample.n[from], best, sample.n[to]}, rss).first;
 }
 
 }  // namespace

@@ -155,15 +155,18 @@ TEST(Verdict, OneBadLargestSizeMakesNoLaw) {
 }
 
 TEST(Verdict, NoiseThatHidesALineIsNoConstant) {
-  // 10 % of growth under 5 % of noise.
-  const double noise[] = {1.04, 0.95, 1.02, 0.96, 1.05};
-  std::vector<Measurement> points;
-  const double sizes[] = {10, 20, 40, 80, 160};
-  for (int i = 0; i < 5; ++i) {
-    points.push_back(
-        {sizes[i], std::round(1e6 * (1 + 0.1 * sizes[i] / 160) * noise[i])});
+  const double noise[] = {1.06, 0.95, 1.03, 0.94, 1.05, 0.96, 1.04, 0.97};
+  std::vector<Measurement> loud, quiet;
+  double n = 10;
+  for (double factor : noise) {
+    loud.push_back({n, std::round(1e6 * factor)});
+    quiet.push_back({n, std::round(1e6 * (1 + (factor - 1) / 5))});
+    n *= 2;
   }
-  EXPECT_NE(FitSeries(points, 0, {}).growth, Growth::kConstant);
+  const SeriesFit fit = FitSeries(loud, 0, {});
+  EXPECT_EQ(fit.leading, Growth::kConstant);
+  EXPECT_EQ(fit.growth, Growth::kUndetermined);
+  EXPECT_EQ(FitSeries(quiet, 0, {}).growth, Growth::kConstant);
 }
 
 TEST(Refusal, FewSizesOrASmallRange) {

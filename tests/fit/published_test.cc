@@ -114,6 +114,10 @@ TEST(S0Window, LinearOrNLogN) {
   const double n_log_n = fit.weights[static_cast<size_t>(Growth::kLinearithmic)];
   EXPECT_NEAR(linear, 0.48, 0.08);
   EXPECT_NEAR(n_log_n, 0.43, 0.08);
+  // Five sizes: the power with a constant is no rival, so the interval is the
+  // line's.
+  EXPECT_NEAR(fit.exponent->low, power.slope.low, 2e-3);
+  EXPECT_GT(fit.exponent->high, power.slope.high);
 }
 
 TEST(S1Chunks, SafeLimitIs63979) {

@@ -5,6 +5,7 @@
 
 #include "analyzer/fit/decompose.h"
 #include "analyzer/fit/many_sites.h"
+#include "analyzer/fit/regression.h"
 #include "analyzer/fit/sample.h"
 #include "analyzer/fit/table.h"
 
@@ -96,6 +97,9 @@ TEST(Decompose, SitesAddUpToTheProgram) {
   const Decomposition one = Decompose(n, program, std::vector<SiteSeries>{whole});
   EXPECT_NEAR(all.constant + all.remainder.constant, one.constant, 1e-6);
   EXPECT_NEAR(all.linear + all.remainder.factor, one.linear, 1e-9);
+  const LineFit relative = FitRelativeLine(n, program);
+  EXPECT_NEAR(one.constant, relative.intercept.value, 1e-6);
+  EXPECT_NEAR(one.linear, relative.slope.value, 1e-9);
   EXPECT_NEAR(all.remainder.constant, 4096, 1e-6);
   EXPECT_NEAR(all.largest_remainder, 4096 / program[0], 1e-9);
 
