@@ -1,6 +1,6 @@
 // The command: a table of verbs. The only printer of errors (but for record and
-// collect, which must speak while their program runs). A new verb is a line in kVerbs
-// and a help text.
+// collect, which must speak while their program runs). A new verb is a line in
+// kVerbs and a help text.
 #include <clocale>
 #include <cstdio>
 #include <cstring>
@@ -54,12 +54,9 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},
-    {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},
-    {"fit", RunFit, kFitHelp},
-    {"help", Help, kHelpMain},
-    {"version", Version, kHelpMain},
+    {"record", RunRecord, kRecordHelp},  {"report", Report, kHelpReport},
+    {"info", Info, kHelpInfo},           {"fit", RunFit, kFitHelp},
+    {"help", Help, kHelpMain},           {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 

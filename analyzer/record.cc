@@ -20,6 +20,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "analyzer/record_allocator.h"
 #include "analyzer/record_check.h"
 #include "analyzer/record_options.h"
 #include "analyzer/record_preload.h"
@@ -244,9 +245,6 @@ absl::Status Prepare(const RecordOptions& options, std::string* path,
     return absl::NotFoundError(absl::StrCat(
         program.status().message(), "; did you mean mallogram ", verb, "?"));
   }
-  const absl::StatusOr<std::string> library = FindLibrary();
-  if (!library.ok())
-    return absl::FailedPreconditionError(library.status().message());
   std::string allocator;
   if (!options.allocator.empty()) {
     const absl::StatusOr<std::string> found = FindAllocator(options.allocator);
@@ -254,6 +252,12 @@ absl::Status Prepare(const RecordOptions& options, std::string* path,
     allocator = *found;
   }
   const char* users = getenv("LD_PRELOAD");
+  std::vector<std::string> behind = PreloadEntries(users != nullptr ? users : "");
+  if (!allocator.empty()) behind.push_back(allocator);
+  const absl::StatusOr<std::string> library =
+      FindLibrary(BringsOperatorNew(*program, behind));
+  if (!library.ok())
+    return absl::FailedPreconditionError(library.status().message());
   *path = *program;
   *preload = PreloadList(*library, allocator, users != nullptr ? users : "");
   return PrepareOutput(options.output, ".");  // last: it removes an older trace

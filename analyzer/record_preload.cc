@@ -16,6 +16,7 @@ namespace mallogram {
 namespace {
 
 constexpr char kLibraryName[] = "libmallogram.so";
+constexpr char kLibraryWithOperators[] = "libmallogram_new.so";
 // Seen from the command's directory: beside it, in the build tree, installed.
 constexpr const char* kLibraryPlaces[] = {".",
                                           "../preload",
@@ -64,18 +65,19 @@ absl::Status CheckPreloadable(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::string> FindLibrary() {
+absl::StatusOr<std::string> FindLibrary(bool operators) {
+  const char* const name = operators ? kLibraryWithOperators : kLibraryName;
   const std::string self = RealPath("/proc/self/exe");
   const std::string directory = self.substr(0, self.rfind('/') + 1);
   for (const char* place : kLibraryPlaces) {
-    std::string path = RealPath(absl::StrCat(directory, place, "/", kLibraryName));
+    std::string path = RealPath(absl::StrCat(directory, place, "/", name));
     if (path.empty()) continue;
     const absl::Status status = CheckPreloadable(path);
     if (!status.ok()) return status;
     return path;
   }
   return absl::NotFoundError(
-      absl::StrCat(kLibraryName, " was not found near ", self,
+      absl::StrCat(name, " was not found near ", self,
                    "; the installation is incomplete (looked beside it and in "
                    "../lib/mallogram)"));
 }
@@ -125,12 +127,15 @@ std::string PreloadList(const std::string& library, const std::string& allocator
                         absl::string_view users) {
   std::string list = library;
   if (!allocator.empty()) absl::StrAppend(&list, ":", allocator);
-  for (absl::string_view entry :
-       absl::StrSplit(users, absl::ByAnyChar(": \t"), absl::SkipEmpty())) {
+  for (const std::string& entry : PreloadEntries(users)) {
     // Twice the same (a recording inside a recording) would be no use.
     if (entry != library && entry != allocator) absl::StrAppend(&list, ":", entry);
   }
   return list;
+}
+
+std::vector<std::string> PreloadEntries(absl::string_view list) {
+  return absl::StrSplit(list, absl::ByAnyChar(": \t"), absl::SkipEmpty());
 }
 
 std::vector<std::string> ProgramEnvironment(

@@ -10,8 +10,9 @@
 
 namespace mallogram {
 
-// libmallogram.so relative to this command, in the build tree or installed.
-absl::StatusOr<std::string> FindLibrary();
+// libmallogram.so relative to this command, in the build tree or installed; with
+// `operators` libmallogram_new.so, which records operator new and delete, too.
+absl::StatusOr<std::string> FindLibrary(bool operators);
 
 // --allocator's value as a file: mimalloc, jemalloc, tcmalloc or a path. The error
 // names the Debian package that is missing.
@@ -20,6 +21,9 @@ absl::StatusOr<std::string> FindAllocator(const std::string& name);
 // LD_PRELOAD: the library, the allocator behind it, then what the user had.
 std::string PreloadList(const std::string& library, const std::string& allocator,
                         absl::string_view users);
+
+// The files of an LD_PRELOAD list.
+std::vector<std::string> PreloadEntries(absl::string_view list);
 
 struct LaunchVariable {
   std::string name, value;

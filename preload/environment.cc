@@ -1,9 +1,8 @@
 #include "preload/environment.h"
 
+#include <dlfcn.h>
 #include <link.h>
 #include <unistd.h>
-
-#include <dlfcn.h>
 
 #include <cstdint>
 
@@ -19,14 +18,15 @@ namespace {
 constexpr char kLdPreload[] = "LD_PRELOAD";
 constexpr const char* kLaunchVariables[] = {kEnvSocket, kEnvOut,    kEnvMaxDepth,
                                             kEnvOnFull, kEnvVerify, kEnvRingKib};
-constexpr size_t kVariables = sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
+constexpr size_t kVariables =
+    sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
 static_assert(kVariables + 1 <= kLaunchEntries);
 
 constexpr size_t kTextBytes = 8192;
-char g_text[kTextBytes];       // NAME=value strings, one after the other
+char g_text[kTextBytes];  // NAME=value strings, one after the other
 size_t g_used;
-char* g_entries[kVariables];   // into g_text; nullptr: was not set
-char g_library[4096];          // as LD_PRELOAD names it
+char* g_entries[kVariables];      // into g_text; nullptr: was not set
+char g_library[4096];             // as LD_PRELOAD names it
 char g_preload_entry[4096 + 16];  // LD_PRELOAD=<library>
 
 size_t Length(const char* s) {
@@ -131,7 +131,8 @@ char* const* WithLaunch(char* const* in, char** out, char* preload) {
     changed = true;
   }
   for (size_t i = 0; i < kVariables; ++i) {
-    if (g_entries[i] == nullptr || Find(from, kLaunchVariables[i]) != nullptr) continue;
+    if (g_entries[i] == nullptr || Find(from, kLaunchVariables[i]) != nullptr)
+      continue;
     out[n++] = g_entries[i];
     changed = true;
   }

@@ -8,7 +8,8 @@
 namespace mallogram {
 
 // The program's environment, also where the libc has not set `environ` yet: in
-// .preinit_array functions, which run before the libc's constructor. May be nullptr.
+// .preinit_array functions, which run before the libc's constructor. May be
+// nullptr.
 char** ProgramEnvironment();
 
 // Remembers the library's path and the launch variables. Call once, early.

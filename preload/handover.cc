@@ -99,8 +99,8 @@ int OpenMemory() {
   return sys::IsError(fd) ? -1 : static_cast<int>(fd);
 }
 
-// Executable, directory and arguments, as the first of the strings; returns how much
-// of them is used. Four or five system calls, once per process.
+// Executable, directory and arguments, as the first of the strings; returns how
+// much of them is used. Four or five system calls, once per process.
 uint32_t DescribeProcess(ImageHeader* h, char* strings) {
   uint32_t used = 1;  // offset 0: ""
   // The strings are zeroed, so every entry is followed by its NUL.
@@ -310,9 +310,11 @@ bool CreateImage(const Options& options, Image* image) {
         bytes > address_space / kAddressSpaceShare) {
       continue;
     }
-    if (sys::IsError(sys::Call(SYS_ftruncate, fd, static_cast<long>(bytes)))) continue;
-    const long p = sys::Call(SYS_mmap, 0, static_cast<long>(bytes),
-                             PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (sys::IsError(sys::Call(SYS_ftruncate, fd, static_cast<long>(bytes))))
+      continue;
+    const long p =
+        sys::Call(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (sys::IsError(p)) continue;
     header = reinterpret_cast<ImageHeader*>(p);
     LayOut(geometry, options.ring_words, header);

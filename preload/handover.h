@@ -14,7 +14,7 @@ namespace mallogram {
 struct Options {
   bool enabled;
   OnFull on_full;
-  uint32_t max_depth;   // 0: unlimited
+  uint32_t max_depth;  // 0: unlimited
   uint32_t ring_words;
   bool verify;
   char socket_path[108];  // empty: start a collector (bare LD_PRELOAD)

@@ -38,10 +38,10 @@ inline constexpr size_t kImagePage = 4096;
 
 // A call stack is the path from a node to a root. Ids below kFirstNode are the
 // roots, which say how the stack ends.
-inline constexpr uint32_t kRootComplete = 0;   // the outermost frame was reached
-inline constexpr uint32_t kRootCut = 1;        // cut by --max-depth
-inline constexpr uint32_t kRootStopped = 2;    // no unwind information further out
-inline constexpr uint32_t kRootUnknown = 3;    // node table full: no stack kept
+inline constexpr uint32_t kRootComplete = 0;  // the outermost frame was reached
+inline constexpr uint32_t kRootCut = 1;       // cut by --max-depth
+inline constexpr uint32_t kRootStopped = 2;   // no unwind information further out
+inline constexpr uint32_t kRootUnknown = 3;   // node table full: no stack kept
 inline constexpr uint32_t kFirstNode = 4;
 
 // Written once, before its id is published through a ring's head; constant
@@ -61,10 +61,10 @@ inline constexpr uint32_t kNoModule = 0xffffffffu;  // JIT code, vdso, unknown
 struct ModuleSlot {
   static constexpr uint32_t kEmpty = 0, kReady = 1;
   std::atomic<uint32_t> state;
-  uint32_t path_offset;  // into strings
-  uint64_t bias;         // pc - bias = address as in the ELF file
-  uint64_t start, end;   // mapped range
-  uint64_t load_tsc;     // first seen
+  uint32_t path_offset;              // into strings
+  uint64_t bias;                     // pc - bias = address as in the ELF file
+  uint64_t start, end;               // mapped range
+  uint64_t load_tsc;                 // first seen
   std::atomic<uint64_t> unload_tsc;  // 0 while loaded
   uint8_t build_id_bytes;
   uint8_t build_id[31];
@@ -91,7 +91,7 @@ struct alignas(64) RingSlot {
   // head and announces itself with a THREAD record. The collector frees the
   // ring of a thread that died without a word (see kill(2) with signal 0).
   std::atomic<uint32_t> state;
-  std::atomic<int32_t> tid;           // owner, as the program sees it
+  std::atomic<int32_t> tid;              // owner, as the program sees it
   std::atomic<uint32_t> producer_waits;  // 1 while it sleeps on tail_futex
   uint32_t pad2[13];
 
@@ -139,7 +139,7 @@ struct ImageHeader {
   uint32_t tsc_is_clock;  // 1: stamps are rdtsc ticks; 0: CLOCK_MONOTONIC ns
   uint32_t max_depth;     // 0: unlimited
   OnFull on_full;
-  uint32_t verify;        // 1: every walk was compared with libunwind
+  uint32_t verify;  // 1: every walk was compared with libunwind
   // Who it is, told by itself, since a short-lived process is gone before anybody
   // can look into its /proc: offsets into strings, 0 if not known. Each argument
   // ends with a NUL; a very long command line is cut.
@@ -151,9 +151,9 @@ struct ImageHeader {
   std::atomic<uint32_t> node_count;  // ids handed out, kFirstNode included
   std::atomic<uint32_t> module_count;
   std::atomic<uint32_t> strings_used;
-  std::atomic<uint32_t> program_state;  // ProgramState
+  std::atomic<uint32_t> program_state;    // ProgramState
   std::atomic<uint32_t> rings_exhausted;  // events lost for want of a ring
-  std::atomic<uint64_t> private_bytes;  // tracer memory outside the image
+  std::atomic<uint64_t> private_bytes;    // tracer memory outside the image
   std::atomic<uint64_t> exit_max_rss_kib;
   char detach_reason[128];
 
@@ -200,8 +200,8 @@ struct HelloMessage {
 
 // Launch variables. The launcher sets them in the child only; the library
 // reads them once and the exec wrappers carry them over.
-inline constexpr char kEnvSocket[] = "MALLOGRAM_SOCKET";      // path to connect to
-inline constexpr char kEnvOut[] = "MALLOGRAM_OUT";            // bare mode: file
+inline constexpr char kEnvSocket[] = "MALLOGRAM_SOCKET";       // path to connect to
+inline constexpr char kEnvOut[] = "MALLOGRAM_OUT";             // bare mode: file
 inline constexpr char kEnvMaxDepth[] = "MALLOGRAM_MAX_DEPTH";  // frames
 inline constexpr char kEnvOnFull[] = "MALLOGRAM_ON_FULL";      // wait | drop
 inline constexpr char kEnvVerify[] = "MALLOGRAM_VERIFY";       // 1

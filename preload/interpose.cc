@@ -5,19 +5,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "preload/caller_state.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
-
-#define MALLOGRAM_EXPORT extern "C" __attribute__((visibility("default")))
-
-// The caller's registers after our return. Naming the frame address makes the
-// compiler set up rbp in the entry point, so that the caller's rbp lies at [rbp].
-#define CALLER_STATE()                                                         \
-  mallogram::CallerState {                                                     \
-    .pc = reinterpret_cast<uint64_t>(__builtin_return_address(0)),             \
-    .sp = reinterpret_cast<uint64_t>(__builtin_frame_address(0)) + 16,         \
-    .bp = *static_cast<const uint64_t*>(__builtin_frame_address(0))            \
-  }
 
 namespace mallogram {
 namespace {
@@ -25,7 +15,8 @@ namespace {
 // For entry points that have no stub in g_real: true if the real one exists.
 template <typename F>
 bool Resolved(F* const& function) {
-  if (function == nullptr) [[unlikely]] ResolveReal();
+  if (function == nullptr) [[unlikely]]
+    ResolveReal();
   return function != nullptr;
 }
 
@@ -50,19 +41,22 @@ using mallogram::Resolved;
 
 MALLOGRAM_EXPORT void* malloc(size_t size) {
   void* p = g_real.malloc(size);
-  if (p != nullptr) [[likely]] OnAlloc(p, size, CALLER_STATE());
+  if (p != nullptr) [[likely]]
+    OnAlloc(p, size, CALLER_STATE());
   return p;
 }
 
 MALLOGRAM_EXPORT void* calloc(size_t count, size_t size) {
   void* p = g_real.calloc(count, size);
   // A block was returned, so the product did not overflow.
-  if (p != nullptr) [[likely]] OnAlloc(p, count * size, CALLER_STATE());
+  if (p != nullptr) [[likely]]
+    OnAlloc(p, count * size, CALLER_STATE());
   return p;
 }
 
 MALLOGRAM_EXPORT void free(void* p) {
-  if (p == nullptr || IsBootstrapBlock(p)) [[unlikely]] return;
+  if (p == nullptr || IsBootstrapBlock(p)) [[unlikely]]
+    return;
   OnFree(p);
   g_real.free(p);
 }

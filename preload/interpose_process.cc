@@ -11,12 +11,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "preload/caller_state.h"
 #include "preload/environment.h"
 #include "preload/modules.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
-
-#define MALLOGRAM_EXPORT extern "C" __attribute__((visibility("default")))
 
 using mallogram::g_real;
 
@@ -37,13 +36,12 @@ int Unsupported() {
 
 // The environment `in` with the launch variables, in this frame's memory: the
 // caller may be a vfork child, which may not allocate.
-#define LAUNCH_ENVIRONMENT(in)                                                     \
-  mallogram::WithLaunch(                                                           \
-      in,                                                                          \
-      static_cast<char**>(alloca(                                                  \
-          sizeof(char*) *                                                          \
-          (mallogram::CountEntries(in) + mallogram::kLaunchEntries + 1))),         \
-      static_cast<char*>(alloca(mallogram::kPreloadBytes)))
+#define LAUNCH_ENVIRONMENT(in)                                                 \
+  mallogram::WithLaunch(in,                                                    \
+                        static_cast<char**>(alloca(                            \
+                            sizeof(char*) * (mallogram::CountEntries(in) +     \
+                                             mallogram::kLaunchEntries + 1))), \
+                        static_cast<char*>(alloca(mallogram::kPreloadBytes)))
 
 MALLOGRAM_EXPORT int execve(const char* path, char* const argv[],
                             char* const envp[]) {

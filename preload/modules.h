@@ -11,9 +11,9 @@
 namespace mallogram {
 
 struct CodeModule {
-  uint32_t index;             // in ModuleSlot[], or kNoModule if the table is full
+  uint32_t index;  // in ModuleSlot[], or kNoModule if the table is full
   uint64_t bias, start, end;
-  const void* eh_frame_hdr;   // PT_GNU_EH_FRAME, nullptr if it has none
+  const void* eh_frame_hdr;  // PT_GNU_EH_FRAME, nullptr if it has none
 };
 
 // The module that holds `pc`, registered if it is new. False: no module (JIT

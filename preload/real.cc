@@ -134,6 +134,9 @@ void ResolveReal() {
 
 bool Resolving() { return t_resolving; }
 
+Uncounted::Uncounted() : outer_(t_resolving) { t_resolving = true; }
+Uncounted::~Uncounted() { t_resolving = outer_; }
+
 bool IsBootstrapBlock(const void* p) {
   const auto at = reinterpret_cast<uintptr_t>(p);
   const auto arena = reinterpret_cast<uintptr_t>(g_arena);

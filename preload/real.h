@@ -35,10 +35,12 @@ struct RealFunctions {
   int (*fexecve)(int, char* const*, char* const*) = nullptr;
   int (*execveat)(int, const char*, char* const*, char* const*, int) = nullptr;
   int (*posix_spawn)(pid_t*, const char*, const posix_spawn_file_actions_t*,
-                     const posix_spawnattr_t*, char* const*, char* const*) = nullptr;
+                     const posix_spawnattr_t*, char* const*,
+                     char* const*) = nullptr;
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
-                      const posix_spawnattr_t*, char* const*, char* const*) = nullptr;
-  void (*exit_now)(int) = nullptr;   // _exit
+                      const posix_spawnattr_t*, char* const*,
+                      char* const*) = nullptr;
+  void (*exit_now)(int) = nullptr;  // _exit
 };
 
 extern RealFunctions g_real;
@@ -49,6 +51,16 @@ void ResolveReal();
 // True while the calling thread is in ResolveReal: what dlsym allocates then comes
 // from the start-up arena and is not the program's.
 bool Resolving();
+
+// The same for other look-ups, as long as it lives.
+class Uncounted {
+ public:
+  Uncounted();
+  ~Uncounted();
+
+ private:
+  bool outer_;
+};
 
 // True for blocks from the start-up arena, which the real free must never see.
 bool IsBootstrapBlock(const void* p);

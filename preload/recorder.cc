@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -74,7 +75,8 @@ void CopyStats(ThreadState* s) {
   slot->walks.store(stats.walks, std::memory_order_relaxed);
   slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
   slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
-  g_image.header->private_bytes.store(sys::MappedBytes(), std::memory_order_relaxed);
+  g_image.header->private_bytes.store(sys::MappedBytes(),
+                                      std::memory_order_relaxed);
 }
 
 // Takes a free ring (and the state that goes with it). nullptr: none left.
@@ -115,7 +117,7 @@ void OpenStream(ThreadState* s) {
   s->exit_rounds = 0;
   s->nested = nullptr;
   s->active = 1;
-  s->busy = 1;
+  s->busy = ThreadState::kRecording;
   if (s->ring.Reserve(3) || MakeRoom(s, 3, 0)) {
     s->ring.Put(PackExtended(Extended::kThread, 2));
     s->ring.Put(static_cast<uint64_t>(tid));
@@ -123,7 +125,7 @@ void OpenStream(ThreadState* s) {
     s->ring.Put(PackTime(s->clock));
     s->ring.Publish();
   }
-  s->busy = 0;
+  s->busy = ThreadState::kFree;
 }
 
 void FlushLost(ThreadState* s) {
@@ -153,6 +155,8 @@ void CloseStream(ThreadState* s) {
   FlushLost(s);
   CopyStats(s);
   s->active = 0;
+  // First, so that the collector never takes the slot for a dead thread's.
+  s->ring.slot()->tid.store(0, std::memory_order_relaxed);
   // Release: ring and state are the next owner's.
   s->ring.slot()->state.store(RingSlot::kFree, std::memory_order_release);
 }
@@ -168,6 +172,22 @@ void OnThreadExit(void* value) {
   }
   t_state = nullptr;
   CloseStream(s);
+}
+
+// The executable comes first in symbol lookup. One that is not position-independent
+// and takes malloc's address has a symbol for it, too, but undefined (the PLT entry
+// stands for the function then).
+bool ProgramDefinesMalloc() {
+  t_in_set_up = true;
+  void* const visible = dlsym(RTLD_DEFAULT, "malloc");
+  Dl_info info;
+  ElfW(Sym)* symbol = nullptr;
+  const bool found =
+      visible != nullptr && visible != reinterpret_cast<void*>(&malloc) &&
+      dladdr1(visible, &info, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT) !=
+          0;
+  t_in_set_up = false;
+  return found && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
 }
 
 // Everything up to the first record, in the process's first thread or in a
@@ -211,7 +231,8 @@ bool EnsureSetUp() {
   for (;;) {
     int state = g_set_up.load(std::memory_order_acquire);
     if (state == kOff) return false;
-    if (state == kOn && g_fork_page->armed != 0) [[likely]] return true;
+    if (state == kOn && g_fork_page->armed != 0) [[likely]]
+      return true;
     if (state == kStarting && g_set_up_pid.load() == sys::GetPid()) return false;
     // Not started, or this is a forked child (of a recorded parent, or of one that
     // was caught in the middle of its set-up).
@@ -236,6 +257,10 @@ ThreadState* AcquireState() {
     ThreadState* s = t_state;
     // The innermost state that is not busy: one per depth of signal handlers.
     while (s != nullptr && s->active != 0 && s->busy != 0) {
+      if (s->busy == ThreadState::kInAllocator) {
+        errno = saved_errno;
+        return nullptr;
+      }
       if (s->nested == nullptr || s->nested->active == 0) {
         ThreadState* nested = TakeState();
         if (nested != nullptr) OpenStream(nested);
@@ -399,10 +424,7 @@ void StartRecording() {
       g_recorder.verify = EnableVerify(&error);
       t_in_set_up = false;
     }
-    t_in_set_up = true;
-    void* visible = dlsym(RTLD_DEFAULT, "malloc");
-    t_in_set_up = false;
-    g_image.header->own_malloc = visible != reinterpret_cast<void*>(&malloc) ? 1 : 0;
+    g_image.header->own_malloc = ProgramDefinesMalloc() ? 1 : 0;
   }
   errno = saved_errno;
 }

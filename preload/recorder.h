@@ -34,23 +34,30 @@ namespace mallogram {
 struct LostTable;
 
 struct alignas(256) ThreadState {
+  enum Busy : uint32_t {
+    kFree = 0,
+    kRecording = 1,    // inside the recorder: a second entry is a signal handler
+    kInAllocator = 2,  // inside an operator of the allocator's, which may call the
+                       // allocator's exported functions: those are not recorded
+  };
+
   // 0: wiped by a fork, or not in use. Checked first, by every event.
   uint32_t active;
-  uint32_t busy;        // inside the recorder: a second entry is a signal handler
+  uint32_t busy;  // kFree, kRecording or kInAllocator
   RingWriter ring;
   Walker walker;
-  uint64_t clock;       // stamp of the last record, as the collector knows it
-  uint64_t bell_at;     // ring position at which to look at the doorbell
+  uint64_t clock;        // stamp of the last record, as the collector knows it
+  uint64_t bell_at;      // ring position at which to look at the doorbell
   uint32_t until_stamp;  // events to the next kTime record (single-threaded mode)
   uint32_t exit_rounds;  // of the thread-exit destructor
-  ThreadState* nested;  // for signal handlers that interrupt this state's owner
-  LostTable* lost;      // --on-full drop: per-stack counts not yet in the ring
+  ThreadState* nested;   // for signal handlers that interrupt this state's owner
+  LostTable* lost;       // --on-full drop: per-stack counts not yet in the ring
 };
 
 // Read-mostly facts of the process, written by set-up only.
 struct Recorder {
-  bool tsc;             // stamps are TSC ticks
-  bool drop;            // --on-full drop
+  bool tsc;   // stamps are TSC ticks
+  bool drop;  // --on-full drop
   bool verify;
   uint32_t max_depth;
   // The process has had a second stream: every event carries an exact stamp. Set
@@ -89,7 +96,7 @@ inline ThreadState* Enter() {
     s = AcquireState();
     if (s == nullptr) return nullptr;
   }
-  s->busy = 1;
+  s->busy = ThreadState::kRecording;
   // A signal handler of this thread must see busy before anything is touched,
   // and everything finished before it is cleared: compiler order is enough.
   std::atomic_signal_fence(std::memory_order_seq_cst);
@@ -98,14 +105,27 @@ inline ThreadState* Enter() {
 
 inline void Leave(ThreadState* s) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  s->busy = 0;
+  s->busy = ThreadState::kFree;
+}
+
+// Around a call of an allocator's operator whose block is recorded as a whole. A
+// signal handler that allocates meanwhile is not recorded; it interrupts the
+// allocator, which it must not call. nullptr: nothing to end.
+inline ThreadState* BeginInAllocator() {
+  ThreadState* s = Enter();
+  if (s != nullptr) s->busy = ThreadState::kInAllocator;
+  return s;
+}
+inline void EndInAllocator(ThreadState* s) {
+  if (s != nullptr) s->busy = ThreadState::kFree;
 }
 
 // The ticks field of the next record, with a kTime record before it where one is
 // due. REQUIRES: room for one more word than the record needs.
 inline uint64_t Ticks(ThreadState* s) {
   const bool exact = g_recorder.exact.load(std::memory_order_relaxed);
-  if (!exact && --s->until_stamp != 0) [[likely]] return 0;
+  if (!exact && --s->until_stamp != 0) [[likely]]
+    return 0;
   s->until_stamp = kStampInterval;
   const uint64_t now = ReadStamp(g_recorder.tsc);
   const uint64_t ticks = (now - s->clock) / kTickCycles;
@@ -120,7 +140,8 @@ inline uint64_t Ticks(ThreadState* s) {
 
 inline void Commit(ThreadState* s) {
   s->ring.Publish();
-  if (s->ring.head() >= s->bell_at) [[unlikely]] LookAtBell(s);
+  if (s->ring.head() >= s->bell_at) [[unlikely]]
+    LookAtBell(s);
 }
 
 inline bool FitsWord(const void* p) {

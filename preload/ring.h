@@ -60,14 +60,14 @@ enum class RecordKind : uint32_t {
 };
 
 enum class Extended : uint32_t {
-  kThread = 1,     // words: w0, tid. A new owner's records follow.
-  kWideAlloc = 2,  // w0, address, stack, size: what does not fit kAlloc
-  kWideFree = 3,   // w0, address
+  kThread = 1,         // words: w0, tid. A new owner's records follow.
+  kWideAlloc = 2,      // w0, address, stack, size: what does not fit kAlloc
+  kWideFree = 3,       // w0, address
   kWideMoveBegin = 4,  // w0, address
   kWideMoveEnd = 5,    // w0, address, stack, size
   kWideMoveFail = 6,   // w0, address
-  kLost = 7,       // w0, stack, count, bytes: allocations dropped at this stack
-  kMark = 8,       // w0, scale, string offset (reserved for the client API)
+  kLost = 7,           // w0, stack, count, bytes: allocations dropped at this stack
+  kMark = 8,           // w0, scale, string offset (reserved for the client API)
 };
 
 inline constexpr int kKindBits = 3;
@@ -150,7 +150,8 @@ class RingWriter {
   // at once: one compare on private memory; the shared tail is re-read (one
   // cache line moved from the collector) only when the known room runs out.
   bool Reserve(uint32_t words, uint32_t keep_free = 0) {
-    if (head_ + words + keep_free <= tail_ + capacity_) [[likely]] return true;
+    if (head_ + words + keep_free <= tail_ + capacity_) [[likely]]
+      return true;
     tail_ = slot_->tail.load(std::memory_order_acquire);
     return head_ + words + keep_free <= tail_ + capacity_;
   }
@@ -200,7 +201,9 @@ class RingReader {
   }
 
   uint64_t available() const { return head_ - tail_; }
-  uint64_t Peek(uint64_t offset = 0) const { return data_[(tail_ + offset) & mask_]; }
+  uint64_t Peek(uint64_t offset = 0) const {
+    return data_[(tail_ + offset) & mask_];
+  }
   // Consumes locally; the producer sees the room after Release().
   void Skip(uint64_t words) { tail_ += words; }
   void Release() { slot_->tail.store(tail_, std::memory_order_release); }

@@ -52,8 +52,8 @@ bool StackTable::Grow(int level) {
     }
   }
   int top = top_.load(std::memory_order_relaxed);
-  while (top < level && !top_.compare_exchange_weak(top, level,
-                                                    std::memory_order_acq_rel)) {
+  while (top < level &&
+         !top_.compare_exchange_weak(top, level, std::memory_order_acq_rel)) {
   }
   return true;
 }
@@ -94,7 +94,8 @@ uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
        i = (i + 1) & (size - 1)) {
     uint32_t slot = slots[i].load(std::memory_order_acquire);
     if (slot == 0) {
-      if (slots[i].compare_exchange_strong(slot, entry, std::memory_order_acq_rel)) {
+      if (slots[i].compare_exchange_strong(slot, entry,
+                                           std::memory_order_acq_rel)) {
         l.used.fetch_add(1, std::memory_order_relaxed);
         return id;
       }
@@ -113,7 +114,8 @@ uint32_t StackTable::Intern(uint32_t parent, uint64_t pc, uint32_t module) {
   const uint64_t hash = Hash(parent, pc, module);
   const int top = top_.load(std::memory_order_acquire);
   const uint32_t id = Probe(top, hash, parent, pc, module);
-  if (id != 0) [[likely]] return id;
+  if (id != 0) [[likely]]
+    return id;
   return InternSlow(parent, pc, module, hash, top);
 }
 

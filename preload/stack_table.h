@@ -4,9 +4,10 @@
 // them is private to the program. Lock-free: a slot goes from 0 to an id by one
 // compare-and-swap and never changes again; a thread that loses the race drops its
 // node (a hole). Nothing is ever removed: code that is unloaded takes its module
-// index with it, and the next module at its address has another. It grows by levels: a fuller table is
-// succeeded by one four times as large, lookups try the newest first and move
-// what they find in an older one, so no insertion ever waits for a rehash.
+// index with it, and the next module at its address has another. It grows by
+// levels: a fuller table is succeeded by one four times as large, lookups try the
+// newest first and move what they find in an older one, so no insertion ever waits
+// for a rehash.
 //
 // Async-signal-safe. Zero-initialised storage is an unusable table: Init first.
 #pragma once
@@ -44,8 +45,8 @@ class StackTable {
   static constexpr size_t LevelBytes(int level) {
     return sizeof(uint32_t) << (kFirstLevelBits + 2 * level);
   }
-  uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
-                      uint64_t hash, int top);
+  uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module, uint64_t hash,
+                      int top);
   uint32_t Place(int level, uint64_t hash, uint32_t id);
   uint32_t Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,
                  uint32_t module) const;

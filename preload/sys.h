@@ -46,7 +46,9 @@ inline bool IsError(long result) { return result < 0 && result > -4096; }
 
 // Private memory that the library has mapped in all, for its self-report.
 inline constinit std::atomic<uint64_t> mapped_bytes{0};
-inline uint64_t MappedBytes() { return mapped_bytes.load(std::memory_order_relaxed); }
+inline uint64_t MappedBytes() {
+  return mapped_bytes.load(std::memory_order_relaxed);
+}
 
 // Zeroed private memory, or nullptr. `wipe_on_fork`: the child of a fork finds
 // it zeroed again (MADV_WIPEONFORK), which is how it learns that it is one.

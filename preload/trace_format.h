@@ -47,14 +47,14 @@ inline constexpr uint32_t kTraceVersion = 1;
 inline constexpr char kTraceSuffix[] = ".mgram";
 
 // Like PNG's: catches text-mode conversion and 7-bit transports.
-inline constexpr unsigned char kFileMagic[8] = {'M',  'G',  'R',  'A',
+inline constexpr unsigned char kFileMagic[8] = {'M', 'G',  'R',  'A',
                                                 'M', '\r', '\n', 0x1a};
 
 struct FileHeader {
   unsigned char magic[8];
   uint32_t version;
-  uint32_t reserved;    // 0
-  uint64_t checksum;    // XXH3-64 of the 16 bytes before
+  uint32_t reserved;  // 0
+  uint64_t checksum;  // XXH3-64 of the 16 bytes before
 };
 static_assert(sizeof(FileHeader) == 24);
 

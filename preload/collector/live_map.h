@@ -4,8 +4,8 @@
 // and for each page that holds blocks a small table of its own, ordered by address.
 // Blocks allocated one after the other share cache lines here as they do there; a
 // flat hash of addresses misses the cache once an event as soon as the heap
-// outgrows it (inserting 540,000 blocks took a quarter of absl::flat_hash_map's time,
-// with prefetching in both: meson test --benchmark live_map --verbose).
+// outgrows it (inserting 540,000 blocks took a quarter of absl::flat_hash_map's
+// time, with prefetching in both: meson test --benchmark live_map --verbose).
 //
 // A page with one block keeps it in its own entry; more blocks take a node of
 // 4, 8, 16 … entries, at most 3/4 full, linear probing. Addresses of any alignment
@@ -59,7 +59,9 @@ class LiveMap {
     uint32_t count;
     uint32_t bits;  // 2^bits entries
     Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
-    const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
+    const Entry* entries() const {
+      return reinterpret_cast<const Entry*>(this + 1);
+    }
   };
   static_assert(sizeof(Node) == sizeof(Entry));
   // Free: number_plus_one == 0. A page that has become empty stays until the

@@ -20,8 +20,8 @@ absl::Status CheckFileHeader(std::string_view bytes);
 
 // Header and stored payload. `level` is zstd's; payloads that don't shrink are
 // stored. REQUIRES: payload.size() <= kMaxChunkBytes.
-std::string EncodeChunk(ChunkType type, uint32_t sequence,
-                        std::string_view payload, int level = 1);
+std::string EncodeChunk(ChunkType type, uint32_t sequence, std::string_view payload,
+                        int level = 1);
 
 // A chunk header that passed the checks that need no payload: magic, bounds.
 // InvalidArgument: these 32 bytes are no chunk header.

@@ -33,10 +33,10 @@ namespace mallogram {
 enum class EventKind : uint8_t {
   kAlloc = 0,
   kFree = 1,
-  kMove = 2,        // realloc of a recorded block: frees `slot`, then allocates
-  kFreeUnknown = 3, // of a block that was never recorded (inherited by fork,
-                    // allocated before the recording or in a dropped event)
-  kLost = 4,        // allocations dropped at `stack`: size = bytes, count
+  kMove = 2,         // realloc of a recorded block: frees `slot`, then allocates
+  kFreeUnknown = 3,  // of a block that was never recorded (inherited by fork,
+                     // allocated before the recording or in a dropped event)
+  kLost = 4,         // allocations dropped at `stack`: size = bytes, count
 };
 
 struct Event {

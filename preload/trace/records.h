@@ -20,17 +20,17 @@ namespace mallogram {
 
 struct RunInfo {
   std::string mallogram_version;
-  std::string host, os, cpu;       // uname nodename; "Linux 6.1 x86_64"; model name
-  std::string executable;          // absolute path
-  std::vector<std::string> argv;   // of the program
+  std::string host, os, cpu;      // uname nodename; "Linux 6.1 x86_64"; model name
+  std::string executable;         // absolute path
+  std::vector<std::string> argv;  // of the program
   std::string cwd;
   int64_t pid = 0, ppid = 0;
   uint64_t start_unix_ns = 0;
-  uint64_t tsc_hz = 0;             // 0: stamps were CLOCK_MONOTONIC
-  uint64_t max_depth = 0;          // 0: unlimited
-  std::string on_full;             // "wait" | "drop"
-  std::string allocator;           // "--allocator" value; empty: the program's own
-  std::string parent_trace;        // file of the recorded parent, if any
+  uint64_t tsc_hz = 0;       // 0: stamps were CLOCK_MONOTONIC
+  uint64_t max_depth = 0;    // 0: unlimited
+  std::string on_full;       // "wait" | "drop"
+  std::string allocator;     // "--allocator" value; empty: the program's own
+  std::string parent_trace;  // file of the recorded parent, if any
 };
 std::string EncodeRunInfo(const RunInfo& run);
 absl::StatusOr<RunInfo> DecodeRunInfo(std::string_view payload);
@@ -42,8 +42,8 @@ absl::StatusOr<RunInfo> DecodeRunInfo(std::string_view payload);
 struct Module {
   uint32_t id = 0;
   std::string path;
-  std::string build_id;   // raw bytes; empty if the file has none
-  uint64_t bias = 0;      // load bias: address in the ELF file = pc - bias
+  std::string build_id;  // raw bytes; empty if the file has none
+  uint64_t bias = 0;     // load bias: address in the ELF file = pc - bias
   uint64_t start = 0, end = 0;
   uint64_t load_ns = 0;
   uint64_t unload_ns = 0;  // 0: loaded until the end
@@ -61,8 +61,8 @@ absl::StatusOr<std::vector<Module>> DecodeModules(std::string_view payload);
 inline constexpr uint32_t kFirstStackId = 4;
 struct Stack {
   uint32_t parent = 0;
-  uint32_t module = 0;   // Module.id, 0 if none
-  uint64_t offset = 0;   // return address - module bias (absolute if module 0)
+  uint32_t module = 0;  // Module.id, 0 if none
+  uint64_t offset = 0;  // return address - module bias (absolute if module 0)
 };
 // No id is larger, neither here nor in events.
 inline constexpr uint32_t kMaxStackIds = 1u << 28;
@@ -101,9 +101,9 @@ absl::StatusOr<std::vector<Sample>> DecodeSamples(std::string_view payload);
 
 struct IndexEntry {
   ChunkType type = ChunkType::kRun;
-  uint64_t offset = 0;       // of the chunk's header
-  uint64_t first_event = 0;  // kEvents: number of the first event, else 0
-  uint64_t event_count = 0;  // kEvents
+  uint64_t offset = 0;                // of the chunk's header
+  uint64_t first_event = 0;           // kEvents: number of the first event, else 0
+  uint64_t event_count = 0;           // kEvents
   uint64_t start_ns = 0, end_ns = 0;  // kEvents
 };
 std::string EncodeIndex(const std::vector<IndexEntry>& entries);

@@ -23,10 +23,10 @@ struct SiteTotals {
   uint64_t frees = 0;            // of blocks allocated here
   uint64_t live_blocks = 0, live_bytes = 0;  // at the end
   uint64_t peak_blocks = 0, peak_bytes = 0;  // when the whole heap was highest
-  uint64_t own_peak_bytes = 0;   // highest of this site alone, whenever
-  uint64_t temporary = 0;        // freed by the allocating thread before its next
-                                 // allocation
-  uint64_t lifetime_ns = 0;      // sum over freed blocks
+  uint64_t own_peak_bytes = 0;               // highest of this site alone, whenever
+  uint64_t temporary = 0;    // freed by the allocating thread before its next
+                             // allocation
+  uint64_t lifetime_ns = 0;  // sum over freed blocks
   uint64_t lost = 0, lost_bytes = 0;  // dropped (--on-full drop)
 };
 
@@ -49,13 +49,13 @@ struct Totals {
   uint64_t peak_rss_bytes = 0;
   uint64_t live_blocks = 0, live_bytes = 0;
   uint64_t temporary = 0;
-  uint64_t unknown_frees = 0;     // of blocks that this trace never saw
+  uint64_t unknown_frees = 0;  // of blocks that this trace never saw
   uint64_t duration_ns = 0;
 };
 
 struct Loss {
-  uint64_t events_lost = 0, bytes_lost = 0;      // --on-full drop; no ring left
-  uint64_t events_waited = 0, wait_ns = 0;       // --on-full wait
+  uint64_t events_lost = 0, bytes_lost = 0;  // --on-full drop; no ring left
+  uint64_t events_waited = 0, wait_ns = 0;   // --on-full wait
   uint64_t truncated_stacks = 0;  // events whose stack is cut (roots 1, 2, 3)
   uint64_t order_violations = 0;  // double owners met on replay; must be 0
   uint64_t damaged_chunks = 0;    // set by the reader
@@ -68,20 +68,20 @@ struct SelfReport {
   uint64_t file_bytes = 0;
   uint64_t stack_nodes = 0, sites = 0, threads = 0;
   uint64_t walks = 0, frames_walked = 0, full_walks = 0;
-  uint64_t image_bytes = 0;       // tracer memory in the program: image pages touched
-  uint64_t private_bytes = 0;     // and outside the image
+  uint64_t image_bytes = 0;    // tracer memory in the program: image pages touched
+  uint64_t private_bytes = 0;  // and outside the image
   uint64_t collector_cpu_ns = 0, collector_rss_bytes = 0;
   uint64_t verify_checked = 0;
   std::vector<uint64_t> verify_classes;
 };
 
 enum class EndReason : uint8_t {
-  kUnknown = 0,        // no footer: the collector died or the file is cut
-  kExited = 1,         // end_detail = exit status, -1 if not known
-  kSignalled = 2,      // end_detail = signal
-  kExeced = 3,         // replaced by another program
-  kDetached = 4,       // the library gave up; detail_text says why
-  kVanished = 5,       // gone; how is not known (not a child of ours)
+  kUnknown = 0,    // no footer: the collector died or the file is cut
+  kExited = 1,     // end_detail = exit status, -1 if not known
+  kSignalled = 2,  // end_detail = signal
+  kExeced = 3,     // replaced by another program
+  kDetached = 4,   // the library gave up; detail_text says why
+  kVanished = 5,   // gone; how is not known (not a child of ours)
 };
 
 struct Summary {
@@ -91,10 +91,10 @@ struct Summary {
   EndReason end = EndReason::kUnknown;
   int64_t end_detail = -1;
   std::string detail_text;
-  std::vector<SiteTotals> sites;          // any order, one a stack id
-  std::vector<SizeClass> sizes;           // kSizeBuckets of them
-  std::vector<Sample> timeline;           // at most ~1,000, rising times; contains
-                                          // the peak
+  std::vector<SiteTotals> sites;  // any order, one a stack id
+  std::vector<SizeClass> sizes;   // kSizeBuckets of them
+  std::vector<Sample> timeline;   // at most ~1,000, rising times; contains
+                                  // the peak
 };
 
 std::string EncodeSummary(const Summary& summary);

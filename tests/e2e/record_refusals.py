@@ -194,8 +194,10 @@ class Outputs(Refused):
         self.assertEqual(precious.read_text(), "do not lose me\n")
 
     def test_neither_device_nor_link(self):
-        self.refused(self.attempt("record", "-o", "/dev/null", "true"), 125,
-                     "not a trace")
+        # A pipe for the device: root's mistake must not cost the machine /dev/null.
+        device = self.dir / "device"
+        os.mkfifo(device)
+        self.refused(self.attempt("record", "-o", device, "true"), 125, "not a trace")
         target = self.dir / "target"
         target.write_text("mine")
         link = self.dir / "link"

@@ -21,10 +21,10 @@ SITE(SiteThreadLocal);
 SITE(SiteKey);
 SITE(SiteAtExit);
 
-#define MALLOC(site, size)               \
-  void* p = Keep(malloc(size));          \
-  if (p == nullptr) abort();             \
-  site##_account.Allocated(size);        \
+#define MALLOC(site, size)        \
+  void* p = Keep(malloc(size));   \
+  if (p == nullptr) abort();      \
+  site##_account.Allocated(size); \
   return p
 
 COUNTED void* SiteConstructor(size_t n) { MALLOC(SiteConstructor, n); }
@@ -43,8 +43,8 @@ COUNTED void SitePreinit(int, char**, char**) {
   early_blocks[preinit_calls++] = Keep(malloc(11));
 }
 // Runs before every constructor, those of all libraries included.
-[[gnu::section(".preinit_array"), gnu::used]] void (*preinit_entry)(int, char**,
-                                                                   char**) = SitePreinit;
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*preinit_entry)(int, char**, char**) = SitePreinit;
 
 [[gnu::constructor(101)]] void Constructor() {
   early_blocks[4 + constructor_calls++] = SiteConstructor(22);

@@ -46,19 +46,23 @@ const void* ObjectOf(const char* symbol) {
 
 void PrintMissing() {
   for (const char* name :
-       {"calloc", "realloc", "reallocarray", "free", "posix_memalign", "aligned_alloc",
-        "memalign", "valloc", "pvalloc", "malloc_usable_size", "cfree", "free_sized",
-        "free_aligned_sized"}) {
+       {"calloc", "realloc", "reallocarray", "free", "posix_memalign",
+        "aligned_alloc", "memalign", "valloc", "pvalloc", "malloc_usable_size",
+        "cfree", "free_sized", "free_aligned_sized"}) {
     if (ObjectOf(name) != ObjectOf("malloc")) puts(name);
   }
 }
 
 const char* ErrnoName(int value) {
   switch (value) {
-    case kSentinel: return "kept";
-    case 0: return "0";
-    case ENOMEM: return "ENOMEM";
-    case EINVAL: return "EINVAL";
+    case kSentinel:
+      return "kept";
+    case 0:
+      return "0";
+    case ENOMEM:
+      return "ENOMEM";
+    case EINVAL:
+      return "EINVAL";
   }
   return "another";
 }
@@ -80,9 +84,9 @@ void Say(const char* what, void* p, size_t requested, size_t alignment) {
   if (errno != kSentinel) printf("%s: free changed errno\n", what);
 }
 
-#define CALL(expression, requested, alignment) \
-  do {                                         \
-    errno = kSentinel;                         \
+#define CALL(expression, requested, alignment)          \
+  do {                                                  \
+    errno = kSentinel;                                  \
     Say(#expression, expression, requested, alignment); \
   } while (0)
 
@@ -146,8 +150,8 @@ void Realloc() {
     return "contents kept";
   };
   // Growing and shrinking, far enough to move and to change size classes.
-  for (size_t size : {size_t{120}, size_t{5000}, size_t{400'000}, size_t{40'000'000},
-                      size_t{3000}, size_t{100}}) {
+  for (size_t size : {size_t{120}, size_t{5000}, size_t{400'000},
+                      size_t{40'000'000}, size_t{3000}, size_t{100}}) {
     errno = kSentinel;
     p = static_cast<char*>(realloc(p, size));
     const int error = errno;
@@ -198,8 +202,8 @@ void Aligned() {
       Say("posix_memalign", result == 0 ? p : nullptr, size, alignment);
     }
   }
-  for (size_t alignment : {size_t{0}, size_t{1}, size_t{3}, size_t{4}, size_t{24},
-                           size_t{100}}) {
+  for (size_t alignment :
+       {size_t{0}, size_t{1}, size_t{3}, size_t{4}, size_t{24}, size_t{100}}) {
     void* p = reinterpret_cast<void*>(16);
     errno = kSentinel;
     const int result = posix_memalign(&p, alignment, 10);
@@ -212,7 +216,8 @@ void Aligned() {
   errno = kSentinel;
   const int result = posix_memalign(&p, 64, huge);
   printf("posix_memalign(huge) = %s, errno %s, pointer %s\n", ErrnoName(result),
-         ErrnoName(errno), p == reinterpret_cast<void*>(16) ? "untouched" : "changed");
+         ErrnoName(errno),
+         p == reinterpret_cast<void*>(16) ? "untouched" : "changed");
   CALL(aligned_alloc(64, huge), 0, 1);
   CALL(aligned_alloc(64, largest - 10), 0, 1);
   CALL(memalign(64, largest - 10), 0, 1);
@@ -271,14 +276,14 @@ void Operators() {
     ::operator delete(p, std::nothrow);
     p = ::operator new[](size, std::nothrow);
     ::operator delete[](p, std::nothrow);
-    p = ::operator new(size, std::align_val_t{256});
+    p = ::operator new (size, std::align_val_t{256});
     printf("operator new(%zu, align 256): %s\n", size,
            reinterpret_cast<uintptr_t>(p) % 256 == 0 ? "aligned" : "MISALIGNED");
-    ::operator delete(p, size, std::align_val_t{256});
+    ::operator delete (p, size, std::align_val_t{256});
     p = ::operator new[](size, std::align_val_t{256});
     ::operator delete[](p, std::align_val_t{256});
-    p = ::operator new(size, std::align_val_t{256}, std::nothrow);
-    ::operator delete(p, std::align_val_t{256}, std::nothrow);
+    p = ::operator new (size, std::align_val_t{256}, std::nothrow);
+    ::operator delete (p, std::align_val_t{256}, std::nothrow);
   }
   ::operator delete(nullptr);
   ::operator delete[](nullptr);
@@ -305,8 +310,9 @@ void Operators() {
   printf("nothrow new(huge) -> %s\n",
          ::operator new(huge, std::nothrow) == nullptr ? "NULL" : "block");
   printf("nothrow aligned new(huge) -> %s\n",
-         ::operator new(huge, std::align_val_t{64}, std::nothrow) == nullptr ? "NULL"
-                                                                           : "block");
+         ::operator new (huge, std::align_val_t{64}, std::nothrow) == nullptr
+             ? "NULL"
+             : "block");
 }
 
 void* Transcript(void*) {

@@ -97,7 +97,8 @@ int main(int argc, char** argv) {
       snprintf(path, sizeof(path), "/proc/%d/stat", parent);
       for (;;) {
         FILE* f = fopen(path, "r");
-        const bool stopped = f != nullptr && fgets(stat, sizeof(stat), f) != nullptr &&
+        const bool stopped = f != nullptr &&
+                             fgets(stat, sizeof(stat), f) != nullptr &&
                              strstr(stat, ") T ") != nullptr;
         if (f != nullptr) fclose(f);
         if (stopped) break;

@@ -47,17 +47,21 @@ void PrintSignals() {
   for (int number = 1; number < 65; ++number) {
     struct sigaction action;
     if (sigaction(number, nullptr, &action) != 0) continue;
-    if (action.sa_handler == SIG_IGN) printf("signal %d is ignored\n", number);
-    else if (action.sa_handler != SIG_DFL) printf("signal %d is handled\n", number);
+    if (action.sa_handler == SIG_IGN)
+      printf("signal %d is ignored\n", number);
+    else if (action.sa_handler != SIG_DFL)
+      printf("signal %d is handled\n", number);
   }
   sigset_t blocked;
   pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
   for (int number = 1; number < 65; ++number) {
-    if (sigismember(&blocked, number) == 1) printf("signal %d is blocked\n", number);
+    if (sigismember(&blocked, number) == 1)
+      printf("signal %d is blocked\n", number);
   }
   stack_t stack;
   sigaltstack(nullptr, &stack);
-  printf("alternate stack: %s\n", (stack.ss_flags & SS_DISABLE) != 0 ? "none" : "SET");
+  printf("alternate stack: %s\n",
+         (stack.ss_flags & SS_DISABLE) != 0 ? "none" : "SET");
 }
 
 void PrintChildren() {

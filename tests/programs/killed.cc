@@ -67,7 +67,8 @@ int main(int argc, char** argv) {
   logs = static_cast<Log*>(map);
   for (intptr_t i = 1; i < threads; ++i) {
     pthread_t id;
-    if (pthread_create(&id, nullptr, Work, reinterpret_cast<void*>(i)) != 0) return 3;
+    if (pthread_create(&id, nullptr, Work, reinterpret_cast<void*>(i)) != 0)
+      return 3;
   }
   Work(nullptr);
 }

@@ -40,7 +40,8 @@ int main(int argc, char** argv) {
   const double wall = Now() - start;
   FILE* f = fopen(argv[1], "w");
   if (f == NULL) return 4;
-  fprintf(f, "%.6f %.6f\n", wall, Seconds(usage.ru_utime) + Seconds(usage.ru_stime));
+  fprintf(f, "%.6f %.6f\n", wall,
+          Seconds(usage.ru_utime) + Seconds(usage.ru_stime));
   fclose(f);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -23,7 +23,9 @@ void* SITE_NAME(size_t size) {
 }
 
 // Apart, because an exception is allocated too.
-[[gnu::noinline]] static void Throw(const char* what) { throw std::runtime_error(what); }
+[[gnu::noinline]] static void Throw(const char* what) {
+  throw std::runtime_error(what);
+}
 
 // `rounds` blocks of 100 bytes, the last one kept; one of 13 bytes that is lost
 // with an exception. Returns what the exception said, in length.

@@ -2,7 +2,8 @@
 //
 //   plugins reuse DIR ROUNDS   loads Alpha and Beta in turns, each time at the
 //                              address that the other one has left
-//   plugins runpath DIR        a plug-in opens another by name, through its RUNPATH;
+//   plugins runpath DIR        a plug-in opens another by name, through its
+//   RUNPATH;
 //                              the host itself can't
 //   plugins deepbind DIR       RTLD_DEEPBIND: the plug-in binds the libc directly
 //   plugins dlmopen DIR        a namespace of its own, with another libc
@@ -43,16 +44,16 @@ static void Truth(int loads, int calls_a_load) {
   if (file == NULL) return;
   const int fd = open(file, O_WRONLY | O_APPEND);
   char line[1024];
-  int n = snprintf(line, sizeof(line), "{\"role\":\"plugins\",\"pid\":%d,\"sites\":{",
-                   (int)getpid());
+  int n = snprintf(line, sizeof(line),
+                   "{\"role\":\"plugins\",\"pid\":%d,\"sites\":{", (int)getpid());
   for (int i = 0; i < 2; ++i) {
     const long calls = (long)loads * (calls_a_load + 1);
     const long bytes = (long)loads * (calls_a_load * 100 + 13);
     n += snprintf(line + n, sizeof(line) - (size_t)n,
                   "%s\"%s\":{\"calls\":%ld,\"bytes_allocated\":%ld,"
                   "\"live_blocks\":%d,\"live_bytes\":%d}",
-                  i == 0 ? "" : ",", i == 0 ? "SiteAlpha" : "SiteBeta", calls, bytes,
-                  loads, loads * 13);
+                  i == 0 ? "" : ",", i == 0 ? "SiteAlpha" : "SiteBeta", calls,
+                  bytes, loads, loads * 13);
   }
   n += snprintf(line + n, sizeof(line) - (size_t)n, "}}\n");
   if (write(fd, line, (size_t)n) != n) exit(6);
@@ -89,7 +90,8 @@ int main(int argc, char** argv) {
     return Reuse(argv[2], atoi(argv[3]));
   }
   if (strcmp(argv[1], "runpath") == 0) {
-    printf("host by name: %s\n", dlopen("libplugin_beta.so", RTLD_NOW) ? "FOUND" : "no");
+    printf("host by name: %s\n",
+           dlopen("libplugin_beta.so", RTLD_NOW) ? "FOUND" : "no");
     void* alpha = dlopen(PathOf(argv[2], "libplugin_alpha.so"), RTLD_NOW);
     if (alpha == NULL) return 3;
     open_function open_by_name = (open_function)dlsym(alpha, "PluginOpen");
@@ -103,7 +105,8 @@ int main(int argc, char** argv) {
   }
   void* plugin = NULL;
   if (strcmp(argv[1], "deepbind") == 0) {
-    plugin = dlopen(PathOf(argv[2], "libplugin_alpha.so"), RTLD_NOW | RTLD_DEEPBIND);
+    plugin =
+        dlopen(PathOf(argv[2], "libplugin_alpha.so"), RTLD_NOW | RTLD_DEEPBIND);
   } else if (strcmp(argv[1], "dlmopen") == 0) {
     plugin = dlmopen(LM_ID_NEWLM, PathOf(argv[2], "libplugin_alpha.so"), RTLD_NOW);
   }

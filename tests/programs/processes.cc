@@ -45,7 +45,8 @@ COUNTED void* SiteLeaf(size_t n) { MALLOC(SiteLeaf, n); }
 COUNTED void* SiteBusy(size_t n) { MALLOC(SiteBusy, n); }
 
 char self[4096];  // path of this program
-char* leaf_argv[] = {self, const_cast<char*>("leaf"), const_cast<char*>("64"), nullptr};
+char* leaf_argv[] = {self, const_cast<char*>("leaf"), const_cast<char*>("64"),
+                     nullptr};
 
 void Say(const char* what, int number) {
   printf("%s %d\n", what, number);
@@ -184,7 +185,8 @@ int Spawn() {
   Say("spawned without environment, ended with", WaitFor(pid));
   if (posix_spawnp(&pid, self, nullptr, nullptr, leaf_argv, one) != 0) return 3;
   Say("spawned with another environment, ended with", WaitFor(pid));
-  const int error = posix_spawn(&pid, "/nonexistent", nullptr, nullptr, leaf_argv, environ);
+  const int error =
+      posix_spawn(&pid, "/nonexistent", nullptr, nullptr, leaf_argv, environ);
   Say("spawning nothing:", error);
   SiteParent(11);
   return 0;

@@ -89,7 +89,8 @@ int Close() {
   After();
   // What a program opens next must get the lowest numbers, as ever.
   char line[40];
-  const int first = open("/dev/null", O_RDONLY), second = open("/dev/null", O_RDONLY);
+  const int first = open("/dev/null", O_RDONLY),
+            second = open("/dev/null", O_RDONLY);
   const int n = snprintf(line, sizeof(line), "next: %d %d\n", first, second);
   if (write(output, line, static_cast<size_t>(n)) != n) return 4;
   // A child's recorder finds no descriptor of its parent's.
@@ -212,7 +213,8 @@ int Phdr(int threads) {
   pthread_t ids[64], loader;
   if (threads > 64) return 2;
   pthread_create(&loader, nullptr, LoadAndUnload, nullptr);
-  for (int i = 0; i < threads; ++i) pthread_create(&ids[i], nullptr, Iterate, nullptr);
+  for (int i = 0; i < threads; ++i)
+    pthread_create(&ids[i], nullptr, Iterate, nullptr);
   for (int i = 0; i < threads; ++i) pthread_join(ids[i], nullptr);
   stop.store(true);
   pthread_join(loader, nullptr);

@@ -69,7 +69,7 @@ COUNTED void* SiteValloc() { ALLOCATE(SiteValloc, valloc(300), 300); }
 COUNTED void* SiteNew() { ALLOCATE(SiteNew, ::operator new(40), 40); }
 COUNTED void* SiteNewArray() { ALLOCATE(SiteNewArray, ::operator new[](400), 400); }
 COUNTED void* SiteNewAligned() {
-  ALLOCATE(SiteNewAligned, ::operator new(256, std::align_val_t{128}), 256);
+  ALLOCATE(SiteNewAligned, ::operator new (256, std::align_val_t{128}), 256);
 }
 COUNTED void* SiteSeparator() { ALLOCATE(SiteSeparator, malloc(8), 8); }
 COUNTED void* SiteHanded(size_t n) { ALLOCATE(SiteHanded, malloc(n), n); }
@@ -81,7 +81,8 @@ COUNTED void SiteChain(int steps) {
   void* p = nullptr;
   size_t size = 0;
   for (int i = 1; i <= 2 * steps; ++i) {
-    const size_t next = static_cast<size_t>(i <= steps ? i : 2 * steps - i + 1) * 100;
+    const size_t next =
+        static_cast<size_t>(i <= steps ? i : 2 * steps - i + 1) * 100;
     p = realloc(p, next);
     if (p == nullptr) abort();
     if (size == 0) {
@@ -193,7 +194,7 @@ int Round(int self, int round, int seen) {
   void* wide = SiteNewAligned();
   SiteNewAligned_account.Freed(256);
   SiteNewAligned_account.temporary.fetch_add(1, std::memory_order_relaxed);
-  ::operator delete(wide, std::align_val_t{128});
+  ::operator delete (wide, std::align_val_t{128});
   SiteNewArray_account.Freed(400);
   ::operator delete[](many);
   SiteNew_account.Freed(40);

@@ -25,7 +25,9 @@ std::vector<std::pair<uint64_t, uint64_t>> forgotten;
 }  // namespace
 
 // The unwinder's, which is not linked here.
-void ForgetCode(uint64_t start, uint64_t end) { forgotten.emplace_back(start, end); }
+void ForgetCode(uint64_t start, uint64_t end) {
+  forgotten.emplace_back(start, end);
+}
 
 namespace {
 

@@ -96,7 +96,8 @@ void Produce(uint64_t records) {
 }
 
 [[noreturn]] void Fail(const char* what, uint64_t n) {
-  std::printf("FAILED: %s at record %llu\n", what, static_cast<unsigned long long>(n));
+  std::printf("FAILED: %s at record %llu\n", what,
+              static_cast<unsigned long long>(n));
   std::fflush(stdout);
   std::_Exit(1);
 }
@@ -149,7 +150,8 @@ uint64_t Consume(uint64_t* sleeps) {
 }  // namespace mallogram
 
 int main(int argc, char** argv) {
-  const uint64_t records = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
+  const uint64_t records =
+      argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
   std::thread producer(mallogram::Produce, records);
   uint64_t sleeps = 0;
   const uint64_t seen = mallogram::Consume(&sleeps);

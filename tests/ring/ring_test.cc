@@ -179,7 +179,8 @@ TEST(Ring, NextOwnerRespectsWhatIsStillUnread) {
 }
 
 TEST(Ring, ImpossibleHeadIsDamageAndNothingIsRead) {
-  for (const uint64_t head : {uint64_t{kWords + 1 + 40}, uint64_t{39}, ~uint64_t{0}}) {
+  for (const uint64_t head :
+       {uint64_t{kWords + 1 + 40}, uint64_t{39}, ~uint64_t{0}}) {
     TestRing ring(40);
     ring.slot().head.store(head);
     EXPECT_EQ(ring.reader.Refresh(), 0u);
@@ -235,7 +236,8 @@ TEST(Ring, ProducerKilledAnywhereLeavesAWholePrefix) {
         ASSERT_EQ(waitpid(child, nullptr, 0), child);
         dead = true;
       }
-      while (reader.available() == 0 && reader.Refresh() == 0 && !dead) sched_yield();
+      while (reader.available() == 0 && reader.Refresh() == 0 && !dead)
+        sched_yield();
       if (reader.Refresh() == 0) break;
       const uint64_t word = reader.Peek();
       const uint64_t words = (word >> 8) & 255;
@@ -255,8 +257,8 @@ TEST(Ring, ProducerKilledAnywhereLeavesAWholePrefix) {
 // ---- record grammar -------------------------------------------------------
 
 TEST(RecordGrammar, Word0RoundTrips) {
-  for (const uint64_t address :
-       {uint64_t{0}, uint64_t{8}, uint64_t{0x7ffffffffff8}, kMaxInlineAddress - 8}) {
+  for (const uint64_t address : {uint64_t{0}, uint64_t{8}, uint64_t{0x7ffffffffff8},
+                                 kMaxInlineAddress - 8}) {
     for (const uint64_t ticks : {uint64_t{0}, uint64_t{1}, kMaxTicks}) {
       const uint64_t word = PackWord0(RecordKind::kFree, ticks, address);
       EXPECT_EQ(KindOf(word), RecordKind::kFree);

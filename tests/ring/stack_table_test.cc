@@ -65,10 +65,11 @@ TEST_F(StackTableTest, EqualStacksHaveOneId) {
 
 TEST_F(StackTableTest, EveryPartOfTheKeyCounts) {
   SetUpTable(100);
-  const std::set<uint32_t> ids = {
-      table_.Intern(kRootComplete, 0x1000, 3), table_.Intern(kRootCut, 0x1000, 3),
-      table_.Intern(kRootComplete, 0x1001, 3), table_.Intern(kRootComplete, 0x1000, 4),
-      table_.Intern(kRootComplete, 0x1000, kNoModule)};
+  const std::set<uint32_t> ids = {table_.Intern(kRootComplete, 0x1000, 3),
+                                  table_.Intern(kRootCut, 0x1000, 3),
+                                  table_.Intern(kRootComplete, 0x1001, 3),
+                                  table_.Intern(kRootComplete, 0x1000, 4),
+                                  table_.Intern(kRootComplete, 0x1000, kNoModule)};
   EXPECT_EQ(ids.size(), 5u);
 }
 
@@ -77,7 +78,8 @@ TEST_F(StackTableTest, KeysOfOneHashAreToldApart) {
   constexpr uint32_t kKeys = 4000;
   SetUpTable(kKeys + kFirstNode);
   std::set<uint32_t> ids;
-  for (uint32_t i = 0; i < kKeys; ++i) ids.insert(table_.Intern(kRootCut, 0x1000, i));
+  for (uint32_t i = 0; i < kKeys; ++i)
+    ids.insert(table_.Intern(kRootCut, 0x1000, i));
   EXPECT_EQ(ids.size(), kKeys);
 }
 

@@ -1,0 +1,228 @@
+// operator new and delete, for allocators that bring their own (jemalloc, tcmalloc,
+// mimalloc): those never reach malloc's exported name, so C++ blocks would be
+// invisible. Part of libmallogram_new.so only, which the launcher takes when such
+// an allocator is in play.
+//
+// Not part of the plain library: exporting these names to every program would
+// capture the operators of plug-ins that are loaded RTLD_LOCAL with replacements of
+// their own. libstdc++'s operators call malloc and need no help.
+//
+// An operator is recorded here if and only if it comes from the same object as the
+// malloc behind us; any other one ends in that malloc and is recorded there.
+#include <dlfcn.h>
+#include <link.h>
+#include <stdlib.h>
+
+#include "preload/caller_state.h"
+#include "preload/real.h"
+#include "preload/recorder.h"
+
+namespace mallogram {
+namespace {
+
+struct NoThrow;        // std::nothrow_t, passed through
+using Align = size_t;  // std::align_val_t is passed as its size_t
+
+struct Operator {
+  const char* name;
+  void* function;  // nullptr: nothing behind us defines it
+  bool records;    // its blocks are not seen by malloc's wrapper
+};
+
+enum Index : int {
+  kNew,
+  kNewArray,
+  kNewNoThrow,
+  kNewArrayNoThrow,
+  kNewAligned,
+  kNewArrayAligned,
+  kNewAlignedNoThrow,
+  kNewArrayAlignedNoThrow,
+  kDelete,
+  kDeleteArray,
+  kDeleteSized,
+  kDeleteArraySized,
+  kDeleteNoThrow,
+  kDeleteArrayNoThrow,
+  kDeleteAligned,
+  kDeleteArrayAligned,
+  kDeleteSizedAligned,
+  kDeleteArraySizedAligned,
+  kDeleteAlignedNoThrow,
+  kDeleteArrayAlignedNoThrow,
+  kOperators,
+};
+
+Operator g_operators[kOperators] = {
+    {"_Znwm", nullptr, false},
+    {"_Znam", nullptr, false},
+    {"_ZnwmRKSt9nothrow_t", nullptr, false},
+    {"_ZnamRKSt9nothrow_t", nullptr, false},
+    {"_ZnwmSt11align_val_t", nullptr, false},
+    {"_ZnamSt11align_val_t", nullptr, false},
+    {"_ZnwmSt11align_val_tRKSt9nothrow_t", nullptr, false},
+    {"_ZnamSt11align_val_tRKSt9nothrow_t", nullptr, false},
+    {"_ZdlPv", nullptr, false},
+    {"_ZdaPv", nullptr, false},
+    {"_ZdlPvm", nullptr, false},
+    {"_ZdaPvm", nullptr, false},
+    {"_ZdlPvRKSt9nothrow_t", nullptr, false},
+    {"_ZdaPvRKSt9nothrow_t", nullptr, false},
+    {"_ZdlPvSt11align_val_t", nullptr, false},
+    {"_ZdaPvSt11align_val_t", nullptr, false},
+    {"_ZdlPvmSt11align_val_t", nullptr, false},
+    {"_ZdaPvmSt11align_val_t", nullptr, false},
+    {"_ZdlPvSt11align_val_tRKSt9nothrow_t", nullptr, false},
+    {"_ZdaPvSt11align_val_tRKSt9nothrow_t", nullptr, false},
+};
+std::atomic<bool> g_found;
+
+const void* ObjectOf(void* function) {
+  dl_find_object found;
+  return _dl_find_object(function, &found) == 0 ? found.dlfo_link_map : nullptr;
+}
+
+void FindOperators() {
+  ResolveReal();
+  const Uncounted uncounted;  // what dlsym allocates is not the program's
+  const void* const allocator = ObjectOf(reinterpret_cast<void*>(g_real.malloc));
+  for (Operator& op : g_operators) {
+    op.function = dlsym(RTLD_NEXT, op.name);
+    op.records = op.function != nullptr && ObjectOf(op.function) == allocator;
+  }
+  dlerror();
+  dlerror();
+  g_found.store(true, std::memory_order_release);
+}
+
+const Operator& Get(Index index) {
+  if (!g_found.load(std::memory_order_acquire)) [[unlikely]]
+    FindOperators();
+  return g_operators[index];
+}
+
+// Nothing behind us has the operator (a plug-in with a private libstdc++ in a C
+// program): what libstdc++ would do, short of throwing, for which there is nothing
+// to throw with.
+void* Fallback(size_t size, Align alignment, bool may_fail) {
+  const size_t bytes = size != 0 ? size : 1;
+  void* p =
+      alignment == 0
+          ? malloc(bytes)
+          : aligned_alloc(alignment, (bytes + alignment - 1) & ~(alignment - 1));
+  if (p == nullptr && !may_fail) abort();
+  return p;
+}
+
+// The operator `index` of (size, alignment...), recorded with the caller's stack.
+//
+// The allocator's operators may call its exported malloc, aligned_alloc and so on,
+// that is, our wrappers, which must not count the block again. Since the throwing
+// operator could leave that state behind by its exception, the block is first asked
+// of its nothrow sister, `quiet`; if that fails the real one has its way, its
+// exception passing through this frame, which has nothing to clean up.
+template <typename... Alignment>
+void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
+               Alignment... alignment) {
+  using Quiet = void* (*)(size_t, Alignment..., const void*);
+  using Loud = void* (*)(size_t, Alignment...);
+  static const char nothrow = 0;
+  const bool may_fail = index == quiet;
+  const Operator& op = Get(index);
+  if (op.function == nullptr)
+    return Fallback(size, (size_t{0} + ... + alignment), may_fail);
+  const Operator& quiet_op = Get(quiet);
+  void* p = nullptr;
+  if (op.records && quiet_op.records) {
+    ThreadState* s = BeginInAllocator();
+    p = reinterpret_cast<Quiet>(quiet_op.function)(size, alignment..., &nothrow);
+    EndInAllocator(s);
+    if (p == nullptr && may_fail) return nullptr;
+  }
+  if (p == nullptr) {
+    p = may_fail
+            ? reinterpret_cast<Quiet>(op.function)(size, alignment..., &nothrow)
+            : reinterpret_cast<Loud>(op.function)(size, alignment...);
+  }
+  if (p != nullptr && op.records) OnAlloc(p, size, caller);
+  return p;
+}
+
+template <typename... Arguments>
+void DeleteBlock(Index index, void* p, Arguments... arguments) {
+  using Real = void (*)(void*, Arguments...);
+  if (p == nullptr || IsBootstrapBlock(p)) return;
+  const Operator& op = Get(index);
+  if (op.function == nullptr) {
+    free(p);
+  } else if (op.records) {
+    OnFree(p);
+    ThreadState* s = BeginInAllocator();
+    reinterpret_cast<Real>(op.function)(p, arguments...);
+    EndInAllocator(s);
+  } else {
+    reinterpret_cast<Real>(op.function)(p, arguments...);
+  }
+}
+
+}  // namespace
+}  // namespace mallogram
+
+using mallogram::Align;
+using mallogram::NoThrow;
+
+#define MALLOGRAM_NEW(NAME, SYMBOL, INDEX, QUIET, PARAMETERS, ...)                 \
+  MALLOGRAM_EXPORT void* NAME PARAMETERS asm(SYMBOL);                              \
+  MALLOGRAM_EXPORT void* NAME PARAMETERS {                                         \
+    return mallogram::NewBlock(mallogram::INDEX, mallogram::QUIET, CALLER_STATE(), \
+                               __VA_ARGS__);                                       \
+  }
+#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...) \
+  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);           \
+  MALLOGRAM_EXPORT void NAME PARAMETERS {                      \
+    mallogram::DeleteBlock(mallogram::INDEX, __VA_ARGS__);     \
+  }
+
+MALLOGRAM_NEW(New, "_Znwm", kNew, kNewNoThrow, (size_t size), size)
+MALLOGRAM_NEW(NewArray, "_Znam", kNewArray, kNewArrayNoThrow, (size_t size), size)
+MALLOGRAM_NEW(NewNoThrow, "_ZnwmRKSt9nothrow_t", kNewNoThrow, kNewNoThrow,
+              (size_t size, const NoThrow*), size)
+MALLOGRAM_NEW(NewArrayNoThrow, "_ZnamRKSt9nothrow_t", kNewArrayNoThrow,
+              kNewArrayNoThrow, (size_t size, const NoThrow*), size)
+MALLOGRAM_NEW(NewAligned, "_ZnwmSt11align_val_t", kNewAligned, kNewAlignedNoThrow,
+              (size_t size, Align alignment), size, alignment)
+MALLOGRAM_NEW(NewArrayAligned, "_ZnamSt11align_val_t", kNewArrayAligned,
+              kNewArrayAlignedNoThrow, (size_t size, Align alignment), size,
+              alignment)
+MALLOGRAM_NEW(NewAlignedNoThrow, "_ZnwmSt11align_val_tRKSt9nothrow_t",
+              kNewAlignedNoThrow, kNewAlignedNoThrow,
+              (size_t size, Align alignment, const NoThrow*), size, alignment)
+MALLOGRAM_NEW(NewArrayAlignedNoThrow, "_ZnamSt11align_val_tRKSt9nothrow_t",
+              kNewArrayAlignedNoThrow, kNewArrayAlignedNoThrow,
+              (size_t size, Align alignment, const NoThrow*), size, alignment)
+
+MALLOGRAM_DELETE(Delete, "_ZdlPv", kDelete, (void* p), p)
+MALLOGRAM_DELETE(DeleteArray, "_ZdaPv", kDeleteArray, (void* p), p)
+MALLOGRAM_DELETE(DeleteSized, "_ZdlPvm", kDeleteSized, (void* p, size_t size), p,
+                 size)
+MALLOGRAM_DELETE(DeleteArraySized, "_ZdaPvm", kDeleteArraySized,
+                 (void* p, size_t size), p, size)
+MALLOGRAM_DELETE(DeleteNoThrow, "_ZdlPvRKSt9nothrow_t", kDeleteNoThrow,
+                 (void* p, const NoThrow* tag), p, tag)
+MALLOGRAM_DELETE(DeleteArrayNoThrow, "_ZdaPvRKSt9nothrow_t", kDeleteArrayNoThrow,
+                 (void* p, const NoThrow* tag), p, tag)
+MALLOGRAM_DELETE(DeleteAligned, "_ZdlPvSt11align_val_t", kDeleteAligned,
+                 (void* p, Align alignment), p, alignment)
+MALLOGRAM_DELETE(DeleteArrayAligned, "_ZdaPvSt11align_val_t", kDeleteArrayAligned,
+                 (void* p, Align alignment), p, alignment)
+MALLOGRAM_DELETE(DeleteSizedAligned, "_ZdlPvmSt11align_val_t", kDeleteSizedAligned,
+                 (void* p, size_t size, Align alignment), p, size, alignment)
+MALLOGRAM_DELETE(DeleteArraySizedAligned, "_ZdaPvmSt11align_val_t",
+                 kDeleteArraySizedAligned, (void* p, size_t size, Align alignment),
+                 p, size, alignment)
+MALLOGRAM_DELETE(DeleteAlignedNoThrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+                 kDeleteAlignedNoThrow,
+                 (void* p, Align alignment, const NoThrow* tag), p, alignment, tag)
+MALLOGRAM_DELETE(DeleteArrayAlignedNoThrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+                 kDeleteArrayAlignedNoThrow,
+                 (void* p, Align alignment, const NoThrow* tag), p, alignment, tag)
