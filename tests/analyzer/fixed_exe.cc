@@ -7,7 +7,7 @@
 __attribute__((noinline)) void* Probe() { return __builtin_return_address(0); }
 
 __attribute__((noinline)) void* Marked(void* volatile* out) {
-  *out = Probe();  // line 9
+  *out = Probe();  // line 10
   return *out;
 }
 

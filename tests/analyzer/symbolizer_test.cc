@@ -219,7 +219,7 @@ TEST(Symbolizer, ExecutablesPieOrNot) {
     ASSERT_EQ(frames.size(), 1u) << path;
     EXPECT_TRUE(absl::StartsWith(frames[0].function, "Marked("))
         << frames[0].function;
-    EXPECT_EQ(frames[0].line, 9u);
+    EXPECT_EQ(frames[0].line, 10u);
   }
 }
 
