@@ -45,12 +45,16 @@ std::string OwnDirectory() {
 class ModulesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    forgotten.clear();
     strings_[0] = 0;
     header_.max_modules = kSlots;
     header_.strings_bytes = sizeof(strings_);
     header_.strings_used.store(1);
+    forgotten.clear();
     InitModules(&header_, slots_, strings_);
+    // Rules carry module numbers: with the table begun anew all of them are void.
+    ASSERT_EQ(forgotten.size(), 1u);
+    EXPECT_EQ(forgotten[0], std::make_pair(uint64_t{0}, ~uint64_t{0}));
+    forgotten.clear();
   }
 
   uint64_t LoadPlugin(const char* name) {
