@@ -13,8 +13,9 @@ constexpr uint64_t kMaxStamp = (uint64_t{1} << 61) - 1;
 
 void RingStream::Attach(RingSlot* slot, const uint64_t* data, uint32_t ring_words) {
   reader_.Attach(slot, data, ring_words);
-  released_ = reader_.tail();
+  released_ = woken_ = reader_.tail();
   release_step_ = ring_words / 8;
+  wake_step_ = ring_words / 2;
 }
 
 bool RingStream::Decode() {
@@ -31,7 +32,11 @@ bool RingStream::Decode() {
       break;
   }
   records_ += count_;
-  if (reader_.tail() - released_ >= release_step_) Release();
+  if (reader_.tail() - released_ >= release_step_) {
+    reader_.Release();
+    released_ = reader_.tail();
+    if (released_ - woken_ >= wake_step_) WakeProducer();
+  }
   return count_ != 0;
 }
 
@@ -123,9 +128,14 @@ bool RingStream::DecodeExtended(uint64_t word0, Record* record) {
 }
 
 void RingStream::Release() {
-  if (reader_.tail() == released_) return;
+  if (reader_.tail() == woken_) return;
   reader_.Release();
   released_ = reader_.tail();
+  WakeProducer();
+}
+
+void RingStream::WakeProducer() {
+  woken_ = released_;
   // Pairs with the producer, which says that it waits and then looks at tail once
   // more: one of the two sees the other.
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -64,8 +64,10 @@ class RingStream {
            slot()->head.load(std::memory_order_relaxed) != reader_.tail();
   }
 
-  // Gives the room of all decoded records back and wakes the producer if it
-  // waits. Called by Decode() now and then; to be called at the end of a round.
+  // Gives the room of all decoded records back and wakes the producer if it waits.
+  // To be called at the end of a round. Decode() does the first now and then, the
+  // second when half the ring is free: woken for less the producer would be asleep
+  // again after a few microseconds, for the price of two context switches.
   void Release();
 
   bool damaged() const { return damaged_; }
@@ -79,6 +81,7 @@ class RingStream {
   // (time, marks) or damaged() was found.
   bool DecodeOne(Record* record);
   bool DecodeExtended(uint64_t word0, Record* record);
+  void WakeProducer();
   // The stream's stamp at the clock as it stands: a thread that moved to a CPU
   // whose TSC lags a little stays in its own order.
   uint64_t Stamp() {
@@ -88,7 +91,8 @@ class RingStream {
 
   RingReader reader_;
   uint64_t released_ = 0;  // tail as the producer knows it
-  uint64_t release_step_ = 0;
+  uint64_t woken_ = 0;  // tail when the producer was last looked after
+  uint64_t release_step_ = 0, wake_step_ = 0;
   uint64_t clock_ = 0;       // the producer's, as its records tell it
   uint64_t last_stamp_ = 0;  // highest so far
   uint64_t records_ = 0;
