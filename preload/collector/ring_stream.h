@@ -91,7 +91,7 @@ class RingStream {
 
   RingReader reader_;
   uint64_t released_ = 0;  // tail as the producer knows it
-  uint64_t woken_ = 0;  // tail when the producer was last looked after
+  uint64_t woken_ = 0;     // tail when the producer was last looked after
   uint64_t release_step_ = 0, wake_step_ = 0;
   uint64_t clock_ = 0;       // the producer's, as its records tell it
   uint64_t last_stamp_ = 0;  // highest so far
