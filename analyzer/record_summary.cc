@@ -121,6 +121,9 @@ std::string FormatRecordSummary(const RecordingReport& report,
              absl::StrCat(FormatCount(totals.temporary), " (", FormatPercent(share),
                           ") freed before the thread's next allocation"));
   lines.Line("loss", LossLine(loss), loss.events_lost + loss.order_violations > 0);
+  if (!report.summary.detail_text.empty()) {
+    lines.Line("note", Printable(report.summary.detail_text, false), true);
+  }
   lines.Line("children", ChildrenLine(report));
   lines.Line("trace", absl::StrCat(Printable(report.main.path, false), " (",
                                    FormatBytes(context.file_bytes), ")"));

@@ -175,6 +175,13 @@ void ReportBuilder::AddTotals(const Trace& trace) {
     sum.live_bytes += summary.sizes[i].live_bytes;
     sum.temporary += summary.sizes[i].temporary;
   }
+  // What the recorder has to say of this process: its own malloc, damaged rings, a
+  // difference from libunwind. Why it gave up is part of how it ended.
+  if (!trace.summary.detail_text.empty() &&
+      trace.summary.end != EndReason::kDetached) {
+    report_.warnings.push_back(
+        absl::StrCat(trace.path, ": ", trace.summary.detail_text));
+  }
   for (const std::string& warning : trace.warnings) {
     report_.warnings.push_back(absl::StrCat(trace.path, ": ", warning));
   }

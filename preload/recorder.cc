@@ -57,14 +57,18 @@ thread_local constinit bool t_in_set_up = false;
 constexpr uint64_t kWaitSliceNs = 100'000'000;
 constexpr int kAttachSlices = 100;  // 10 s for a collector to appear at all
 
+template <size_t kRoom>
+void CopyText(const char* text, char (&out)[kRoom]) {
+  size_t i = 0;
+  for (; text[i] != 0 && i + 1 < kRoom; ++i) out[i] = text[i];
+  out[i] = 0;
+}
+
 void StopRecording(const char* reason) {
   g_set_up.store(kOff, std::memory_order_release);
   if (g_image.header == nullptr) return;
   ImageHeader* header = g_image.header;
-  size_t i = 0;
-  for (; reason[i] != 0 && i + 1 < sizeof(header->detach_reason); ++i) {
-    header->detach_reason[i] = reason[i];
-  }
+  CopyText(reason, header->detach_reason);
   header->program_state.store(static_cast<uint32_t>(ProgramState::kDetached),
                               std::memory_order_release);
 }
@@ -421,8 +425,11 @@ void StartRecording() {
     if (g_image.header->verify != 0) {
       const char* error = nullptr;
       t_in_set_up = true;
-      g_recorder.verify = EnableVerify(&error);
+      const bool on = EnableVerify(&error);
       t_in_set_up = false;
+      // The report shows it: a run that compared nothing must not look like one
+      // without differences.
+      if (!on) CopyText(error, g_image.header->verify_first);
     }
     g_image.header->own_malloc = ProgramDefinesMalloc() ? 1 : 0;
   }
