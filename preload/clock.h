@@ -17,7 +17,7 @@ inline bool TscIsInvariant() {
   return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1u << 8)) != 0;
 }
 
-// About 9 ns under KVM (20 cycles on bare metal) with the TSC.
+// Some twenty cycles with the TSC; a system call without.
 inline uint64_t ReadStamp(bool tsc) {
   return tsc ? __rdtsc() : sys::ClockNs(CLOCK_MONOTONIC);
 }

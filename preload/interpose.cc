@@ -12,14 +12,6 @@
 namespace mallogram {
 namespace {
 
-// For entry points that have no stub in g_real: true if the real one exists.
-template <typename F>
-bool Resolved(F* const& function) {
-  if (function == nullptr) [[unlikely]]
-    ResolveReal();
-  return function != nullptr;
-}
-
 void* NoSuchFunction() {
   errno = ENOMEM;
   return nullptr;

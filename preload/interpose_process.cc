@@ -18,14 +18,9 @@
 #include "preload/recorder.h"
 
 using mallogram::g_real;
+using mallogram::Resolved;
 
 namespace {
-
-template <typename F>
-bool Resolved(F* const& function) {
-  if (function == nullptr) mallogram::ResolveReal();
-  return function != nullptr;
-}
 
 int Unsupported() {
   errno = ENOSYS;

@@ -98,7 +98,6 @@ void ResolveReal() {
   const int saved_errno = errno;
   t_resolving = true;
   RealFunctions real = g_real;
-  Find(&real.reallocarray, "reallocarray");
   Find(&real.posix_memalign, "posix_memalign");
   Find(&real.aligned_alloc, "aligned_alloc");
   Find(&real.memalign, "memalign");

@@ -20,7 +20,6 @@ struct RealFunctions {
   void* (*realloc)(void*, size_t) = nullptr;
   void (*free)(void*) = nullptr;
   // From here on nullptr where the libc has none (resolved by ResolveReal).
-  void* (*reallocarray)(void*, size_t, size_t) = nullptr;
   int (*posix_memalign)(void**, size_t, size_t) = nullptr;
   void* (*aligned_alloc)(size_t, size_t) = nullptr;
   void* (*memalign)(size_t, size_t) = nullptr;
@@ -47,6 +46,14 @@ extern RealFunctions g_real;
 
 // Fills g_real. Idempotent; called by the stubs and by the constructor.
 void ResolveReal();
+
+// For the functions that have no stub in g_real: true if the real one exists.
+template <typename F>
+bool Resolved(F* const& function) {
+  if (function == nullptr) [[unlikely]]
+    ResolveReal();
+  return function != nullptr;
+}
 
 // True while the calling thread is in ResolveReal: what dlsym allocates then comes
 // from the start-up arena and is not the program's.

@@ -58,7 +58,6 @@ struct alignas(256) ThreadState {
 struct Recorder {
   bool tsc;   // stamps are TSC ticks
   bool drop;  // --on-full drop
-  bool verify;
   uint32_t max_depth;
   // The process has had a second stream: every event carries an exact stamp. Set
   // before that stream's first event takes effect, so whatever a thread records

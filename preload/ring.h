@@ -45,8 +45,8 @@ namespace mallogram {
 // sets. Stamps are exact (one per event, ordered across threads to within the
 // skew of the TSC) once the process has had a second thread; before that there
 // is a kTime record every kStampInterval events and ticks are 0: with one
-// thread the order is the ring's. (rdtsc costs 9 ns here, half of all added
-// time on a single-threaded program.)
+// thread the order is the ring's, and reading the clock would be a large part of an
+// event's cost.
 
 enum class RecordKind : uint32_t {
   kNone = 0,  // zero memory is not a record
