@@ -3,25 +3,6 @@
 #include "preload/sys.h"
 
 namespace mallogram {
-namespace {
-
-// A slot holds a node id and, in the bits above it, a tag from the hash: most
-// probes that meet another stack's node are refused without loading the node.
-constexpr int kIdBits = 26;
-constexpr uint32_t kIdMask = (1u << kIdBits) - 1;
-
-uint64_t Hash(uint32_t parent, uint64_t pc, uint32_t module) {
-  uint64_t h = (pc ^ (uint64_t{parent} << 32)) * 0x9e3779b97f4a7c15ULL;
-  h ^= (h >> 32) ^ (uint64_t{parent} << 7) ^ (uint64_t{module} << 45);
-  h *= 0xd6e8feb86659fd93ULL;
-  return h ^ (h >> 32);
-}
-
-uint32_t TagOf(uint64_t hash) {
-  return static_cast<uint32_t>(hash >> 58) << kIdBits;
-}
-
-}  // namespace
 
 bool StackTable::Init(ImageHeader* header, StackNode* nodes) {
   header_ = header;
@@ -58,31 +39,12 @@ bool StackTable::Grow(int level) {
   return true;
 }
 
-// The node's id if `level` knows it, else 0.
-uint32_t StackTable::Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,
-                           uint32_t module) const {
-  const std::atomic<uint32_t>* slots =
-      levels_[level].slots.load(std::memory_order_acquire);
-  const uint32_t mask = (1u << (kFirstLevelBits + 2 * level)) - 1;
-  const uint32_t tag = TagOf(hash);
-  for (uint32_t i = static_cast<uint32_t>(hash) & mask;; i = (i + 1) & mask) {
-    // Acquire: pairs with the release in Place, which follows the node's fields.
-    const uint32_t slot = slots[i].load(std::memory_order_acquire);
-    if (slot == 0) return 0;
-    if ((slot & ~kIdMask) != tag) continue;
-    const StackNode& node = nodes_[slot & kIdMask];
-    if (node.pc == pc && node.parent == parent && node.module == module) {
-      return slot & kIdMask;
-    }
-  }
-}
-
 // Enters `id` in `level`. Returns the id that stands for the node there: `id`, or
 // another thread's, which was faster. 0: the level is too full.
 uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
   Level& l = levels_[level];
   std::atomic<uint32_t>* slots = l.slots.load(std::memory_order_acquire);
-  const uint32_t size = 1u << (kFirstLevelBits + 2 * level);
+  const uint32_t size = MaskOf(level) + 1;
   // Half full is where linear probing starts to wander. The last level is filled
   // further: kIdBits bounds the nodes, so it never fills up.
   if (l.used.load(std::memory_order_relaxed) >= size / 2 && level + 1 < kLevels) {
@@ -108,15 +70,6 @@ uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
       return slot & kIdMask;
     }
   }
-}
-
-uint32_t StackTable::Intern(uint32_t parent, uint64_t pc, uint32_t module) {
-  const uint64_t hash = Hash(parent, pc, module);
-  const int top = top_.load(std::memory_order_acquire);
-  const uint32_t id = Probe(top, hash, parent, pc, module);
-  if (id != 0) [[likely]]
-    return id;
-  return InternSlow(parent, pc, module, hash, top);
 }
 
 uint32_t StackTable::InternSlow(uint32_t parent, uint64_t pc, uint32_t module,

@@ -29,7 +29,28 @@ class StackTable {
   // The node of (parent, pc, module), made if need be. kRootUnknown: the node
   // array is full. `parent` is a root or a node. Cost of a hit: one hash, one
   // probe (a cache line), one node compare (another).
-  uint32_t Intern(uint32_t parent, uint64_t pc, uint32_t module);
+  // `hash`: Hash of the same, given the parent's.
+  uint32_t Intern(uint32_t parent, uint64_t pc, uint32_t module, uint64_t hash) {
+    const int top = top_.load(std::memory_order_acquire);
+    const uint32_t id = Probe(top, hash, parent, pc, module);
+    if (id != 0) [[likely]]
+      return id;
+    return InternSlow(parent, pc, module, hash, top);
+  }
+
+  // Of a whole stack, from the outermost frame inward: it depends on return
+  // addresses alone, so all of a walk's are known before the first id is.
+  static uint64_t RootHash(uint32_t root) { return root; }
+  static uint64_t Hash(uint64_t parent, uint64_t pc, uint32_t module) {
+    const uint64_t h =
+        (parent ^ pc ^ uint64_t{module} << 47) * 0x9e3779b97f4a7c15ULL;
+    return h ^ h >> 32;
+  }
+  void Prefetch(uint64_t hash) const {
+    const int top = top_.load(std::memory_order_relaxed);
+    __builtin_prefetch(
+        &levels_[top].slots.load(std::memory_order_relaxed)[hash & MaskOf(top)]);
+  }
 
   const StackNode& node(uint32_t id) const { return nodes_[id]; }
   ImageHeader* header() const { return header_; }
@@ -42,14 +63,41 @@ class StackTable {
     std::atomic<uint32_t> used{0};
   };
 
+  // A slot holds a node id and, in the bits above it, a tag from the hash: most
+  // probes that meet another stack's node are refused without loading the node.
+  static constexpr int kIdBits = 26;
+  static constexpr uint32_t kIdMask = (1u << kIdBits) - 1;
+
+  static constexpr uint32_t MaskOf(int level) {
+    return (1u << (kFirstLevelBits + 2 * level)) - 1;
+  }
+  static uint32_t TagOf(uint64_t hash) {
+    return static_cast<uint32_t>(hash >> 58) << kIdBits;
+  }
   static constexpr size_t LevelBytes(int level) {
     return sizeof(uint32_t) << (kFirstLevelBits + 2 * level);
   }
   uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module, uint64_t hash,
                       int top);
   uint32_t Place(int level, uint64_t hash, uint32_t id);
+  // The node's id if `level` knows it, else 0.
   uint32_t Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,
-                 uint32_t module) const;
+                 uint32_t module) const {
+    const std::atomic<uint32_t>* slots =
+        levels_[level].slots.load(std::memory_order_acquire);
+    const uint32_t mask = MaskOf(level);
+    const uint32_t tag = TagOf(hash);
+    for (uint32_t i = static_cast<uint32_t>(hash) & mask;; i = (i + 1) & mask) {
+      // Acquire: pairs with the release in Place, which follows the node's fields.
+      const uint32_t slot = slots[i].load(std::memory_order_acquire);
+      if (slot == 0) return 0;
+      if ((slot & ~kIdMask) != tag) continue;
+      const StackNode& node = nodes_[slot & kIdMask];
+      if (node.pc == pc && node.parent == parent && node.module == module) {
+        return slot & kIdMask;
+      }
+    }
+  }
   bool Grow(int level);
 
   ImageHeader* header_ = nullptr;

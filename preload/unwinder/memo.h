@@ -1,7 +1,17 @@
-// The exact memo of a thread's last walk, in flat arrays.
+// What a thread remembers of its walks: the trunk, its last whole walk, and
+// twigs, the ways that lately led from a leaf to the trunk.
 //
-// frames[0…count) are the frames, outermost first; frames[i].slots is where the
-// slots begin that were read in the step outward from frame i, and
+// Both rest on one fact: unwinding is a function of the state at a frame (pc, sp,
+// rbp) and of the stack slots that are read on the way out. Where the state is the
+// same and every slot still holds the value that it had, the outcome is the same.
+//
+// Pruning. Most code uses rbp as a general register: it differs at every event,
+// and nothing depends on it, because some outer frame restores its own before it
+// uses it. A frame's rbp is `live` if it is used before that; only then it is
+// compared, and so are slots that hold a saved rbp.
+//
+// Trunk: frames[0…count) are the frames, outermost first; frames[i].slots is where
+// the slots begin that were read in the step outward from frame i, and
 // frames[count].slots is their total number. Slots of one frame stand in reverse
 // order of reading: going down from any frame's last slot meets the slots in
 // exactly the order in which a walk outward from that frame reads them.
@@ -9,6 +19,11 @@
 // A slot that may not be compared (its step depends on more than pc, sp, bp and
 // the slots, or it must be read with care) is followed by a barrier, a slot that
 // never compares equal: the frame's step is then taken anew.
+//
+// Twig: from the leaf's caller (`next_`, reached by a plain step) to the trunk's
+// frame `join`. It is good as long as its slots are as they were and the trunk has
+// the same frame (state and node) there, whatever became of the rest of the trunk;
+// how it goes on from there is the trunk's affair.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +35,23 @@ namespace mallogram {
 struct MemoFrame {
   uint64_t key;  // with the module's bits
   uint64_t sp, bp;
-  uint32_t node;   // interned stack from here outward
-  uint32_t slots;  // first slot of this frame's step
+  uint64_t bp_mask;  // all ones: live; 0: not
+  uint64_t hash;     // StackTable's, of the stack from here outward
+  uint32_t node;     // interned stack from here outward
+  uint32_t slots;    // first slot of this frame's step
 };
-static_assert(sizeof(MemoFrame) == 32);
+
+// How a frame's step treats rbp; both may hold. Values as in Rule.
+inline constexpr uint32_t kUsesBp = 1;   // it needs this frame's
+inline constexpr uint32_t kSavesBp = 2;  // its last slot holds the outer frame's
+
+// A frame of the walk in progress.
+struct FreshFrame {
+  uint64_t key, sp, bp;
+  uint64_t hash;
+  uint32_t slots;
+  uint32_t bp_use;  // kUsesBp | kSavesBp
+};
 
 struct MemoSlot {
   const uint64_t* address;
@@ -32,20 +60,102 @@ struct MemoSlot {
 
 inline constexpr uint32_t kSlotsPerFrame = 3;  // at most
 
+template <typename Frame>
 struct MemoArrays {
-  MemoFrame* frames;  // capacity + 1
-  MemoSlot* slots;    // kSlotsPerFrame * capacity
+  Frame* frames;    // capacity + 1
+  MemoSlot* slots;  // kSlotsPerFrame * capacity
   uint32_t capacity;
 };
 
+inline constexpr uint32_t kTwigSlots = 10;
+
+struct alignas(64) Twig {
+  uint64_t leaf_key;  // 0: free
+  uint64_t next_key, next_sp, next_bp, next_bp_mask;
+  uint64_t join_key, join_sp, join_bp, join_bp_mask;
+  uint32_t join;  // index in the trunk
+  uint32_t join_node, node;
+  uint32_t slot_count;
+  MemoSlot slots[kTwigSlots];  // in reading order
+};
+static_assert(sizeof(Twig) == 256);
+
+// Two ways a set: a leaf is often reached by two paths in turn.
+inline constexpr uint32_t kTwigWays = 2;
+inline constexpr uint32_t kTwigSetBits = 6;
+
 struct WalkerMemo {
-  MemoArrays last;   // the remembered walk
-  MemoArrays fresh;  // frames of the walk in progress, innermost first
-  uint32_t count;    // of last.frames
-  StepEnd end;       // how it ended, beyond frames[0]
-  uint64_t epoch;    // of g_code_epoch that `last` belongs to
+  MemoArrays<MemoFrame> trunk;
+  MemoArrays<FreshFrame> fresh;  // of the walk in progress, innermost first
+  uint32_t count;                // of trunk.frames
+  StepEnd end;                   // how the trunk ended, beyond frames[0]
+  uint64_t epoch;                // of g_code_epoch that all of it belongs to
+  uint32_t next_way;             // to be replaced
   StackGuard guard;
   void** oracle;  // verify mode: room for libunwind's answer
+  Twig twigs[kTwigWays << kTwigSetBits];
 };
+
+// A slot that never compares equal.
+extern const uint64_t g_never;
+inline constexpr MemoSlot kBarrier{&g_never, 1};
+inline bool IsBarrier(const MemoSlot& slot) { return slot.address == &g_never; }
+
+// nullptr: no memory.
+WalkerMemo* NewMemo();
+void DropMemo(WalkerMemo* memo);
+// Makes room for `needed` frames, keeping what is there. False: no memory.
+template <typename Frame>
+bool Grow(MemoArrays<Frame>* arrays, uint32_t needed);
+inline constexpr uint32_t kMaxMemoFrames = 1u << 26;  // a stack of >= 1 GiB
+
+// What was learnt from code that is gone is forgotten.
+void ForgetWalks(WalkerMemo* memo, uint64_t epoch);
+
+inline bool SameState(const MemoFrame& frame, const FrameState& state) {
+  return (((frame.key ^ state.key) & kStateMask) | (frame.sp ^ state.sp) |
+          ((frame.bp ^ state.bp) & frame.bp_mask)) == 0;
+}
+
+// Compares slots from slots[from - 1] down. Returns the index of the first that
+// changed, plus one; 0 if all are as remembered.
+[[gnu::always_inline]] inline uint32_t CompareSlots(const MemoSlot* slots,
+                                                    uint32_t from) {
+  while (from != 0 && *slots[from - 1].address == slots[from - 1].value) --from;
+  return from;
+}
+
+inline Twig* TwigSet(WalkerMemo* memo, uint64_t leaf_key, const FrameState& next) {
+  const uint64_t h =
+      (leaf_key ^ next.key << 7 ^ next.sp << 20) * 0x9e3779b97f4a7c15ULL;
+  return &memo->twigs[(h >> (64 - kTwigSetBits)) * kTwigWays];
+}
+
+// The node of the stack whose leaf is `leaf_key`, called from `next`; 0: no twig
+// tells. Reads slots in the order in which a walk would.
+[[gnu::always_inline]] inline uint32_t FollowTwig(const WalkerMemo& memo,
+                                                  const Twig& twig,
+                                                  uint64_t leaf_key,
+                                                  const FrameState& next) {
+  if (((twig.leaf_key ^ leaf_key) | (twig.next_key ^ next.key) |
+       (twig.next_sp ^ next.sp) | ((twig.next_bp ^ next.bp) & twig.next_bp_mask)) !=
+      0) {
+    return 0;
+  }
+  for (uint32_t i = 0; i < twig.slot_count; ++i) {
+    if (*twig.slots[i].address != twig.slots[i].value) return 0;
+  }
+  if (twig.join >= memo.count) return 0;
+  const MemoFrame& join = memo.trunk.frames[twig.join];
+  // A live rbp of the trunk must be one that the twig vouches for.
+  if ((((join.key ^ twig.join_key) & kStateMask) | (join.sp ^ twig.join_sp) |
+       (join.bp_mask & ~twig.join_bp_mask) |
+       ((join.bp ^ twig.join_bp) & join.bp_mask)) != 0 ||
+      join.node != twig.join_node) {
+    return 0;
+  }
+  const uint32_t slots = memo.trunk.frames[twig.join + 1].slots;
+  return CompareSlots(memo.trunk.slots, slots) == 0 ? twig.node : 0;
+}
 
 }  // namespace mallogram

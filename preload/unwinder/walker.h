@@ -50,8 +50,12 @@ class Walker {
   void Release();
 
  private:
+  uint32_t Recall(const CallerState& caller);
+  uint32_t WalkOut(const CallerState& caller, uint32_t max_depth,
+                   StackTable* table);
   uint32_t Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
-                    uint32_t node, bool remember, StackTable* table);
+                    uint32_t root, bool remember, StackTable* table);
+  void KeepTwig(uint32_t kept);
 
   WalkerMemo* memo_;
   WalkStats stats_;

@@ -166,7 +166,8 @@ void Checker::Check() {
 
 void PlantStaleMemo(Walker* walker) {
   WalkerMemo* memo = *reinterpret_cast<WalkerMemo**>(walker);
-  for (uint32_t i = 0; i <= memo->count; ++i) memo->last.frames[i].slots = 0;
+  for (uint32_t i = 0; i <= memo->count; ++i) memo->trunk.frames[i].slots = 0;
+  for (Twig& twig : memo->twigs) twig.slot_count = 0;
 }
 
 }  // namespace mallogram::testing

@@ -1,0 +1,69 @@
+#include "preload/unwinder/memo.h"
+
+#include "preload/sys.h"
+
+namespace mallogram {
+namespace {
+
+constexpr uint32_t kFirstFrames = 128;
+
+template <typename Frame>
+size_t ArrayBytes(uint32_t capacity) {
+  return sizeof(Frame) * (capacity + 1) +
+         sizeof(MemoSlot) * kSlotsPerFrame * capacity;
+}
+
+}  // namespace
+
+constinit const uint64_t g_never = 0;
+
+template <typename Frame>
+bool Grow(MemoArrays<Frame>* arrays, uint32_t needed) {
+  uint32_t capacity = arrays->capacity != 0 ? arrays->capacity : kFirstFrames;
+  while (capacity < needed) capacity *= 2;
+  if (capacity > kMaxMemoFrames) return false;
+  auto* memory = static_cast<Frame*>(sys::MapPrivate(ArrayBytes<Frame>(capacity)));
+  if (memory == nullptr) return false;
+  const MemoArrays<Frame> old = *arrays;
+  const MemoArrays<Frame> grown{
+      memory, reinterpret_cast<MemoSlot*>(memory + capacity + 1), capacity};
+  if (old.capacity != 0) {
+    __builtin_memcpy(grown.frames, old.frames, sizeof(Frame) * (old.capacity + 1));
+    __builtin_memcpy(grown.slots, old.slots,
+                     sizeof(MemoSlot) * kSlotsPerFrame * old.capacity);
+  }
+  // A handler that leaves by longjmp between these may find old slots, still
+  // mapped and filled alike, but never a capacity that the arrays don't have.
+  arrays->frames = grown.frames;
+  arrays->slots = grown.slots;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  arrays->capacity = grown.capacity;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (old.capacity != 0) sys::Unmap(old.frames, ArrayBytes<Frame>(old.capacity));
+  return true;
+}
+
+template bool Grow(MemoArrays<MemoFrame>* arrays, uint32_t needed);
+template bool Grow(MemoArrays<FreshFrame>* arrays, uint32_t needed);
+
+WalkerMemo* NewMemo() {
+  auto* memo = static_cast<WalkerMemo*>(sys::MapPrivate(sizeof(WalkerMemo)));
+  if (memo == nullptr) return nullptr;
+  if (Grow(&memo->trunk, 1) && Grow(&memo->fresh, 1)) return memo;
+  return nullptr;  // no memory for anything: a leaked page does not matter
+}
+
+void DropMemo(WalkerMemo* memo) {
+  sys::Unmap(memo->trunk.frames, ArrayBytes<MemoFrame>(memo->trunk.capacity));
+  sys::Unmap(memo->fresh.frames, ArrayBytes<FreshFrame>(memo->fresh.capacity));
+  sys::Unmap(memo, sizeof(WalkerMemo));
+}
+
+void ForgetWalks(WalkerMemo* memo, uint64_t epoch) {
+  memo->count = 0;
+  for (Twig& twig : memo->twigs) twig.leaf_key = 0;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  memo->epoch = epoch;
+}
+
+}  // namespace mallogram
