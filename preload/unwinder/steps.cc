@@ -58,9 +58,8 @@ StepResult StepSpecial(const FrameState& state, Rule rule, StackGuard* guard,
 
 }  // namespace
 
-StepResult StepSlow(const FrameState& state, Rule rule,
-                                      StackGuard* guard, FullWalk* full,
-                                      WalkStats* stats, MemoSlot* slots) {
+StepResult StepSlow(const FrameState& state, Rule rule, StackGuard* guard,
+                    FullWalk* full, WalkStats* stats, MemoSlot* slots) {
   StepResult result;
   guard->Reset();
   switch (rule.kind()) {
