@@ -34,7 +34,7 @@ bool StackTable::Grow(int level) {
   }
   int top = top_.load(std::memory_order_relaxed);
   while (top < level &&
-         !top_.compare_exchange_weak(top, level, std::memory_order_acq_rel)) {
+         !top_.compare_exchange_weak(top, level, std::memory_order_seq_cst)) {
   }
   return true;
 }
@@ -57,7 +57,7 @@ uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
     uint32_t slot = slots[i].load(std::memory_order_acquire);
     if (slot == 0) {
       if (slots[i].compare_exchange_strong(slot, entry,
-                                           std::memory_order_acq_rel)) {
+                                           std::memory_order_seq_cst)) {
         l.used.fetch_add(1, std::memory_order_relaxed);
         return id;
       }
@@ -73,27 +73,38 @@ uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
 }
 
 uint32_t StackTable::InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
-                                uint64_t hash, int top) {
-  uint32_t id = 0;
-  for (int level = top - 1; level >= 0 && id == 0; --level) {
-    id = Probe(level, hash, parent, pc, module);
-  }
-  if (id == 0) {
-    // Compared first, so that the counter can't run away past its end.
-    if (header_->node_count.load(std::memory_order_relaxed) >= header_->max_nodes) {
-      return kRootUnknown;
-    }
-    id = header_->node_count.fetch_add(1, std::memory_order_relaxed);
-    if (id >= header_->max_nodes || id > kIdMask) return kRootUnknown;
-    nodes_[id] = StackNode{pc, parent, module};
-  }
+                                uint64_t hash) {
+  uint32_t own = 0;  // made here; a hole if another thread's is found later
   for (;;) {
+    const int top = top_.load(std::memory_order_seq_cst);
+    uint32_t id = 0;
+    for (int level = top; level >= 0 && id == 0; --level) {
+      id = Probe(level, hash, parent, pc, module);
+    }
+    if (id == 0) {
+      if (own == 0) own = NewNode(parent, pc, module);
+      if (own == kRootUnknown) return own;
+      id = own;
+    }
     const uint32_t placed = Place(top, hash, id);
-    if (placed != 0) return placed;
-    // Out of memory: the id is good, it just is not found again.
-    if (!Grow(top + 1)) return id;
-    top = top_.load(std::memory_order_acquire);
+    if (placed == 0) {
+      // Out of memory: the id is good, it just is not found again.
+      if (!Grow(top + 1)) return id;
+    } else if (top_.load(std::memory_order_seq_cst) == top) {
+      return placed;
+    }
   }
+}
+
+uint32_t StackTable::NewNode(uint32_t parent, uint64_t pc, uint32_t module) {
+  // Compared first, so that the counter can't run away past its end.
+  if (header_->node_count.load(std::memory_order_relaxed) >= header_->max_nodes) {
+    return kRootUnknown;
+  }
+  const uint32_t id = header_->node_count.fetch_add(1, std::memory_order_relaxed);
+  if (id >= header_->max_nodes || id > kIdMask) return kRootUnknown;
+  nodes_[id] = StackNode{pc, parent, module};
+  return id;
 }
 
 }  // namespace mallogram

@@ -9,6 +9,12 @@
 // newest first and move what they find in an older one, so no insertion ever waits
 // for a rehash.
 //
+// One id a stack, also while the table grows: an id counts only if the level in
+// which it was found or placed is still the newest afterwards. Who looks into a
+// newer level first misses there, then sees it in this one (sequentially consistent
+// operations throughout: either the placing thread sees the growth or the looking
+// one sees the slot), and carries it on.
+//
 // Async-signal-safe. Zero-initialised storage is an unusable table: Init first.
 #pragma once
 
@@ -31,11 +37,11 @@ class StackTable {
   // probe (a cache line), one node compare (another).
   // `hash`: Hash of the same, given the parent's.
   uint32_t Intern(uint32_t parent, uint64_t pc, uint32_t module, uint64_t hash) {
-    const int top = top_.load(std::memory_order_acquire);
+    const int top = top_.load(std::memory_order_seq_cst);
     const uint32_t id = Probe(top, hash, parent, pc, module);
-    if (id != 0) [[likely]]
+    if (id != 0 && top_.load(std::memory_order_seq_cst) == top) [[likely]]
       return id;
-    return InternSlow(parent, pc, module, hash, top);
+    return InternSlow(parent, pc, module, hash);
   }
 
   // Of a whole stack, from the outermost frame inward: it depends on return
@@ -77,8 +83,9 @@ class StackTable {
   static constexpr size_t LevelBytes(int level) {
     return sizeof(uint32_t) << (kFirstLevelBits + 2 * level);
   }
-  uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module, uint64_t hash,
-                      int top);
+  uint32_t InternSlow(uint32_t parent, uint64_t pc, uint32_t module, uint64_t hash);
+  // kRootUnknown: the array is full.
+  uint32_t NewNode(uint32_t parent, uint64_t pc, uint32_t module);
   uint32_t Place(int level, uint64_t hash, uint32_t id);
   // The node's id if `level` knows it, else 0.
   uint32_t Probe(int level, uint64_t hash, uint32_t parent, uint64_t pc,

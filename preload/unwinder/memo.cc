@@ -10,7 +10,7 @@ constexpr uint32_t kFirstFrames = 128;
 template <typename Frame>
 size_t ArrayBytes(uint32_t capacity) {
   return sizeof(Frame) * (capacity + 1) +
-         sizeof(MemoSlot) * kSlotsPerFrame * capacity;
+         sizeof(MemoSlot) * (kSlotsPerFrame * capacity + 1);
 }
 
 }  // namespace
@@ -30,7 +30,7 @@ bool Grow(MemoArrays<Frame>* arrays, uint32_t needed) {
   if (old.capacity != 0) {
     __builtin_memcpy(grown.frames, old.frames, sizeof(Frame) * (old.capacity + 1));
     __builtin_memcpy(grown.slots, old.slots,
-                     sizeof(MemoSlot) * kSlotsPerFrame * old.capacity);
+                     sizeof(MemoSlot) * (kSlotsPerFrame * old.capacity + 1));
   }
   // A handler that leaves by longjmp between these may find old slots, still
   // mapped and filled alike, but never a capacity that the arrays don't have.
@@ -49,8 +49,10 @@ template bool Grow(MemoArrays<FreshFrame>* arrays, uint32_t needed);
 WalkerMemo* NewMemo() {
   auto* memo = static_cast<WalkerMemo*>(sys::MapPrivate(sizeof(WalkerMemo)));
   if (memo == nullptr) return nullptr;
-  if (Grow(&memo->trunk, 1) && Grow(&memo->fresh, 1)) return memo;
-  return nullptr;  // no memory for anything: a leaked page does not matter
+  // No memory for anything: a leaked page does not matter then.
+  if (!Grow(&memo->trunk, 1) || !Grow(&memo->fresh, 1)) return nullptr;
+  memo->trunk.slots[0] = kBarrier;
+  return memo;
 }
 
 void DropMemo(WalkerMemo* memo) {

@@ -12,13 +12,14 @@
 //
 // Trunk: frames[0…count) are the frames, outermost first; frames[i].slots is where
 // the slots begin that were read in the step outward from frame i, and
-// frames[count].slots is their total number. Slots of one frame stand in reverse
-// order of reading: going down from any frame's last slot meets the slots in
+// frames[count].slots is their end. Slots of one frame stand in reverse order of
+// reading: going down from any frame's last slot meets the slots in
 // exactly the order in which a walk outward from that frame reads them.
 //
 // A slot that may not be compared (its step depends on more than pc, sp, bp and
 // the slots, or it must be read with care) is followed by a barrier, a slot that
-// never compares equal: the frame's step is then taken anew.
+// never compares equal: the frame's step is then taken anew. slots[0] is one, too:
+// comparing ends there.
 //
 // Twig: from the leaf's caller (`next_`, reached by a plain step) to the trunk's
 // frame `join`. It is good as long as its slots are as they were and the trunk has
@@ -63,11 +64,11 @@ inline constexpr uint32_t kSlotsPerFrame = 3;  // at most
 template <typename Frame>
 struct MemoArrays {
   Frame* frames;    // capacity + 1
-  MemoSlot* slots;  // kSlotsPerFrame * capacity
+  MemoSlot* slots;  // kSlotsPerFrame * capacity + 1
   uint32_t capacity;
 };
 
-inline constexpr uint32_t kTwigSlots = 10;
+inline constexpr uint32_t kTwigSlots = 9;
 
 struct alignas(64) Twig {
   uint64_t leaf_key;  // 0: free
@@ -76,7 +77,7 @@ struct alignas(64) Twig {
   uint32_t join;  // index in the trunk
   uint32_t join_node, node;
   uint32_t slot_count;
-  MemoSlot slots[kTwigSlots];  // in reading order
+  MemoSlot slots[kTwigSlots + 1];  // in reading order, then a barrier
 };
 static_assert(sizeof(Twig) == 256);
 
@@ -117,12 +118,14 @@ inline bool SameState(const MemoFrame& frame, const FrameState& state) {
           ((frame.bp ^ state.bp) & frame.bp_mask)) == 0;
 }
 
-// Compares slots from slots[from - 1] down. Returns the index of the first that
-// changed, plus one; 0 if all are as remembered.
+// Compares trunk slots from slots[end - 1] down; the first that changed, 0 if all
+// are as remembered: slots[0] is a barrier, so there is nothing to count. Per slot:
+// three loads.
 [[gnu::always_inline]] inline uint32_t CompareSlots(const MemoSlot* slots,
-                                                    uint32_t from) {
-  while (from != 0 && *slots[from - 1].address == slots[from - 1].value) --from;
-  return from;
+                                                    uint32_t end) {
+  const MemoSlot* slot = slots + end - 1;
+  while (*slot->address == slot->value) --slot;
+  return static_cast<uint32_t>(slot - slots);
 }
 
 inline Twig* TwigSet(WalkerMemo* memo, uint64_t leaf_key, const FrameState& next) {
@@ -142,10 +145,9 @@ inline Twig* TwigSet(WalkerMemo* memo, uint64_t leaf_key, const FrameState& next
       0) {
     return 0;
   }
-  for (uint32_t i = 0; i < twig.slot_count; ++i) {
-    if (*twig.slots[i].address != twig.slots[i].value) return 0;
-  }
-  if (twig.join >= memo.count) return 0;
+  const MemoSlot* slot = twig.slots;
+  while (*slot->address == slot->value) ++slot;
+  if (slot != twig.slots + twig.slot_count || twig.join >= memo.count) return 0;
   const MemoFrame& join = memo.trunk.frames[twig.join];
   // A live rbp of the trunk must be one that the twig vouches for.
   if ((((join.key ^ twig.join_key) & kStateMask) | (join.sp ^ twig.join_sp) |
@@ -154,8 +156,8 @@ inline Twig* TwigSet(WalkerMemo* memo, uint64_t leaf_key, const FrameState& next
       join.node != twig.join_node) {
     return 0;
   }
-  const uint32_t slots = memo.trunk.frames[twig.join + 1].slots;
-  return CompareSlots(memo.trunk.slots, slots) == 0 ? twig.node : 0;
+  const uint32_t end = memo.trunk.frames[twig.join + 1].slots;
+  return CompareSlots(memo.trunk.slots, end) == 0 ? twig.node : 0;
 }
 
 }  // namespace mallogram

@@ -114,11 +114,9 @@ inline uint64_t RuleHash(uint64_t key) {
   return (key * 0x9e3779b97f4a7c15ULL) >> 32;
 }
 
-// `key`: bits beyond pc | kExactPc are ignored. Never invalid.
-Rule LookupRuleSlow(uint64_t key);
-
-// Cost of a hit: one multiplication, one cache line.
-inline Rule LookupRule(uint64_t key) {
+// The rule if the newest table has it, else an invalid one. `key`: bits beyond
+// pc | kExactPc are ignored. Cost of a hit: one multiplication, one cache line.
+inline Rule RecallRule(uint64_t key) {
   key &= kPcMask | kExactPc;
   // Acquire pairs with the release that published the table.
   const RuleTable* table = g_rules.load(std::memory_order_acquire);
@@ -129,14 +127,19 @@ inline Rule LookupRule(uint64_t key) {
     const uint64_t found = entry.key.load(std::memory_order_relaxed);
     if (found == key) [[likely]] {
       // Self-contained word: nothing else is read through it.
-      const Rule rule(entry.rule.load(std::memory_order_relaxed));
-      if (rule.valid()) [[likely]]
-        return rule;
-      break;
+      return Rule(entry.rule.load(std::memory_order_relaxed));
     }
-    if (found == 0) break;
+    if (found == 0) return Rule();
   }
-  return LookupRuleSlow(key);
+}
+
+// Never invalid.
+Rule LookupRuleSlow(uint64_t key);
+inline Rule LookupRule(uint64_t key) {
+  const Rule rule = RecallRule(key);
+  if (rule.valid()) [[likely]]
+    return rule;
+  return LookupRuleSlow(key & (kPcMask | kExactPc));
 }
 
 // The rule as the module's CFI gives it, bypassing the cache.

@@ -20,15 +20,15 @@ uint32_t FrameOfSlot(const MemoFrame* frames, uint32_t inner, uint32_t slot) {
   return inner;
 }
 
-// CompareSlots came to slot `changed` - 1. If that is a barrier, takes the step of
-// its frame anew and, if it leads where it led before, goes on comparing.
-// Returns what CompareSlots returns.
+// CompareSlots came to slot `changed`. If that is a barrier, takes the step of its
+// frame anew and, if it leads where it led before, goes on comparing. Returns what
+// CompareSlots returns.
 [[gnu::noinline]] uint32_t PassBarriers(WalkerMemo* memo, uint32_t match,
                                         uint32_t changed, FullWalk* full,
                                         WalkStats* stats) {
   const MemoFrame* frames = memo->trunk.frames;
-  while (changed != 0 && IsBarrier(memo->trunk.slots[changed - 1])) {
-    const uint32_t at = FrameOfSlot(frames, match, changed - 1);
+  while (changed != 0 && IsBarrier(memo->trunk.slots[changed])) {
+    const uint32_t at = FrameOfSlot(frames, match, changed);
     // Its rbp is live: so does every step count that may leave a barrier.
     const FrameState state{frames[at].key & kStateMask, frames[at].sp,
                            frames[at].bp};
@@ -41,7 +41,7 @@ uint32_t FrameOfSlot(const MemoFrame* frames, uint32_t inner, uint32_t slot) {
                           : at == 0 && step.end == memo->end;
     if (!same || step.slots != 1 || !IsBarrier(slots[0])) return changed;
     match = at;
-    changed = CompareSlots(memo->trunk.slots, changed - 1);
+    changed = CompareSlots(memo->trunk.slots, changed);
   }
   return changed;
 }
@@ -52,19 +52,8 @@ uint64_t NodePc(uint64_t key) {
 
 }  // namespace
 
-uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
-                      StackTable* table) {
-  ++stats_.walks;
-  uint32_t node = max_depth == 0 ? Recall(caller) : 0;
-  if (node == 0) node = WalkOut(caller, max_depth, table);
-  if (g_verify_walks.load(std::memory_order_relaxed)) [[unlikely]] {
-    VerifyWalk(caller, node, *table, &memo_->oracle);
-  }
-  return node;
-}
-
 // The stack as remembered; 0: it has to be walked.
-inline uint32_t Walker::Recall(const CallerState& caller) {
+[[gnu::always_inline]] inline uint32_t Walker::Recall(const CallerState& caller) {
   // Acquire pairs with ForgetCode: with a new epoch, emptied rules are seen.
   const uint64_t epoch = g_code_epoch.load(std::memory_order_acquire);
   WalkerMemo* const memo = memo_;
@@ -77,7 +66,7 @@ inline uint32_t Walker::Recall(const CallerState& caller) {
       CompareSlots(memo->trunk.slots, frames[count].slots) == 0) {
     return frames[count - 1].node;
   }
-  const Rule rule = LookupRule(leaf.key);
+  const Rule rule = RecallRule(leaf.key);  // an invalid one is not simple
   if (!rule.simple()) [[unlikely]]
     return 0;
   MemoSlot slots[2];
@@ -93,6 +82,17 @@ inline uint32_t Walker::Recall(const CallerState& caller) {
     }
   }
   return 0;
+}
+
+uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
+                      StackTable* table) {
+  ++stats_.walks;
+  uint32_t node = max_depth == 0 ? Recall(caller) : 0;
+  if (node == 0) node = WalkOut(caller, max_depth, table);
+  if (g_verify_walks.load(std::memory_order_relaxed)) [[unlikely]] {
+    VerifyWalk(caller, node, *table, &memo_->oracle);
+  }
+  return node;
 }
 
 // The walk proper. `limit` of remembered and fresh frames together is the trunk's.
@@ -127,7 +127,7 @@ inline uint32_t Walker::Recall(const CallerState& caller) {
       const uint32_t match = cursor - 1;
       const MemoSlot* slots = memo.trunk.slots;
       uint32_t changed = CompareSlots(slots, frames[cursor].slots);
-      if (changed != 0 && IsBarrier(slots[changed - 1])) {
+      if (changed != 0 && IsBarrier(slots[changed])) {
         changed = PassBarriers(&memo, match, changed, &full, &stats_);
       }
       if (changed == 0) [[likely]] {
@@ -136,7 +136,7 @@ inline uint32_t Walker::Recall(const CallerState& caller) {
       }
       // The frame whose slot changed is reached by plain steps: its rbp may be
       // needed now and was not compared.
-      cursor = FrameOfSlot(frames, match, changed - 1);
+      cursor = FrameOfSlot(frames, match, changed);
       if (full.started()) full = FullWalk();  // it may stand further out already
     }
     if (fresh >= limit) [[unlikely]] {
@@ -200,8 +200,8 @@ uint32_t Walker::Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
   MemoSlot* const slots = memo.trunk.slots;
   uint32_t node = root;
   uint64_t hash = StackTable::RootHash(root);
-  uint64_t live = 0;  // of the frame beyond
-  uint32_t slot_at = 0;
+  uint64_t live = 0;     // of the frame beyond
+  uint32_t slot_at = 1;  // slots[0] is a barrier
   if (kept != 0) {
     node = frames[kept - 1].node;
     hash = frames[kept - 1].hash;
@@ -268,6 +268,7 @@ inline void Walker::KeepTwig(uint32_t kept) {
     if (IsBarrier(memo.trunk.slots[end - 1 - i])) return;
     twig.slots[i] = memo.trunk.slots[end - 1 - i];
   }
+  twig.slots[end - begin] = kBarrier;
   CompilerBarrier();
   twig.leaf_key = leaf_key;
 }

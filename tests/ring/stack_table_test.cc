@@ -147,9 +147,7 @@ TEST_F(StackTableTest, ThreadsAgreeOnTheSameStacks) {
       different += ids[t][i] != ids[0][i];
     }
   }
-  // Two threads may intern a node in two levels in the instant of growth; that
-  // costs an id, not a stack.
-  EXPECT_LE(different, 8u);
+  EXPECT_EQ(different, 0u);
 }
 
 TEST_F(StackTableTest, ThreadsInternDifferentStacks) {
