@@ -17,7 +17,8 @@ namespace {
 
 constexpr char kLdPreload[] = "LD_PRELOAD";
 constexpr const char* kLaunchVariables[] = {kEnvSocket, kEnvOut,    kEnvMaxDepth,
-                                            kEnvOnFull, kEnvVerify, kEnvRingKib};
+                                            kEnvOnFull, kEnvSample, kEnvSampleSeed,
+                                            kEnvVerify, kEnvRingKib};
 constexpr size_t kVariables =
     sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
 static_assert(kVariables + 1 <= kLaunchEntries);

@@ -15,6 +15,7 @@
 
 #include "preload/clock.h"
 #include "preload/environment.h"
+#include "preload/sampler.h"
 #include "preload/sys.h"
 
 namespace mallogram {
@@ -48,14 +49,14 @@ const char* Environment(const char* name) {
   return nullptr;
 }
 
-uint32_t ParseNumber(const char* text, uint32_t otherwise) {
+uint64_t ParseNumber(const char* text, uint64_t otherwise, uint64_t most) {
   if (text == nullptr || *text == 0) return otherwise;
   uint64_t value = 0;
   for (; *text != 0; ++text) {
-    if (*text < '0' || *text > '9' || value > UINT32_MAX) return otherwise;
+    if (*text < '0' || *text > '9' || value > most) return otherwise;
     value = value * 10 + static_cast<uint64_t>(*text - '0');
   }
-  return value > UINT32_MAX ? otherwise : static_cast<uint32_t>(value);
+  return value > most ? otherwise : value;
 }
 
 uint64_t Limit(int resource) {
@@ -272,14 +273,20 @@ const Options& ReadOptions() {
   if (g_options_read) return g_options;
   Options options{};
   options.enabled = true;
-  options.max_depth = ParseNumber(Environment(kEnvMaxDepth), 0);
+  options.max_depth =
+      static_cast<uint32_t>(ParseNumber(Environment(kEnvMaxDepth), 0, UINT32_MAX));
+  options.sample_interval =
+      ParseNumber(Environment(kEnvSample), 0, kMaxSampleInterval);
+  if (options.sample_interval == 1) options.sample_interval = 0;  // every byte
+  options.sample_seed = ParseNumber(Environment(kEnvSampleSeed), 0, UINT32_MAX);
   const char* on_full = Environment(kEnvOnFull);
   options.on_full =
       on_full != nullptr && on_full[0] == 'd' ? OnFull::kDrop : OnFull::kWait;
   const char* verify = Environment(kEnvVerify);
   options.verify = verify != nullptr && verify[0] == '1';
   // Rounded down to a power of two; 0 keeps the geometry's own.
-  const uint32_t kib = ParseNumber(Environment(kEnvRingKib), 0);
+  const auto kib =
+      static_cast<uint32_t>(ParseNumber(Environment(kEnvRingKib), 0, UINT32_MAX));
   if (kib >= 4 && kib <= (1u << 20)) {
     options.ring_words = 1u << (31 - __builtin_clz(kib * 128));
   }
@@ -337,6 +344,7 @@ bool CreateImage(const Options& options, Image* image) {
   header->max_depth = options.max_depth;
   header->on_full = options.on_full;
   header->verify = options.verify ? 1 : 0;
+  header->sample_interval = options.sample_interval;
   header->node_count.store(kFirstNode, std::memory_order_relaxed);
   header->magic = kImageMagic;
 

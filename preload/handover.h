@@ -16,6 +16,8 @@ struct Options {
   OnFull on_full;
   uint32_t max_depth;  // 0: unlimited
   uint32_t ring_words;
+  uint64_t sample_interval;  // 0: no sampling
+  uint64_t sample_seed;      // 0: another one every time
   bool verify;
   char socket_path[108];  // empty: start a collector (bare LD_PRELOAD)
 };

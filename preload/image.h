@@ -31,7 +31,7 @@ namespace mallogram {
 inline constexpr uint64_t kImageMagic = 0x31474d4952474c4dULL;  // "MLGRIMG1"
 // Bumped when anything in this file or in ring.h changes meaning. Library and
 // collector come from one build; a mismatch means a mixed installation.
-inline constexpr uint32_t kImageVersion = 1;
+inline constexpr uint32_t kImageVersion = 2;
 inline constexpr size_t kImagePage = 4096;
 
 // ---- stacks ---------------------------------------------------------------
@@ -139,7 +139,8 @@ struct ImageHeader {
   uint32_t tsc_is_clock;  // 1: stamps are rdtsc ticks; 0: CLOCK_MONOTONIC ns
   uint32_t max_depth;     // 0: unlimited
   OnFull on_full;
-  uint32_t verify;  // 1: every walk was compared with libunwind
+  uint32_t verify;           // 1: every walk was compared with libunwind
+  uint64_t sample_interval;  // 0: every block is recorded; else see sampler.h
   // Who it is, told by itself, since a short-lived process is gone before anybody
   // can look into its /proc: offsets into strings, 0 if not known. Each argument
   // ends with a NUL; a very long command line is cut.
@@ -204,8 +205,10 @@ inline constexpr char kEnvSocket[] = "MALLOGRAM_SOCKET";       // path to connec
 inline constexpr char kEnvOut[] = "MALLOGRAM_OUT";             // bare mode: file
 inline constexpr char kEnvMaxDepth[] = "MALLOGRAM_MAX_DEPTH";  // frames
 inline constexpr char kEnvOnFull[] = "MALLOGRAM_ON_FULL";      // wait | drop
-inline constexpr char kEnvVerify[] = "MALLOGRAM_VERIFY";       // 1
-inline constexpr char kEnvRingKib[] = "MALLOGRAM_RING_KIB";    // power of two
+inline constexpr char kEnvSample[] = "MALLOGRAM_SAMPLE";       // bytes
+inline constexpr char kEnvSampleSeed[] = "MALLOGRAM_SAMPLE_SEED";  // for tests
+inline constexpr char kEnvVerify[] = "MALLOGRAM_VERIFY";           // 1
+inline constexpr char kEnvRingKib[] = "MALLOGRAM_RING_KIB";        // power of two
 // How the library starts a collector of its own (bare LD_PRELOAD): it execs
 // `mallogram collect --fd N`, N being the socket on which HelloMessage waits.
 inline constexpr char kCollectVerb[] = "collect";

@@ -18,42 +18,37 @@ void* NoSuchFunction() {
 }
 
 }  // namespace
-}  // namespace mallogram
 
-// Declared nowhere in glibc 2.36's headers.
-MALLOGRAM_EXPORT void cfree(void* p);
-MALLOGRAM_EXPORT void free_sized(void* p, size_t size);
-MALLOGRAM_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size);
+// What the entry points do with a block that is recorded. Functions of their own,
+// reached by a jump, so that the stack is the program's and a block that is sampled
+// out costs no frame.
 
-using mallogram::g_real;
-using mallogram::IsBootstrapBlock;
-using mallogram::OnAlloc;
-using mallogram::OnFree;
-using mallogram::Resolved;
-
-MALLOGRAM_EXPORT void* malloc(size_t size) {
+template <bool kMaySample>
+[[gnu::noinline]] static void* RecordedMalloc(size_t size) {
   void* p = g_real.malloc(size);
   if (p != nullptr) [[likely]]
-    OnAlloc(p, size, CALLER_STATE());
+    OnAlloc<kMaySample>(p, size, CALLER_STATE());
   return p;
 }
 
-MALLOGRAM_EXPORT void* calloc(size_t count, size_t size) {
+template <bool kMaySample>
+[[gnu::noinline]] static void* RecordedCalloc(size_t count, size_t size) {
   void* p = g_real.calloc(count, size);
   // A block was returned, so the product did not overflow.
   if (p != nullptr) [[likely]]
-    OnAlloc(p, count * size, CALLER_STATE());
+    OnAlloc<kMaySample>(p, count * size, CALLER_STATE());
   return p;
 }
 
-MALLOGRAM_EXPORT void free(void* p) {
+template <bool kMaySample>
+[[gnu::noinline]] static void RecordedFree(void* p) {
   if (p == nullptr || IsBootstrapBlock(p)) [[unlikely]]
     return;
-  OnFree(p);
+  OnFree<kMaySample>(p);
   g_real.free(p);
 }
 
-MALLOGRAM_EXPORT void* realloc(void* old, size_t size) {
+[[gnu::noinline]] static void* RecordedRealloc(void* old, size_t size) {
   if (old == nullptr) {
     void* p = g_real.realloc(nullptr, size);
     if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
@@ -62,7 +57,7 @@ MALLOGRAM_EXPORT void* realloc(void* old, size_t size) {
   if (IsBootstrapBlock(old)) [[unlikely]] {
     void* p = g_real.malloc(size);
     if (p == nullptr) return nullptr;
-    const size_t had = mallogram::BootstrapBlockSize(old);
+    const size_t had = BootstrapBlockSize(old);
     __builtin_memcpy(p, old, had < size ? had : size);
     OnAlloc(p, size, CALLER_STATE());
     return p;
@@ -75,14 +70,58 @@ MALLOGRAM_EXPORT void* realloc(void* old, size_t size) {
     if (p != nullptr) OnAlloc(p, 0, CALLER_STATE());
     return p;
   }
-  mallogram::OnMoveBegin(old);
+  const bool moves = OnMoveBegin(old);
   void* p = g_real.realloc(old, size);
-  if (p != nullptr) [[likely]] {
-    mallogram::OnMoveEnd(p, size, CALLER_STATE());
+  if (!moves) [[unlikely]] {
+    if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
+  } else if (p != nullptr) [[likely]] {
+    OnMoveEnd(p, size, CALLER_STATE());
   } else {
-    mallogram::OnMoveFail(old);
+    OnMoveFail(old);
   }
   return p;
+}
+
+}  // namespace mallogram
+
+// Declared nowhere in glibc 2.36's headers.
+MALLOGRAM_EXPORT void cfree(void* p);
+MALLOGRAM_EXPORT void free_sized(void* p, size_t size);
+MALLOGRAM_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size);
+
+using mallogram::g_real;
+using mallogram::g_recorder;
+using mallogram::IsBootstrapBlock;
+using mallogram::OnAlloc;
+using mallogram::OnFree;
+using mallogram::PassesFree;
+using mallogram::Resolved;
+using mallogram::Sampling;
+using mallogram::t_draw;
+
+MALLOGRAM_EXPORT void* malloc(size_t size) {
+  if (g_recorder.sample_all) return mallogram::RecordedMalloc<false>(size);
+  return t_draw->Pass(size) ? g_real.malloc(size)
+                            : mallogram::RecordedMalloc<true>(size);
+}
+
+MALLOGRAM_EXPORT void* calloc(size_t count, size_t size) {
+  if (g_recorder.sample_all) return mallogram::RecordedCalloc<false>(count, size);
+  size_t bytes;
+  return !__builtin_mul_overflow(count, size, &bytes) && t_draw->Pass(bytes)
+             ? g_real.calloc(count, size)
+             : mallogram::RecordedCalloc<true>(count, size);
+}
+
+MALLOGRAM_EXPORT void free(void* p) {
+  if (!Sampling()) return mallogram::RecordedFree<false>(p);
+  return PassesFree(p) ? g_real.free(p) : mallogram::RecordedFree<true>(p);
+}
+
+MALLOGRAM_EXPORT void* realloc(void* old, size_t size) {
+  return Sampling() && PassesFree(old) && t_draw->Pass(size)
+             ? g_real.realloc(old, size)
+             : mallogram::RecordedRealloc(old, size);
 }
 
 MALLOGRAM_EXPORT void* reallocarray(void* old, size_t count, size_t size) {

@@ -142,6 +142,8 @@ bool IsBootstrapBlock(const void* p) {
   return at - arena < kArenaBytes;
 }
 
+BootstrapArena GetBootstrapArena() { return {g_arena, kArenaBytes}; }
+
 size_t BootstrapBlockSize(const void* p) {
   return static_cast<const ArenaBlock*>(p)[-1].bytes;
 }

@@ -71,6 +71,11 @@ class Uncounted {
 
 // True for blocks from the start-up arena, which the real free must never see.
 bool IsBootstrapBlock(const void* p);
+struct BootstrapArena {
+  const void* begin;
+  size_t bytes;
+};
+BootstrapArena GetBootstrapArena();
 // Size that such a block was given.
 size_t BootstrapBlockSize(const void* p);
 

@@ -112,9 +112,11 @@ void OpenStream(ThreadState* s) {
   RingSlot* slot = &g_image.rings[index];
   const int tid = sys::GetTid();
   slot->tid.store(tid, std::memory_order_release);
-  if (g_streams.fetch_add(1, std::memory_order_acq_rel) > 0) {
+  const uint32_t streams_before = g_streams.fetch_add(1, std::memory_order_acq_rel);
+  if (streams_before > 0) {
     g_recorder.exact.store(true, std::memory_order_seq_cst);
   }
+  if (Sampling()) StartDraws(s, streams_before);
   s->ring.Attach(slot, g_image.ring_data(index), g_image.header->ring_words);
   s->bell_at = s->ring.head() + s->ring.capacity() / 4;
   s->until_stamp = kStampInterval;
@@ -175,6 +177,7 @@ void OnThreadExit(void* value) {
     return;
   }
   t_state = nullptr;
+  t_draw = &g_no_draw;
   CloseStream(s);
 }
 
@@ -219,6 +222,7 @@ bool SetUpProcess() {
   g_recorder.drop = options.on_full == OnFull::kDrop;
   g_recorder.max_depth = options.max_depth;
   g_recorder.header = g_image.header;
+  if (!SetUpSampling(options.sample_interval, options.sample_seed)) return false;
   if (!g_recorder.table.Init(g_image.header, g_image.nodes)) return false;
   InitModules(g_image.header, g_image.modules, g_image.strings);
   // The walkers' memos went with the states; rules of unloaded code did not.
@@ -244,6 +248,7 @@ bool EnsureSetUp() {
     g_set_up_pid.store(sys::GetPid());
     t_in_set_up = true;
     t_state = nullptr;
+    t_draw = &g_no_draw;  // the old one goes with the states
     const bool on = SetUpProcess();
     t_in_set_up = false;
     g_set_up.store(on ? kOn : kOff, std::memory_order_release);
@@ -251,9 +256,7 @@ bool EnsureSetUp() {
   }
 }
 
-}  // namespace
-
-ThreadState* AcquireState() {
+ThreadState* FindState() {
   if (t_in_set_up || t_in_oracle || Resolving()) return nullptr;
   const int saved_errno = errno;
   ThreadState* result = nullptr;
@@ -277,6 +280,7 @@ ThreadState* AcquireState() {
       if (s != nullptr) {
         OpenStream(s);
         t_state = s;
+        if (Sampling()) t_draw = &s->draw;
         if (g_have_exit_key) {
           t_in_set_up = true;  // the 33rd key and later ones allocate
           pthread_setspecific(g_exit_key, s);
@@ -291,6 +295,18 @@ ThreadState* AcquireState() {
   }
   errno = saved_errno;
   return result;
+}
+
+}  // namespace
+
+ThreadState* AcquireState() {
+  ThreadState* const s = FindState();
+  // A block that met its point is not recorded: without a new draw the next one,
+  // perhaps the same block one layer further out, would meet it instead.
+  if (s == nullptr && t_draw != &g_no_draw) {
+    t_draw->Renew(g_recorder.sample_interval);
+  }
+  return s;
 }
 
 bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {

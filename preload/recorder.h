@@ -26,6 +26,7 @@
 #include "preload/clock.h"
 #include "preload/image.h"
 #include "preload/ring.h"
+#include "preload/sampler.h"
 #include "preload/stack_table.h"
 #include "preload/unwinder/walker.h"
 
@@ -51,7 +52,8 @@ struct alignas(256) ThreadState {
   uint32_t until_stamp;  // events to the next kTime record (single-threaded mode)
   uint32_t exit_rounds;  // of the thread-exit destructor
   ThreadState* nested;   // for signal handlers that interrupt this state's owner
-  LostTable* lost;       // --on-full drop: per-stack counts not yet in the ring
+  LostTable* lost;       // per-stack counts of losses not yet in the ring
+  SampleDraw draw;       // --sample
 };
 
 // Read-mostly facts of the process, written by set-up only.
@@ -59,6 +61,8 @@ struct Recorder {
   bool tsc;   // stamps are TSC ticks
   bool drop;  // --on-full drop
   uint32_t max_depth;
+  uint64_t sample_interval;  // 0: every block is recorded; else see sampler.h
+  bool sample_all;           // it is known that this stays 0
   // The process has had a second stream: every event carries an exact stamp. Set
   // before that stream's first event takes effect, so whatever a thread records
   // causally after an event of another thread is stamped.
@@ -80,12 +84,26 @@ void LookAtBell(ThreadState* s);
 void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes);
 void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
              uint64_t size);
+// --sample: before the first record of a process; false: no memory for it. Then,
+// before the first of a thread, the `stream`-th of its process.
+bool SetUpSampling(uint64_t interval, uint64_t seed);
+void StartDraws(ThreadState* s, uint64_t stream);
+// Draws for a block that was given to the program. False: it is not
+// followed (or lost, for want of room), and the state is left.
+bool Follow(ThreadState* s, const void* p, size_t size, const CallerState& caller);
+// A move of a block that was followed ended in one, `p`, that is not.
+void RecordMoveOver(const void* p);
 // Starts recording if it has not started yet: the library's constructor.
 void StartRecording();
 // Tells the collector that the process ends now.
 void NoteExit();
 
 // ---- hot path -------------------------------------------------------------
+
+inline bool Sampling() { return g_recorder.sample_interval != 0; }
+// REQUIRES: Sampling(). True: the free of a block that is not followed, with which
+// nothing but the real call is due.
+inline bool PassesFree(const void* p) { return !g_sampled.MayHold(p); }
 
 // Takes the state for one event, nullptr if there is nothing to record with.
 // Cost: two loads and two compares.
@@ -187,14 +205,19 @@ inline void RecordAddress(ThreadState* s, RecordKind kind, const void* p) {
   Commit(s);
 }
 
+// kMaySample false spares those who know it the question.
+template <bool kMaySample = true>
 inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
   ThreadState* s = Enter();
   if (s == nullptr) return;
+  if (kMaySample && Sampling() && !Follow(s, p, size, caller)) return;
   RecordBlock(s, RecordKind::kAlloc, p, size, caller);
   Leave(s);
 }
 
+template <bool kMaySample = true>
 inline void OnFree(const void* p) {
+  if (kMaySample && Sampling() && !g_sampled.Take(p)) return;
   ThreadState* s = Enter();
   if (s == nullptr) return;
   RecordAddress(s, RecordKind::kFree, p);
@@ -202,20 +225,30 @@ inline void OnFree(const void* p) {
 }
 
 // Around the real realloc of a block. The real call itself runs outside of the
-// recorder: an allocator behind us may call malloc.
-inline void OnMoveBegin(const void* p) {
+// recorder: an allocator behind us may call malloc. False: the block is not
+// followed, what comes of it is a new one (OnAlloc), and a failure is nothing.
+inline bool OnMoveBegin(const void* p) {
+  if (Sampling() && !g_sampled.Take(p)) [[unlikely]]
+    return false;
   ThreadState* s = Enter();
-  if (s == nullptr) return;
+  if (s == nullptr) return true;
   RecordAddress(s, RecordKind::kMoveBegin, p);
   Leave(s);
+  return true;
 }
 inline void OnMoveEnd(const void* p, size_t size, const CallerState& caller) {
   ThreadState* s = Enter();
   if (s == nullptr) return;
+  if (Sampling() && !Follow(s, p, size, caller)) [[unlikely]]
+    return RecordMoveOver(p);
   RecordBlock(s, RecordKind::kMoveEnd, p, size, caller);
   Leave(s);
 }
 inline void OnMoveFail(const void* old) {
+  // Followed on; if its place is taken meanwhile, its end is told now, for its free
+  // will not be known.
+  if (Sampling() && !g_sampled.Add(old)) [[unlikely]]
+    return RecordMoveOver(old);
   ThreadState* s = Enter();
   if (s == nullptr) return;
   RecordAddress(s, RecordKind::kMoveFail, old);

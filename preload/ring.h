@@ -68,6 +68,7 @@ enum class Extended : uint32_t {
   kWideMoveFail = 6,   // w0, address
   kLost = 7,           // w0, stack, count, bytes: allocations dropped at this stack
   kMark = 8,           // w0, scale, string offset (reserved for the client API)
+  kMoveOver = 9,       // w0, address: realloc returned a block that is not followed
 };
 
 inline constexpr int kKindBits = 3;

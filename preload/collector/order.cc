@@ -219,6 +219,13 @@ bool Orderer::Apply(Stream* s, const Record& record, bool force) {
       }
       s->moving = false;
       break;
+    case RecordOp::kMoveOver:
+      // Its address was taken when the move began.
+      if (s->moving && s->moving_slot != LiveMap::kNone) {
+        sink_->Free(s->index, s->moving_slot, record.stamp);
+      }
+      s->moving = false;
+      return true;
     case RecordOp::kLost:
       sink_->Lose(s->index, record);
       return true;

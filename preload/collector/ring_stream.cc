@@ -121,6 +121,8 @@ bool RingStream::DecodeExtended(uint64_t word0, Record* record) {
       record->stack = static_cast<uint32_t>(reader_.Peek(1));
       record->count = reader_.Peek(2);
       return true;
+    case Extended::kMoveOver:
+      return take(RecordOp::kMoveOver, 2);
     case Extended::kMark:
       return false;
   }

@@ -22,8 +22,9 @@ enum class RecordOp : uint8_t {
   kMoveBegin,
   kMoveEnd,
   kMoveFail,
-  kLost,    // `count` allocations of together `size` bytes at `stack`
-  kThread,  // the records that follow are of thread `address`
+  kMoveOver,  // the move ended in a block that is not followed (sampling)
+  kLost,      // `count` allocations of together `size` bytes at `stack`
+  kThread,    // the records that follow are of thread `address`
 };
 
 struct Record {
