@@ -52,10 +52,18 @@ class StackTable {
         (parent ^ pc ^ uint64_t{module} << 47) * 0x9e3779b97f4a7c15ULL;
     return h ^ h >> 32;
   }
-  void Prefetch(uint64_t hash) const {
+  // For all hashes of a walk, first one, then the other: the misses of what Intern
+  // will look at overlap. A new node is looked for in every level.
+  void PrefetchSlot(uint64_t hash) const {
+    for (int level = top_.load(std::memory_order_relaxed); level >= 0; --level) {
+      __builtin_prefetch(&SlotsOf(level)[hash & MaskOf(level)]);
+    }
+  }
+  void PrefetchNode(uint64_t hash) const {
     const int top = top_.load(std::memory_order_relaxed);
-    __builtin_prefetch(
-        &levels_[top].slots.load(std::memory_order_relaxed)[hash & MaskOf(top)]);
+    const uint32_t slot =
+        SlotsOf(top)[hash & MaskOf(top)].load(std::memory_order_relaxed);
+    __builtin_prefetch(&nodes_[slot & kIdMask]);
   }
 
   const StackNode& node(uint32_t id) const { return nodes_[id]; }
@@ -76,6 +84,9 @@ class StackTable {
 
   static constexpr uint32_t MaskOf(int level) {
     return (1u << (kFirstLevelBits + 2 * level)) - 1;
+  }
+  const std::atomic<uint32_t>* SlotsOf(int level) const {
+    return levels_[level].slots.load(std::memory_order_relaxed);
   }
   static uint32_t TagOf(uint64_t hash) {
     return static_cast<uint32_t>(hash >> 58) << kIdBits;

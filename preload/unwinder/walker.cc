@@ -208,13 +208,13 @@ uint32_t Walker::Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
     live = frames[kept - 1].bp_mask;
     slot_at = frames[kept].slots;
   }
-  // All hashes first: the table's cache misses overlap.
   for (uint32_t i = fresh; i-- > 0;) {
     FreshFrame& frame = memo.fresh.frames[i];
     hash = StackTable::Hash(hash, NodePc(frame.key), ModuleOfKey(frame.key));
-    table->Prefetch(hash);
     frame.hash = hash;
+    table->PrefetchSlot(hash);
   }
+  for (uint32_t i = fresh; i-- > 0;) table->PrefetchNode(memo.fresh.frames[i].hash);
   uint32_t slots_end = fresh_slots;
   for (uint32_t i = fresh, at = kept; i-- > 0; ++at) {
     const FreshFrame& frame = memo.fresh.frames[i];
