@@ -24,13 +24,15 @@ namespace {
 // Sparse sizes: only what is touched takes memory. The smaller geometries are for
 // processes under RLIMIT_AS or RLIMIT_FSIZE, whose allowance is not ours to spend.
 struct Geometry {
-  uint32_t rings, ring_words, modules, strings, nodes;
+  uint32_t rings;
+  RingGeometry ring_words;
+  uint32_t modules, strings, nodes;
 };
 constexpr Geometry kGeometries[] = {
-    {4096, 1 << 14, 16384, 4 << 20, 1 << 26},
-    {512, 1 << 14, 4096, 1 << 20, 1 << 22},
-    {64, 1 << 12, 1024, 256 << 10, 1 << 18},
-    {16, 1 << 11, 512, 64 << 10, 1 << 15},
+    {4096, {1 << 17, 1 << 14}, 16384, 4 << 20, 1 << 26},
+    {512, {1 << 17, 1 << 14}, 4096, 1 << 20, 1 << 22},
+    {64, {1 << 13, 1 << 12}, 1024, 256 << 10, 1 << 18},
+    {16, {1 << 11, 1 << 11}, 512, 64 << 10, 1 << 15},
 };
 // Of the address space that RLIMIT_AS grants, the image takes at most 1/16.
 constexpr uint64_t kAddressSpaceShare = 16;
@@ -75,7 +77,8 @@ constexpr uint64_t RoundUp(uint64_t bytes) {
 // the size from); returns the image's size.
 uint64_t LayOut(const Geometry& g, uint32_t ring_words, ImageHeader* h) {
   h->max_rings = g.rings;
-  h->ring_words = ring_words != 0 ? ring_words : g.ring_words;
+  h->ring_words =
+      ring_words != 0 ? RingGeometry{ring_words, ring_words} : g.ring_words;
   h->max_modules = g.modules;
   h->strings_bytes = g.strings;
   h->max_nodes = g.nodes;
@@ -86,8 +89,7 @@ uint64_t LayOut(const Geometry& g, uint32_t ring_words, ImageHeader* h) {
   h->nodes_offset = h->strings_offset + RoundUp(g.strings);
   h->ring_data_offset =
       h->nodes_offset + RoundUp(sizeof(StackNode) * uint64_t{g.nodes});
-  h->image_bytes =
-      h->ring_data_offset + RoundUp(uint64_t{8} * h->ring_words * g.rings);
+  h->image_bytes = h->ring_data_offset + RoundUp(8 * h->ring_words.Start(g.rings));
   return h->image_bytes;
 }
 

@@ -33,7 +33,7 @@ struct Image {
   uint64_t* data;
 
   uint64_t* ring_data(uint32_t index) const {
-    return data + uint64_t{index} * header->ring_words;
+    return data + header->ring_words.Start(index);
   }
 };
 

@@ -74,7 +74,7 @@ static_assert(sizeof(ModuleSlot) == 80);
 // ---- rings ----------------------------------------------------------------
 
 // Positions count 64-bit words since the ring was created and never wrap in
-// practice; the word at position p is data[p & (ring_words - 1)].
+// practice; the word at position p is data[p & (words - 1)].
 struct alignas(64) RingSlot {
   static constexpr uint32_t kFree = 0, kOwned = 1;
 
@@ -104,6 +104,17 @@ struct alignas(64) RingSlot {
 };
 static_assert(sizeof(RingSlot) == 256);
 
+// Words of the rings, powers of two. The first, the main thread's as a rule, is
+// larger: it is the only one that most programs have.
+struct RingGeometry {
+  uint32_t first, others;
+  uint32_t Words(uint32_t index) const { return index == 0 ? first : others; }
+  // Where ring `index` begins in the ring data.
+  uint64_t Start(uint32_t index) const {
+    return index == 0 ? 0 : first + uint64_t{index - 1} * others;
+  }
+};
+
 // ---- header ---------------------------------------------------------------
 
 enum class OnFull : uint32_t { kWait = 0, kDrop = 1 };
@@ -126,7 +137,8 @@ struct ImageHeader {
   uint64_t image_bytes;
   uint64_t rings_offset, modules_offset, strings_offset, nodes_offset,
       ring_data_offset;
-  uint32_t max_rings, ring_words;
+  uint32_t max_rings;
+  RingGeometry ring_words;
   uint32_t max_modules, strings_bytes;
   uint32_t max_nodes;
   // 1: the executable defines malloc itself, so its own calls never reach this

@@ -57,6 +57,12 @@ thread_local constinit bool t_in_set_up = false;
 constexpr uint64_t kWaitSliceNs = 100'000'000;
 constexpr int kAttachSlices = 100;  // 10 s for a collector to appear at all
 
+// Ring words between two looks at the doorbell.
+uint64_t BellStep(const RingWriter& ring) {
+  const uint64_t eighth = ring.capacity() / 8;
+  return eighth < RingWriter::kFaultWords ? eighth : RingWriter::kFaultWords;
+}
+
 template <size_t kRoom>
 void CopyText(const char* text, char (&out)[kRoom]) {
   size_t i = 0;
@@ -117,8 +123,9 @@ void OpenStream(ThreadState* s) {
     g_recorder.exact.store(true, std::memory_order_seq_cst);
   }
   if (Sampling()) StartDraws(s, streams_before);
-  s->ring.Attach(slot, g_image.ring_data(index), g_image.header->ring_words);
-  s->bell_at = s->ring.head() + s->ring.capacity() / 4;
+  s->ring.Attach(slot, g_image.ring_data(index),
+                 g_image.header->ring_words.Words(index));
+  s->bell_at = s->ring.head() + BellStep(s->ring);
   s->until_stamp = kStampInterval;
   s->exit_rounds = 0;
   s->nested = nullptr;
@@ -346,8 +353,8 @@ bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
   return room;
 }
 
-// Wakes a sleeping collector once the ring is half full; looked at every quarter
-// of the ring, so the shared line is touched rarely.
+// Wakes a sleeping collector once the ring is half full; looked at every eighth of
+// the ring at most, so the shared line is touched rarely.
 void LookAtBell(ThreadState* s) {
   ImageHeader* header = g_image.header;
   CopyStats(s);
@@ -365,7 +372,9 @@ void LookAtBell(ThreadState* s) {
     }
     if (CollectorDied(*header)) StopRecording("the collector died");
   }
-  s->bell_at = s->ring.head() + s->ring.capacity() / 8;
+  const uint64_t step = BellStep(s->ring);
+  s->bell_at = s->ring.head() + step;
+  s->ring.TouchAhead(step);
 }
 
 void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes) {

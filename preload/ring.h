@@ -163,6 +163,16 @@ class RingWriter {
   // Makes everything Put so far visible. One plain store on x86.
   void Publish() { slot_->head.store(head_, std::memory_order_release); }
 
+  // On the first lap, reads where the next `words` will be written: a read fault
+  // maps all pages around that the collector has made, a write fault one.
+  static constexpr uint64_t kFaultWords = (64 << 10) / 8;
+  void TouchAhead(uint64_t words) const {
+    for (uint64_t at = head_; at < head_ + words && at < capacity_;
+         at += kFaultWords) {
+      static_cast<void>(*static_cast<const volatile uint64_t*>(&data_[at]));
+    }
+  }
+
   uint64_t head() const { return head_; }
   uint32_t reserved_for_frees() const { return reserve_; }
   RingSlot* slot() const { return slot_; }

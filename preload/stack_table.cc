@@ -24,7 +24,7 @@ bool StackTable::Grow(int level) {
   Level& next = levels_[level];
   if (next.slots.load(std::memory_order_acquire) == nullptr) {
     const size_t bytes = LevelBytes(level);
-    auto* slots = static_cast<std::atomic<uint32_t>*>(sys::MapPrivate(bytes));
+    auto* slots = static_cast<std::atomic<uint32_t>*>(sys::MapTable(bytes));
     if (slots == nullptr) return false;
     std::atomic<uint32_t>* expected = nullptr;
     if (!next.slots.compare_exchange_strong(expected, slots,
@@ -103,6 +103,9 @@ uint32_t StackTable::NewNode(uint32_t parent, uint64_t pc, uint32_t module) {
   }
   const uint32_t id = header_->node_count.fetch_add(1, std::memory_order_relaxed);
   if (id >= header_->max_nodes || id > kIdMask) return kRootUnknown;
+  // Read first: a read fault maps all pages around that the collector has made, a
+  // write fault one.
+  static_cast<void>(*static_cast<volatile uint64_t*>(&nodes_[id].pc));
   nodes_[id] = StackNode{pc, parent, module};
   return id;
 }

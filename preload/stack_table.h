@@ -52,6 +52,8 @@ class StackTable {
         (parent ^ pc ^ uint64_t{module} << 47) * 0x9e3779b97f4a7c15ULL;
     return h ^ h >> 32;
   }
+  // Worth while: the table is larger than the caches near the CPU.
+  bool IsLarge() const { return top_.load(std::memory_order_relaxed) >= 2; }
   // For all hashes of a walk, first one, then the other: the misses of what Intern
   // will look at overlap. A new node is looked for in every level.
   void PrefetchSlot(uint64_t hash) const {

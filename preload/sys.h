@@ -70,6 +70,32 @@ inline void Unmap(void* p, size_t bytes) {
   Call(SYS_munmap, Arg(p), static_cast<long>(bytes));
 }
 
+// The same for a table that will be touched all over: in memory at once, which
+// costs a tenth of a fault a page, in huge pages if it is large.
+inline void* MapTable(size_t bytes) {
+  constexpr size_t kHugePage = 2 << 20;
+  if (bytes < kHugePage) {
+    const long p =
+        Call(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (IsError(p)) return nullptr;
+    mapped_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    return reinterpret_cast<void*>(p);
+  }
+  auto* const mapped = static_cast<char*>(MapPrivate(bytes + kHugePage));
+  if (mapped == nullptr) return nullptr;
+  const size_t skip = -reinterpret_cast<size_t>(mapped) % kHugePage;
+  char* const table = mapped + skip;
+  if (skip != 0) Unmap(mapped, skip);
+  constexpr size_t kPage = 4096;
+  const size_t end = (bytes + kPage - 1) / kPage * kPage;
+  Unmap(table + end, bytes + kHugePage - skip - end);
+  // Both are mere advice.
+  Call(SYS_madvise, Arg(table), static_cast<long>(bytes), MADV_HUGEPAGE);
+  Call(SYS_madvise, Arg(table), static_cast<long>(bytes), MADV_POPULATE_WRITE);
+  return table;
+}
+
 inline int GetPid() { return static_cast<int>(Call(SYS_getpid)); }
 inline int GetTid() { return static_cast<int>(Call(SYS_gettid)); }
 

@@ -65,9 +65,10 @@ absl::Status ImageView::Check(uint64_t file_bytes) {
         kImageVersion, ": install both from one build"));
   }
   if (h.image_bytes > file_bytes) return Bad("cut");
-  if (h.ring_words < 2 * kMaxRecordWords ||
-      (h.ring_words & (h.ring_words - 1)) != 0) {
-    return Bad("ring size");
+  for (const uint32_t words : {h.ring_words.first, h.ring_words.others}) {
+    if (words < 2 * kMaxRecordWords || (words & (words - 1)) != 0) {
+      return Bad("ring size");
+    }
   }
   if (h.max_rings == 0 || h.max_rings > kMaxRings) return Bad("ring count");
 
@@ -80,7 +81,7 @@ absl::Status ImageView::Check(uint64_t file_bytes) {
       !fits(h.modules_offset, h.max_modules, sizeof(ModuleSlot)) ||
       !fits(h.strings_offset, h.strings_bytes, 1) ||
       !fits(h.nodes_offset, h.max_nodes, sizeof(StackNode)) ||
-      !fits(h.ring_data_offset, h.max_rings, uint64_t{h.ring_words} * 8)) {
+      !fits(h.ring_data_offset, 1, 8 * h.ring_words.Start(h.max_rings))) {
     return Bad("geometry");
   }
   char* const base = reinterpret_cast<char*>(header_);
@@ -90,15 +91,20 @@ absl::Status ImageView::Check(uint64_t file_bytes) {
   nodes_ = reinterpret_cast<const StackNode*>(base + h.nodes_offset);
   ring_data_ = reinterpret_cast<uint64_t*>(base + h.ring_data_offset);
   max_rings_ = h.max_rings;
-  ring_words_ = h.ring_words;
+  geometry_ = h.ring_words;
   max_modules_ = h.max_modules;
   strings_bytes_ = h.strings_bytes;
+  nodes_offset_ = h.nodes_offset;
   max_nodes_ = h.max_nodes;
   return absl::OkStatus();
 }
 
 uint32_t ImageView::ring_count() const {
   return std::min(header_->ring_count.load(std::memory_order_acquire), max_rings_);
+}
+
+uint64_t ImageView::node_count() const {
+  return std::min(header_->node_count.load(std::memory_order_relaxed), max_nodes_);
 }
 
 bool ImageView::ReadNode(uint32_t id, StackNode* node) const {

@@ -21,14 +21,20 @@ class ImageView {
   ImageView& operator=(const ImageView&) = delete;
 
   ImageHeader* header() const { return header_; }
-  uint32_t ring_words() const { return ring_words_; }
 
   // Rings ever used, acquired: their slots are initialised.
   uint32_t ring_count() const;
   RingSlot* ring(uint32_t i) const { return &rings_[i]; }
-  uint64_t* ring_data(uint32_t i) const {
-    return ring_data_ + uint64_t{i} * ring_words_;
+  // As checked: the program may scribble over its header.
+  uint32_t ring_words(uint32_t i) const { return geometry_.Words(i); }
+  uint64_t* ring_data(uint32_t i) const { return ring_data_ + geometry_.Start(i); }
+
+  // Nodes made so far, as the program says; at most max_nodes().
+  uint64_t node_count() const;
+  char* nodes_memory() const {
+    return reinterpret_cast<char*>(header_) + nodes_offset_;
   }
+  uint64_t max_nodes() const { return max_nodes_; }
 
   // A copy of the node; false: no such node.
   bool ReadNode(uint32_t id, StackNode* node) const;
@@ -61,8 +67,9 @@ class ImageView {
   const char* strings_ = nullptr;
   const StackNode* nodes_ = nullptr;
   uint64_t* ring_data_ = nullptr;
-  uint32_t max_rings_ = 0, ring_words_ = 0, max_modules_ = 0, strings_bytes_ = 0,
-           max_nodes_ = 0;
+  uint32_t max_rings_ = 0, max_modules_ = 0, strings_bytes_ = 0, max_nodes_ = 0;
+  uint64_t nodes_offset_ = 0;
+  RingGeometry geometry_{};
 };
 
 }  // namespace mallogram

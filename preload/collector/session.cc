@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "preload/collector/allocate_ahead.h"
 #include "preload/collector/event_feed.h"
 #include "preload/collector/image_view.h"
 #include "preload/collector/liveness.h"
@@ -74,6 +75,7 @@ class SessionImpl final : public Session {
  public:
   SessionImpl(std::unique_ptr<ImageView> image, pid_t pid)
       : image_(std::move(image)),
+        ahead_(image_.get()),
         pid_(pid),
         is_tsc_(image_->header()->tsc_is_clock != 0),
         translator_(image_.get(), &clock_),
@@ -113,6 +115,7 @@ class SessionImpl final : public Session {
   std::string Details() const;
 
   const std::unique_ptr<ImageView> image_;
+  AllocateAhead ahead_;
   const pid_t pid_;
   const bool is_tsc_;
   bool alive_ = false;
@@ -176,7 +179,8 @@ bool SessionImpl::HasWork() const {
 void SessionImpl::AddNewRings() {
   const uint32_t count = image_->ring_count();
   for (uint32_t i = orderer_.stream_count(); i < count; ++i) {
-    orderer_.AddStream(image_->ring(i), image_->ring_data(i), image_->ring_words());
+    orderer_.AddStream(image_->ring(i), image_->ring_data(i),
+                       image_->ring_words(i));
   }
 }
 
@@ -186,6 +190,7 @@ uint64_t SessionImpl::Round(bool last) {
   const uint64_t horizon = now.stamp > kHorizonSlop ? now.stamp - kHorizonSlop : 0;
   std::atomic_thread_fence(std::memory_order_seq_cst);
   AddNewRings();
+  ahead_.Advance();
   orderer_.Refresh();
   // Still the only ring after its head was read: no other thread can have recorded
   // anything that comes before what was seen.

@@ -24,7 +24,7 @@ size_t TableBytes(uint32_t bits) {
 bool Grow(RuleTable* full) {
   const uint32_t bits = full->bits + 2;
   if (bits > kMaxBits) return false;
-  void* memory = sys::MapPrivate(TableBytes(bits));
+  void* memory = sys::MapTable(TableBytes(bits));
   if (memory == nullptr) return false;
   auto* table = static_cast<RuleTable*>(memory);
   table->older = full;

@@ -212,9 +212,12 @@ uint32_t Walker::Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
     FreshFrame& frame = memo.fresh.frames[i];
     hash = StackTable::Hash(hash, NodePc(frame.key), ModuleOfKey(frame.key));
     frame.hash = hash;
-    table->PrefetchSlot(hash);
   }
-  for (uint32_t i = fresh; i-- > 0;) table->PrefetchNode(memo.fresh.frames[i].hash);
+  if (table->IsLarge()) {
+    const FreshFrame* const frame = memo.fresh.frames;
+    for (uint32_t i = fresh; i-- > 0;) table->PrefetchSlot(frame[i].hash);
+    for (uint32_t i = fresh; i-- > 0;) table->PrefetchNode(frame[i].hash);
+  }
   uint32_t slots_end = fresh_slots;
   for (uint32_t i = fresh, at = kept; i-- > 0; ++at) {
     const FreshFrame& frame = memo.fresh.frames[i];

@@ -28,7 +28,7 @@ class TestImage {
     h.version = kImageVersion;
     h.header_bytes = sizeof(ImageHeader);
     h.max_rings = rings;
-    h.ring_words = ring_words;
+    h.ring_words = {ring_words, ring_words};
     h.max_modules = 16;
     h.strings_bytes = kImagePage;
     h.max_nodes = max_nodes;
@@ -81,7 +81,7 @@ class TestImage {
   // As a thread that registers: the next ring is its own.
   RecordWriter& OpenRing(int tid, uint64_t stamp) {
     const uint32_t i = header()->ring_count.load();
-    writers_[i].Attach(slot(i), ring_data(i), header()->ring_words);
+    writers_[i].Attach(slot(i), ring_data(i), header()->ring_words.Words(i));
     slot(i)->tid.store(tid);
     slot(i)->state.store(RingSlot::kOwned);
     header()->ring_count.store(i + 1, std::memory_order_release);
@@ -91,7 +91,7 @@ class TestImage {
   }
   uint64_t* ring_data(uint32_t i) {
     return reinterpret_cast<uint64_t*>(base_ + header()->ring_data_offset) +
-           uint64_t{i} * header()->ring_words;
+           header()->ring_words.Start(i);
   }
 
   uint32_t AddModule(const std::string& path, uint64_t bias) {
