@@ -155,7 +155,8 @@ def servers(services):
 
 
 def sampling(programs, tools):
-    checks = [Check("added", r["workload"], (r["tools"]["sampling"]["slowdown"] - 1) * 100, 2, " %", 1)
+    checks = [Check("added", r["workload"], (r["tools"]["sampling"]["slowdown"] - 1) * 100,
+                    2, " %", 1)
               for r in programs if "sampling" in r["tools"]]
     return row("S6", "--sample 512KiB: ≤ 2 % added on all of S3", checks,
                "" if "sampling" in tools else "no --sample in this build")

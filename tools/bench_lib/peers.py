@@ -50,7 +50,7 @@ class Peer:
 
 
 def _valgrind(tool, *options):
-    peer = Peer(tool, f"valgrind --tool={tool}",
+    peer = Peer(tool, f"Valgrind --tool={tool}",
                 ("valgrind", "-q", f"--tool={tool}", *options))
     if not shutil.which("valgrind"):
         peer.missing = "valgrind is not installed"
@@ -80,7 +80,8 @@ def all_peers(directory):
         _valgrind("memcheck", "--leak-check=no"),
         _valgrind("dhat", f"--dhat-out-file={directory}/peer.dhat"),
         _valgrind("massif", f"--massif-out-file={directory}/peer.massif"),
-        _library(Peer("lsan", "LeakSanitizer, preloaded", (), LEAK_SANITIZER,
+        _library(Peer("lsan", "LeakSanitizer, preloaded; stacks end at code without frame "
+                              "pointers", (), LEAK_SANITIZER,
                       {"LSAN_OPTIONS": f"exitcode=0:log_path={directory}/peer.lsan"})),
         _library(Peer("tcmalloc", "tcmalloc's heap profiler", (), TCMALLOC,
                       {"HEAPPROFILE": f"{directory}/peer"}, True)),

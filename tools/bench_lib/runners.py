@@ -127,9 +127,11 @@ def figures_of_report(mallogram, traces):
     """What the recordings say of themselves, summed over processes."""
     if not traces:
         raise Failure("left no trace")
-    report = json.loads(subprocess.run(
-        [mallogram, "report", "--json", "--top", "1", *traces], stdout=subprocess.PIPE,
-        check=True).stdout)
+    done = subprocess.run([mallogram, "report", "--json", "--top", "1", *traces],
+                          stdout=subprocess.PIPE, check=False)
+    if done.returncode != 0:
+        raise Failure("left a trace that `report` refuses")
+    report = json.loads(done.stdout)
     own, loss, totals = report["self"], report["loss"], report["totals"]
     allocated = sum(size["bytes"] for size in report["sizes"])
     small = sum(size["bytes"] for size in report["sizes"] if size["max_bytes"] < 64)

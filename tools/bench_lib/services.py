@@ -1,7 +1,8 @@
 """Servers under load (goal S5): requests a second and the 99th percentile of latency.
 
   redis   redis-server, keys and values in memory; redis-benchmark -t set, a fixed
-          number of requests by 50 connections, 100,000 different keys
+          number of requests by 50 connections, 100,000 different keys (which of them
+          is redis-benchmark's choice: it takes no seed)
   nginx   master and one worker, which it forks; wrk, 32 connections, a fixed time,
           a file of 2 KB
 
@@ -152,6 +153,8 @@ def run(context, service, tool):
         process.wait(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         raise runners.Failure(f"did not end within {PATIENCE} s") from None
+    except (OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
+        raise runners.Failure(f"could not be measured ({error!r})") from error
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -80,9 +80,10 @@ def peers(results, measured, used, markdown):
             rows.append([r["workload"],
                          *(number(r["tools"].get(t, {}).get("slowdown")) for t in ours),
                          *(number(row.get(p.name, {}).get("slowdown")) for p in used)])
-    return lay_out(head, rows, markdown) + ["", *(
-        f"{p.name}: {p.what}{', against that allocator alone' if p.allocator else ''}. "
-        for p in used), "One run each."]
+    legend = "; ".join(f"{p.name}: {p.what}{', against it alone' if p.allocator else ''}"
+                       for p in used)
+    return lay_out(head, rows, markdown) + [
+        "", f"Wall time in multiples of the plain run, one run each. {legend}."]
 
 
 def goals_met(rows, markdown):

@@ -17,7 +17,6 @@ class Workload:
     argv: list
     goals: tuple = ()     # S1…S4 of the speed goals
     pairs: int = 0        # malloc+free pairs that it makes, where that is the unit
-    allocators: bool = True  # runs with tcmalloc and jemalloc too
     heaptrack: bool = True
 
     def runnable(self):
