@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -37,23 +38,27 @@ class Failure(Exception):
     """A run that did not end as it should; the text says which and how."""
 
 
-def measured(context, command, argv, more_env=None, stderr_to=None):
+def measured(context, command, argv, more_env=None):
     """Runs `command` + measure + argv."""
     figures = context.directory / "figures"
     figures.unlink(missing_ok=True)
     errors = context.directory / "stderr"
     start = time.monotonic()
     with open(errors, "wb") as err:
+        # A group of its own: what hangs, or is interrupted, ends as a whole.
         process = subprocess.Popen(
             [*map(str, command), context.measure, str(figures), *argv],
             cwd=context.directory, env={**context.env, **(more_env or {})},
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr_to or err)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
+            start_new_session=True)
         try:
             status = process.wait(timeout=LIMIT)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
             raise Failure(f"took longer than {LIMIT} s") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     whole = time.monotonic() - start
     if status != 0:
         last = errors.read_text(errors="replace").strip().splitlines()[-1:]
