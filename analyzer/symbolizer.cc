@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/dwarf_lookup.h"
 #include "analyzer/names.h"
+#include "analyzer/symbol_table.h"
 
 namespace mallogram {
 namespace {
@@ -45,6 +46,7 @@ class Symbolizer::Object {
   }
   ~Object() {
     lookup_.reset();
+    symbols_.reset();
     if (dwfl_ != nullptr) dwfl_end(dwfl_);
   }
   Object(const Object&) = delete;
@@ -95,10 +97,8 @@ class Symbolizer::Object {
     }
     if (frames.empty()) frames.emplace_back();
     if (frames.back().function.empty()) {
-      GElf_Off offset = 0;
-      GElf_Sym symbol;
-      const char* name = dwfl_module_addrinfo(module_, address + bias_, &offset,
-                                              &symbol, nullptr, nullptr, nullptr);
+      if (symbols_ == nullptr) symbols_ = std::make_unique<SymbolTable>(module_);
+      const char* name = symbols_->Find(address + bias_);
       if (name != nullptr) frames.back().function = Demangle(name);
     }
     return frames;
@@ -120,6 +120,7 @@ class Symbolizer::Object {
   uint64_t bias_ = 0, dwarf_bias_ = 0;
   bool searched_debug_ = false;
   std::unique_ptr<DwarfLookup> lookup_;
+  std::unique_ptr<SymbolTable> symbols_;
 };
 
 Symbolizer::Symbolizer(absl::string_view debug_dir) : debug_dir_(debug_dir) {

@@ -1,0 +1,30 @@
+/* Symbols inside symbols, without size, of equal place, and code without any. */
+        .section .note.GNU-stack, "", @progbits
+
+        .text
+        .skip 16, 0x90          /* before the first symbol */
+        .globl outer
+        .type outer, @function
+outer:  .skip 16, 0x90
+        .globl inner
+        .type inner, @function
+inner:  .skip 16, 0x90
+        .size inner, 16
+        .skip 16, 0x90
+        .size outer, 48
+        .skip 16, 0x90          /* between two functions */
+        .globl twin_of_local
+        .type local_twin, @function
+local_twin:
+        .type twin_of_local, @function
+twin_of_local:
+        .skip 16, 0x90
+        .size local_twin, 16
+        .size twin_of_local, 16
+        .globl label
+label:  .skip 16, 0x90          /* to the next symbol */
+
+        .globl last
+        .type last, @function
+last:   .skip 16, 0x90
+        .size last, 16
