@@ -22,6 +22,13 @@ namespace {
 // No process has more modules; ids beyond are damage that a checksum missed.
 constexpr uint32_t kMaxModuleId = 1u << 22;
 
+// Starts loading the blocks that the events to come will release.
+struct FetchAhead {
+  const HeapModel& heap;
+  [[gnu::always_inline]] void Far(uint32_t slot) const { heap.PrefetchSlot(slot); }
+  [[gnu::always_inline]] void Near(uint32_t) const {}
+};
+
 // Reads what is needed, in file order. One use.
 class Reader {
  public:
@@ -88,7 +95,7 @@ absl::Status Reader::Fold(const std::string& payload) {
   if (!status.ok()) return status;
   if (decoder.first_event() != events_) heap_broken_ = true;
   Event event;
-  while (!heap_broken_ && decoder.Next(&event)) {
+  while (!heap_broken_ && decoder.Next(&event, FetchAhead{heap_})) {
     if (!heap_.Apply(event)) {
       heap_broken_ = true;
       return absl::DataLossError("an event contradicts those before it");

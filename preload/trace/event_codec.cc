@@ -13,7 +13,6 @@
 #include <limits>
 
 #include "preload/trace/bytes.h"
-#include "preload/trace/records.h"
 
 namespace mallogram {
 namespace {
@@ -203,14 +202,6 @@ absl::Status EventDecoder::Init(std::string_view payload) {
   return status_;
 }
 
-bool EventDecoder::Read(Column* column, uint64_t* value) {
-  const unsigned char* next = DecodeVarint(column->p, column->end, value);
-  if (next == nullptr) [[unlikely]]
-    return false;
-  column->p = next;
-  return true;
-}
-
 bool EventDecoder::NextRun() {
   uint64_t thread = 0;
   if (!Read(&runs_, &thread) || !Read(&runs_, &run_left_)) return false;
@@ -238,70 +229,13 @@ bool EventDecoder::Malformed() {
   return false;
 }
 
-bool EventDecoder::Next(Event* event) {
-  if (done_ == event_count_) [[unlikely]] {
-    if (status_.ok() && (runs_.p != runs_.end || stacks_.p != stacks_.end ||
-                         sizes_.p != sizes_.end || frees_.p != frees_.end ||
-                         times_.p != times_.end)) {
-      return Malformed();
-    }
-    return false;
-  }
-  const uint8_t kind = *kinds_.p++;
-  if (run_left_ == 0 && !NextRun()) [[unlikely]]
+bool EventDecoder::AtEnd() {
+  if (status_.ok() && (runs_.p != runs_.end || stacks_.p != stacks_.end ||
+                       sizes_.p != sizes_.end || frees_.p != frees_.end ||
+                       slots_taken_ != slots_read_ || times_.p != times_.end)) {
     return Malformed();
-  --run_left_;
-  event->kind = static_cast<EventKind>(kind);
-  event->thread = thread_;
-  event->slot = 0;
-  event->stack = 0;
-  event->size = 0;
-  event->count = 1;
-
-  uint64_t value = 0;
-  if (event->kind == EventKind::kFree || event->kind == EventKind::kMove) {
-    if (!Read(&frees_, &value)) [[unlikely]]
-      return Malformed();
-    // Modulo 2^64; what is no slot is refused by its range.
-    previous_slot_ += static_cast<uint64_t>(UnZigZag(value));
-    if (previous_slot_ > UINT32_MAX) [[unlikely]]
-      return Malformed();
-    event->slot = static_cast<uint32_t>(previous_slot_);
   }
-  switch (event->kind) {
-    case EventKind::kLost:
-    case EventKind::kAlloc:
-    case EventKind::kMove:
-      if (!Read(&stacks_, &value) || value >= kMaxStackIds) [[unlikely]] {
-        return Malformed();
-      }
-      event->stack = static_cast<uint32_t>(value);
-      if (event->kind == EventKind::kLost && !Read(&sizes_, &event->count))
-          [[unlikely]] {
-        return Malformed();
-      }
-      if (!Read(&sizes_, &event->size)) [[unlikely]]
-        return Malformed();
-      break;
-    case EventKind::kFree:
-    case EventKind::kFreeUnknown:
-      break;
-    default:
-      return Malformed();
-  }
-
-  if (done_ == next_event_) {
-    // An anchor itself: its time is exact. The line after it starts here.
-    event->time_ns = next_ns_;
-    if (done_ + 1 < event_count_ && !NextAnchor()) [[unlikely]]
-      return Malformed();
-  } else {
-    event->time_ns =
-        anchor_ns_ +
-        static_cast<uint64_t>(slope_ * static_cast<double>(done_ - anchor_event_));
-  }
-  ++done_;
-  return true;
+  return false;
 }
 
 }  // namespace mallogram

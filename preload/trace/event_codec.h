@@ -20,12 +20,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "preload/trace/records.h"
 #include "preload/trace_format.h"
 
 namespace mallogram {
@@ -76,33 +78,143 @@ class EventEncoder {
 
 // Reads one payload. Usage: Init, then Next until it returns false, then
 // status(): OK at the end of the batch, DataLoss if the payload is malformed.
+//
+// 9 ns an event when it read byte after byte with a check each, TODO now: numbers
+// of up to four bytes are read without a branch on their length, which no predictor
+// guesses.
 class EventDecoder {
  public:
   absl::Status Init(std::string_view payload);  // must outlive the decoder
-  bool Next(Event* event);
+
+  bool Next(Event* event) { return Next(event, NoHints()); }
+  // The same, and says which slots come: `hints.Far(slot)` kAhead releases before
+  // the slot's turn, `hints.Near(slot)` half as many. A heap that is released at
+  // random is a cache miss an event otherwise.
+  template <typename Hints>
+  bool Next(Event* event, const Hints& hints);
+
   const absl::Status& status() const { return status_; }
   uint64_t first_event() const { return first_event_; }
   uint64_t event_count() const { return event_count_; }
 
  private:
+  static constexpr uint32_t kAhead = 16;
+  struct NoHints {
+    void Far(uint32_t) const {}
+    void Near(uint32_t) const {}
+  };
   struct Column {
     const unsigned char* p = nullptr;
     const unsigned char* end = nullptr;
   };
-  bool Read(Column* column, uint64_t* value);
+  static bool Read(Column* column, uint64_t* value);
+  template <typename Hints>
+  bool TakeSlot(uint32_t* slot, const Hints& hints);
   bool NextRun();
   bool NextAnchor();
+  bool AtEnd();
   bool Malformed();
 
   Column kinds_, runs_, stacks_, sizes_, frees_, times_;
   uint64_t first_event_ = 0, event_count_ = 0, done_ = 0;
   uint64_t run_left_ = 0;
   uint32_t thread_ = 0;
-  uint64_t previous_slot_ = 0;
+  // Slots read ahead: those of the releases [slots_taken_, slots_read_).
+  uint32_t slots_[kAhead];
+  uint64_t slots_taken_ = 0, slots_read_ = 0, previous_slot_ = 0;
   // Interpolation: event number and time of the anchors around the event.
   uint64_t anchor_event_ = 0, anchor_ns_ = 0, next_event_ = 0, next_ns_ = 0;
   double slope_ = 0;
   absl::Status status_;
 };
+
+// ---- hot path -------------------------------------------------------------
+
+inline bool EventDecoder::Read(Column* column, uint64_t* value) {
+  const unsigned char* p = column->p;
+  if (column->end - p >= 4) [[likely]] {
+    uint32_t word;
+    std::memcpy(&word, p, sizeof(word));
+    const uint32_t ends = ~word & 0x80808080u;
+    if (ends != 0) [[likely]] {
+      const int last_bit = __builtin_ctz(ends);
+      word &= (2u << last_bit) - 1;
+      *value = (word & 0x7f) | (word >> 1 & 0x3f80) | (word >> 2 & 0x1fc000) |
+               (word >> 3 & 0xfe00000);
+      column->p = p + (last_bit + 1) / 8;
+      return true;
+    }
+  }
+  p = DecodeVarint(p, column->end, value);
+  if (p == nullptr) return false;
+  column->p = p;
+  return true;
+}
+
+// Keeps kAhead slots read. What cannot be read is an error when its turn comes.
+template <typename Hints>
+inline bool EventDecoder::TakeSlot(uint32_t* slot, const Hints& hints) {
+  while (slots_read_ < slots_taken_ + kAhead) {
+    uint64_t value = 0;
+    if (!Read(&frees_, &value)) break;
+    // Modulo 2^64; what is no slot is refused by its range.
+    previous_slot_ += static_cast<uint64_t>(UnZigZag(value));
+    if (previous_slot_ > UINT32_MAX) break;
+    slots_[slots_read_++ % kAhead] = static_cast<uint32_t>(previous_slot_);
+    hints.Far(static_cast<uint32_t>(previous_slot_));
+  }
+  if (slots_taken_ == slots_read_) return false;
+  *slot = slots_[slots_taken_++ % kAhead];
+  const uint64_t near = slots_taken_ + kAhead / 2;
+  if (near < slots_read_) hints.Near(slots_[near % kAhead]);
+  return true;
+}
+
+template <typename Hints>
+inline bool EventDecoder::Next(Event* event, const Hints& hints) {
+  if (done_ == event_count_) [[unlikely]]
+    return AtEnd();
+  if (run_left_ == 0 && !NextRun()) [[unlikely]]
+    return Malformed();
+  --run_left_;
+  const auto kind = static_cast<EventKind>(*kinds_.p++);
+  event->kind = kind;
+  event->thread = thread_;
+  event->slot = 0;
+  event->stack = 0;
+  event->size = 0;
+  event->count = 1;
+  if (kind > EventKind::kLost) [[unlikely]]
+    return Malformed();
+  if (kind == EventKind::kFree || kind == EventKind::kMove) {
+    if (!TakeSlot(&event->slot, hints)) [[unlikely]]
+      return Malformed();
+  }
+  if (kind != EventKind::kFree && kind != EventKind::kFreeUnknown) {
+    uint64_t stack = 0;
+    if (!Read(&stacks_, &stack) || stack >= kMaxStackIds) [[unlikely]]
+      return Malformed();
+    event->stack = static_cast<uint32_t>(stack);
+    if (kind == EventKind::kLost && !Read(&sizes_, &event->count)) [[unlikely]]
+      return Malformed();
+    if (!Read(&sizes_, &event->size)) [[unlikely]]
+      return Malformed();
+  }
+
+  if (done_ == next_event_) {
+    // An anchor itself: its time is exact. The line after it starts here.
+    event->time_ns = next_ns_;
+    if (done_ + 1 < event_count_ && !NextAnchor()) [[unlikely]]
+      return Malformed();
+  } else {
+    // Signed, because that is one instruction; times are below 2^62.
+    event->time_ns =
+        anchor_ns_ + static_cast<uint64_t>(static_cast<int64_t>(
+                         slope_ * static_cast<double>(static_cast<int64_t>(
+                                      done_ - anchor_event_))));
+  }
+  ++done_;
+  return true;
+}
 
 }  // namespace mallogram
