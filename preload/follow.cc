@@ -55,7 +55,7 @@ void RecordMoveOver(const void* p) {
     s->ring.Put(PackTime(s->clock));
     s->ring.Put(PackExtended(Extended::kMoveOver, 2));
     s->ring.Put(reinterpret_cast<uint64_t>(p));
-    Commit(s);
+    s->ring.Publish();
   }
   Leave(s);
 }

@@ -126,7 +126,8 @@ void OpenStream(ThreadState* s) {
   s->ring.Attach(slot, g_image.ring_data(index),
                  g_image.header->ring_words.Words(index));
   s->bell_at = s->ring.head() + BellStep(s->ring);
-  s->until_stamp = kStampInterval;
+  s->stamp_at = s->ring.head() + kStampWords;
+  s->look_at = 0;
   s->exit_rounds = 0;
   s->nested = nullptr;
   s->active = 1;
@@ -353,6 +354,8 @@ bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
   return room;
 }
 
+namespace {
+
 // Wakes a sleeping collector once the ring is half full; looked at every eighth of
 // the ring at most, so the shared line is touched rarely.
 void LookAtBell(ThreadState* s) {
@@ -377,31 +380,21 @@ void LookAtBell(ThreadState* s) {
   s->ring.TouchAhead(step);
 }
 
-void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes) {
-  if (s->active == 0) return;
-  RingSlot* slot = s->ring.slot();
-  slot->lost_events.fetch_add(1, std::memory_order_relaxed);
-  slot->lost_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  if (s->lost == nullptr) {
-    s->lost = static_cast<LostTable*>(sys::MapPrivate(sizeof(LostTable)));
-    if (s->lost == nullptr) return;
+// Stamps the next record: its ticks, or a kTime record before it. REQUIRES: room
+// for that one, too.
+uint64_t StampNext(ThreadState* s) {
+  const bool exact = g_recorder.exact.load(std::memory_order_relaxed);
+  if (!exact && s->ring.head() < s->stamp_at) return 0;
+  s->stamp_at = s->ring.head() + kStampWords;
+  const uint64_t now = ReadStamp(g_recorder.tsc);
+  const uint64_t ticks = (now - s->clock) / kTickCycles;
+  if (exact && ticks <= kMaxTicks) {  // huge if now < clock
+    s->clock += ticks * kTickCycles;
+    return ticks;
   }
-  LostTable* lost = s->lost;
-  for (uint32_t i = 0; i < lost->used; ++i) {
-    if (lost->entries[i].stack == stack) {
-      ++lost->entries[i].count;
-      lost->entries[i].bytes += bytes;
-      return;
-    }
-  }
-  // More stacks than entries: the last entry collects the rest without a stack.
-  if (lost->used < LostTable::kEntries) {
-    const bool last = lost->used == LostTable::kEntries - 1;
-    lost->entries[lost->used++] = {last ? kRootUnknown : stack, 1, bytes};
-  } else {
-    ++lost->entries[LostTable::kEntries - 1].count;
-    lost->entries[LostTable::kEntries - 1].bytes += bytes;
-  }
+  s->clock = now;
+  s->ring.Put(PackTime(now));
+  return 0;
 }
 
 // What kAlloc and its kin cannot hold: odd or very high addresses, 64 GiB and
@@ -434,6 +427,65 @@ void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
     s->ring.Put(stack);
     s->ring.Put(size);
   }
+}
+
+}  // namespace
+
+void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes) {
+  if (s->active == 0) return;
+  RingSlot* slot = s->ring.slot();
+  slot->lost_events.fetch_add(1, std::memory_order_relaxed);
+  slot->lost_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (s->lost == nullptr) {
+    s->lost = static_cast<LostTable*>(sys::MapPrivate(sizeof(LostTable)));
+    if (s->lost == nullptr) return;
+  }
+  LostTable* lost = s->lost;
+  for (uint32_t i = 0; i < lost->used; ++i) {
+    if (lost->entries[i].stack == stack) {
+      ++lost->entries[i].count;
+      lost->entries[i].bytes += bytes;
+      return;
+    }
+  }
+  // More stacks than entries: the last entry collects the rest without a stack.
+  if (lost->used < LostTable::kEntries) {
+    const bool last = lost->used == LostTable::kEntries - 1;
+    lost->entries[lost->used++] = {last ? kRootUnknown : stack, 1, bytes};
+  } else {
+    ++lost->entries[LostTable::kEntries - 1].count;
+    lost->entries[LostTable::kEntries - 1].bytes += bytes;
+  }
+}
+
+void RecordSlowly(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
+                  uint64_t size) {
+  constexpr uint32_t kWords = kMaxRecordWords + 1;  // with a kTime record
+  // In drop mode a part of the ring is kept for frees and the ends of moves.
+  const uint32_t reserve = g_recorder.drop ? s->ring.reserved_for_frees() : 0;
+  const uint32_t keep = kind == RecordKind::kAlloc ? reserve : 0;
+  if (!s->ring.Reserve(kWords, keep) && !MakeRoom(s, kWords, keep)) {
+    if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
+      CountLost(s, stack, size);
+    }
+    return;
+  }
+  if (FitsWord(p) && size <= kMaxInlineSize) {
+    const uint64_t ticks = StampNext(s);
+    s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
+    if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
+      s->ring.Put(PackStackSize(stack, size));
+    }
+  } else {
+    PutWide(s, kind, p, stack, size);
+  }
+  s->ring.Publish();
+  if (s->ring.head() >= s->bell_at) LookAtBell(s);
+  // Whatever comes first. In exact mode no stamp is due, but a look now and then
+  // does no harm.
+  s->look_at = s->ring.room_until(kWords, reserve);
+  if (s->bell_at < s->look_at) s->look_at = s->bell_at;
+  if (s->stamp_at < s->look_at) s->look_at = s->stamp_at;
 }
 
 void StartRecording() {

@@ -45,11 +45,19 @@ struct alignas(256) ThreadState {
   // 0: wiped by a fork, or not in use. Checked first, by every event.
   uint32_t active;
   uint32_t busy;  // kFree, kRecording or kInAllocator
+  // Active and free.
+  bool IsReady() const {
+    static_assert(kFree == 0);
+    uint64_t both;
+    __builtin_memcpy(&both, &active, sizeof(both));
+    return both == 1;
+  }
   RingWriter ring;
   Walker walker;
-  uint64_t clock;        // stamp of the last record, as the collector knows it
-  uint64_t bell_at;      // ring position at which to look at the doorbell
-  uint32_t until_stamp;  // events to the next kTime record (single-threaded mode)
+  uint64_t clock;  // stamp of the last record, as the collector knows it
+  // Ring positions: at which to look at the doorbell, to put a kTime record
+  // (single-threaded mode), and up to which neither is due and there is room.
+  uint64_t bell_at, stamp_at, look_at;
   uint32_t exit_rounds;  // of the thread-exit destructor
   ThreadState* nested;   // for signal handlers that interrupt this state's owner
   LostTable* lost;       // per-stack counts of losses not yet in the ring
@@ -80,10 +88,11 @@ ThreadState* AcquireState();
 
 // Room for `words`: the part that waits or drops. False: drop.
 bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free);
-void LookAtBell(ThreadState* s);
+// Records what Quiet was not true for: finds room, waits or drops for want of it,
+// rings the bell, stamps.
+[[gnu::noinline]] void RecordSlowly(ThreadState* s, RecordKind kind, const void* p,
+                                    uint32_t stack, uint64_t size);
 void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes);
-void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
-             uint64_t size);
 // --sample: before the first record of a process; false: no memory for it. Then,
 // before the first of a thread, the `stream`-th of its process.
 bool SetUpSampling(uint64_t interval, uint64_t seed);
@@ -107,9 +116,9 @@ inline bool PassesFree(const void* p) { return !g_sampled.MayHold(p); }
 
 // Takes the state for one event, nullptr if there is nothing to record with.
 // Cost: two loads and two compares.
-inline ThreadState* Enter() {
+[[gnu::always_inline]] inline ThreadState* Enter() {
   ThreadState* s = t_state;
-  if (s == nullptr || s->active == 0 || s->busy != 0) [[unlikely]] {
+  if (s == nullptr || !s->IsReady()) [[unlikely]] {
     s = AcquireState();
     if (s == nullptr) return nullptr;
   }
@@ -137,28 +146,22 @@ inline void EndInAllocator(ThreadState* s) {
   if (s != nullptr) s->busy = ThreadState::kFree;
 }
 
-// The ticks field of the next record, with a kTime record before it where one is
-// due. REQUIRES: room for one more word than the record needs.
-inline uint64_t Ticks(ThreadState* s) {
-  const bool exact = g_recorder.exact.load(std::memory_order_relaxed);
-  if (!exact && --s->until_stamp != 0) [[likely]]
-    return 0;
-  s->until_stamp = kStampInterval;
-  const uint64_t now = ReadStamp(g_recorder.tsc);
-  const uint64_t ticks = (now - s->clock) / kTickCycles;
-  if (exact && ticks <= kMaxTicks) [[likely]] {  // huge if now < clock
-    s->clock += ticks * kTickCycles;
-    return ticks;
-  }
-  s->clock = now;
-  s->ring.Put(PackTime(now));
-  return 0;
-}
-
-inline void Commit(ThreadState* s) {
-  s->ring.Publish();
-  if (s->ring.head() >= s->bell_at) [[unlikely]]
-    LookAtBell(s);
+// Whether nothing but the record itself is due, and its ticks field. Cost: a load
+// and a compare each for room, bell, stamp (one limit for all) and mode; a reading
+// of the clock once the process has had two streams.
+[[gnu::always_inline]] inline bool Quiet(ThreadState* s, uint64_t* ticks) {
+  *ticks = 0;
+  if (s->ring.head() >= s->look_at) [[unlikely]]
+    return false;
+  if (!g_recorder.exact.load(std::memory_order_relaxed)) [[likely]]
+    return true;
+  if (!g_recorder.tsc) [[unlikely]]
+    return false;
+  *ticks = (ReadStamp(true) - s->clock) / kTickCycles;
+  if (*ticks > kMaxTicks) [[unlikely]]  // huge if the clock went back
+    return false;
+  s->clock += *ticks * kTickCycles;
+  return true;
 }
 
 inline bool FitsWord(const void* p) {
@@ -167,42 +170,27 @@ inline bool FitsWord(const void* p) {
 }
 
 // A block given to the program. `kind` is kAlloc or kMoveEnd.
-inline void RecordBlock(ThreadState* s, RecordKind kind, const void* p, size_t size,
-                        const CallerState& caller) {
+[[gnu::always_inline]] inline void RecordBlock(ThreadState* s, RecordKind kind,
+                                               const void* p, size_t size,
+                                               const CallerState& caller) {
   const uint32_t stack =
       s->walker.Walk(caller, g_recorder.max_depth, &g_recorder.table);
-  // In drop mode a part of the ring is kept for frees and the ends of moves.
-  const uint32_t keep = g_recorder.drop && kind == RecordKind::kAlloc
-                            ? s->ring.reserved_for_frees()
-                            : 0;
-  if (!s->ring.Reserve(kMaxRecordWords + 1, keep) &&
-      !MakeRoom(s, kMaxRecordWords + 1, keep)) [[unlikely]] {
-    CountLost(s, stack, size);
-    return;
-  }
-  if (FitsWord(p) && size <= kMaxInlineSize) [[likely]] {
-    const uint64_t ticks = Ticks(s);
-    s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
-    s->ring.Put(PackStackSize(stack, size));
-  } else {
-    PutWide(s, kind, p, stack, size);
-  }
-  Commit(s);
+  uint64_t ticks;
+  if (!FitsWord(p) || size > kMaxInlineSize || !Quiet(s, &ticks)) [[unlikely]]
+    return RecordSlowly(s, kind, p, stack, size);
+  s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
+  s->ring.Put(PackStackSize(stack, size));
+  s->ring.Publish();
 }
 
 // A block taken from the program: kFree, kMoveBegin, kMoveFail. Never dropped.
-inline void RecordAddress(ThreadState* s, RecordKind kind, const void* p) {
-  if (!s->ring.Reserve(kMaxRecordWords + 1) && !MakeRoom(s, kMaxRecordWords + 1, 0))
-      [[unlikely]] {
-    return;
-  }
-  if (FitsWord(p)) [[likely]] {
-    const uint64_t ticks = Ticks(s);
-    s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
-  } else {
-    PutWide(s, kind, p, 0, 0);
-  }
-  Commit(s);
+[[gnu::always_inline]] inline void RecordAddress(ThreadState* s, RecordKind kind,
+                                                 const void* p) {
+  uint64_t ticks;
+  if (!FitsWord(p) || !Quiet(s, &ticks)) [[unlikely]]
+    return RecordSlowly(s, kind, p, 0, 0);
+  s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
+  s->ring.Publish();
 }
 
 // kMaySample false spares those who know it the question.

@@ -44,7 +44,7 @@ namespace mallogram {
 // `ticks` × kTickCycles is added to the thread's clock, which a kTime record
 // sets. Stamps are exact (one per event, ordered across threads to within the
 // skew of the TSC) once the process has had a second thread; before that there
-// is a kTime record every kStampInterval events and ticks are 0: with one
+// is a kTime record every kStampWords words or so and ticks are 0: with one
 // thread the order is the ring's, and reading the clock would be a large part of an
 // event's cost.
 
@@ -80,7 +80,7 @@ inline constexpr int kStackBits = 28;
 inline constexpr uint64_t kMaxInlineSize = (uint64_t{1} << 36) - 1;
 inline constexpr uint64_t kMaxInlineAddress = uint64_t{1} << 47;
 inline constexpr uint32_t kMaxRecordWords = 4;
-inline constexpr uint32_t kStampInterval = 64;
+inline constexpr uint32_t kStampWords = 96;  // 48 to 96 events
 
 constexpr uint64_t PackWord0(RecordKind kind, uint64_t ticks, uint64_t address) {
   return static_cast<uint64_t>(kind) | ticks << kKindBits |
@@ -171,6 +171,11 @@ class RingWriter {
          at += kFaultWords) {
       static_cast<void>(*static_cast<const volatile uint64_t*>(&data_[at]));
     }
+  }
+
+  // Up to this position Reserve(words, keep_free) would be true at once.
+  uint64_t room_until(uint32_t words, uint32_t keep_free) const {
+    return tail_ + capacity_ - words - keep_free + 1;
   }
 
   uint64_t head() const { return head_; }

@@ -25,7 +25,7 @@ struct Shape {
   uint32_t threads;
   bool delays;        // steps of one operation may lie apart
   uint64_t max_skew;  // ticks, between two threads
-  bool stamped;       // every event, or one in kStampInterval (single thread)
+  bool stamped;       // every event, or one in kStampWords (single thread)
 };
 
 constexpr uint32_t kSites = 40;
@@ -128,7 +128,7 @@ class Simulator {
     if (shape_.stamped) return;
     // As the recorder does while it is alone: the stamp of up to 64 events ago.
     if (--t->until_stamp == 0) {
-      t->until_stamp = kStampInterval;
+      t->until_stamp = kStampWords;
       last_single_stamp_ = now_;
     }
     t->stamp = last_single_stamp_;
