@@ -17,8 +17,7 @@ bool SetUpSampling(uint64_t interval, uint64_t seed) {
   if (interval == 0) return true;
   if (!g_sampled.Init()) return false;
   // So that free need not ask whether a block is of the start-up arena.
-  const BootstrapArena arena = GetBootstrapArena();
-  g_sampled.AlwaysHold(arena.begin, arena.bytes);
+  g_sampled.AlwaysHold(g_bootstrap, kBootstrapBytes);
   g_seed = seed;
   // Without a seed of the user's every process has its own.
   if (seed == 0 && sys::Call(SYS_getrandom, sys::Arg(&g_seed), sizeof(g_seed)) !=

@@ -13,12 +13,13 @@ __attribute__((visibility("hidden"))) void* mallogram_real_dlmopen;
 }
 
 namespace mallogram {
-namespace {
 
 // Enough for dlsym's and dlerror's own needs before the first resolution ends;
 // glibc 2.36 takes nothing at all.
-constexpr size_t kArenaBytes = 64 << 10;
-alignas(64) char g_arena[kArenaBytes];
+alignas(64) char g_bootstrap[kBootstrapBytes];
+
+namespace {
+
 std::atomic<size_t> g_arena_used;
 std::atomic<int> g_resolved;
 
@@ -27,17 +28,17 @@ struct alignas(16) ArenaBlock {
 };
 
 void* ArenaAllocate(size_t bytes, size_t alignment = 16) {
-  if (bytes > kArenaBytes || alignment > kArenaBytes / 4) {
+  if (bytes > kBootstrapBytes || alignment > kBootstrapBytes / 4) {
     errno = ENOMEM;
     return nullptr;
   }
   const size_t need = sizeof(ArenaBlock) + bytes + alignment + 15;
   const size_t at = g_arena_used.fetch_add(need & ~size_t{15});
-  if (at + need > kArenaBytes) {
+  if (at + need > kBootstrapBytes) {
     errno = ENOMEM;
     return nullptr;
   }
-  uintptr_t p = reinterpret_cast<uintptr_t>(g_arena) + at + sizeof(ArenaBlock);
+  uintptr_t p = reinterpret_cast<uintptr_t>(g_bootstrap) + at + sizeof(ArenaBlock);
   p = (p + alignment - 1) & ~(alignment - 1);
   reinterpret_cast<ArenaBlock*>(p)[-1].bytes = bytes;
   return reinterpret_cast<void*>(p);
@@ -135,14 +136,6 @@ bool Resolving() { return t_resolving; }
 
 Uncounted::Uncounted() : outer_(t_resolving) { t_resolving = true; }
 Uncounted::~Uncounted() { t_resolving = outer_; }
-
-bool IsBootstrapBlock(const void* p) {
-  const auto at = reinterpret_cast<uintptr_t>(p);
-  const auto arena = reinterpret_cast<uintptr_t>(g_arena);
-  return at - arena < kArenaBytes;
-}
-
-BootstrapArena GetBootstrapArena() { return {g_arena, kArenaBytes}; }
 
 size_t BootstrapBlockSize(const void* p) {
   return static_cast<const ArenaBlock*>(p)[-1].bytes;

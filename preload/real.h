@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace mallogram {
 
@@ -69,13 +70,13 @@ class Uncounted {
   bool outer_;
 };
 
-// True for blocks from the start-up arena, which the real free must never see.
-bool IsBootstrapBlock(const void* p);
-struct BootstrapArena {
-  const void* begin;
-  size_t bytes;
-};
-BootstrapArena GetBootstrapArena();
+// The start-up arena. The real free must never see its blocks.
+inline constexpr size_t kBootstrapBytes = 64 << 10;
+alignas(64) extern char g_bootstrap[kBootstrapBytes];
+inline bool IsBootstrapBlock(const void* p) {
+  return reinterpret_cast<uintptr_t>(p) - reinterpret_cast<uintptr_t>(g_bootstrap) <
+         kBootstrapBytes;
+}
 // Size that such a block was given.
 size_t BootstrapBlockSize(const void* p);
 
