@@ -87,15 +87,20 @@ uint32_t ReportBuilder::ModuleIndex(const Module& module) {
 }
 
 uint32_t ReportBuilder::LocationIndex(const Trace& trace, const Stack& stack) {
-  const Module* module = trace.FindModule(stack.module);
-  const uint32_t module_index =
-      module == nullptr ? kNoModuleIndex : ModuleIndex(*module);
+  const auto [known, is_new_module] =
+      index_of_module_id_.try_emplace(stack.module, kNoModuleIndex);
+  if (is_new_module) {
+    const Module* module = trace.FindModule(stack.module);
+    if (module != nullptr) known->second = ModuleIndex(*module);
+  }
+  const uint32_t module_index = known->second;
   const auto [entry, is_new] =
       location_index_.try_emplace(std::pair(module_index, stack.offset), 0);
   if (!is_new) return entry->second;
 
   // First time that this address is met, in whatever trace: name it. Later traces
   // pay a hash lookup.
+  const Module* module = trace.FindModule(stack.module);
   Location location{module_index, stack.offset, {}};
   if (module != nullptr) {
     location.frames = symbolizer_->Resolve(*module, stack.offset);
@@ -117,29 +122,29 @@ uint32_t ReportBuilder::LocationIndex(const Trace& trace, const Stack& stack) {
 
 // Iterative: recursion of the traced program makes stacks of 100,000 frames.
 uint32_t ReportBuilder::NodeOf(const Trace& trace, uint32_t stack_id) {
-  std::vector<std::pair<uint32_t, Stack>> pending;
+  pending_.clear();
   uint32_t node = kRootUnknownStack;
   for (uint32_t id = stack_id;;) {
     if (id < kFirstStackId) {
       node = id;
       break;
     }
-    if (const auto known = node_of_stack_.find(id); known != node_of_stack_.end()) {
-      node = known->second;
+    if (const uint32_t known = node_of_stack_.Get(id); known != 0) {
+      node = known - 1;
       break;
     }
     Stack stack;
     if (!trace.FindStack(id, &stack)) break;
-    pending.emplace_back(id, stack);
+    pending_.emplace_back(id, stack);
     id = stack.parent;
   }
-  for (auto frame = pending.rbegin(); frame != pending.rend(); ++frame) {
+  for (auto frame = pending_.rbegin(); frame != pending_.rend(); ++frame) {
     const uint32_t location = LocationIndex(trace, frame->second);
     const auto [entry, is_new] = node_index_.try_emplace(
         std::pair(node, location), static_cast<uint32_t>(report_.nodes.size()));
     if (is_new) report_.nodes.push_back({node, location});
     node = entry->second;
-    node_of_stack_[frame->first] = node;
+    node_of_stack_[frame->first] = node + 1;
   }
   return node;
 }
@@ -190,15 +195,20 @@ void ReportBuilder::AddTotals(const Trace& trace) {
 void ReportBuilder::Add(const Trace& trace,
                         absl::FunctionRef<void(uint64_t, uint64_t)> progress) {
   AddTotals(trace);
-  node_of_stack_.clear();
+  node_of_stack_ = {};
+  index_of_module_id_.clear();
+  if (report_.sites.empty()) report_.sites.reserve(trace.summary.sites.size());
   uint64_t done = 0;
   for (const SiteTotals& totals : trace.summary.sites) {
     progress(done++, trace.summary.sites.size());
     const uint32_t node = NodeOf(trace, totals.stack);
-    const auto [entry, is_new] =
-        site_of_node_.try_emplace(node, report_.sites.size());
-    if (is_new) report_.sites.push_back({totals.stack, node, SiteTotals()});
-    Accumulate(report_.sites[entry->second].totals, totals);
+    if (node >= site_of_node_.size()) site_of_node_.resize(report_.nodes.size());
+    uint32_t& site = site_of_node_[node];
+    if (site == 0) {
+      report_.sites.push_back({totals.stack, node, SiteTotals()});
+      site = static_cast<uint32_t>(report_.sites.size());
+    }
+    Accumulate(report_.sites[site - 1].totals, totals);
   }
 }
 
