@@ -85,7 +85,12 @@ void CopyStats(ThreadState* s) {
   slot->walks.store(stats.walks, std::memory_order_relaxed);
   slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
   slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
-  g_image.header->private_bytes.store(sys::MappedBytes(),
+  // States of rings that nobody has used yet are mapped, but not in memory.
+  const ImageHeader* header = g_image.header;
+  const uint64_t unused =
+      sizeof(ThreadState) *
+      (header->max_rings - header->ring_count.load(std::memory_order_relaxed));
+  g_image.header->private_bytes.store(sys::MappedBytes() - unused,
                                       std::memory_order_relaxed);
 }
 
