@@ -18,6 +18,9 @@
 // record names, since the thread wrote them or read them (acquire) before.
 // tail.store(release) pairs with tail.load(acquire) in RingWriter::Reserve.
 // The protocol is model-checked: tests/ring/ring.pml (spin).
+//
+// Tried and lost: non-temporal stores (movnti), even without the fence that Publish
+// would need: micro 22 against 23 ns a pair, xmllint 63 against 41 ms added.
 #pragma once
 
 #include <atomic>
