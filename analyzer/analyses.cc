@@ -44,10 +44,17 @@ CostEstimate EstimateCost(const Report& report) {
   // a malloc and its free cost 75 to 100 ns more when the walk is remembered, and a
   // frame that has to be walked 14 ns. Other machines differ, hence "estimate".
   constexpr double kEventNs = 35, kFrameNs = 14;
+  // A block that is sampled out, and its free: this much each, measured as above.
+  constexpr double kUnsampledNs = 0.7;
+  const double unsampled =
+      report.sampled()
+          ? static_cast<double>(report.totals.allocations + report.totals.frees) *
+                kUnsampledNs
+          : 0;
   CostEstimate cost;
   cost.added_s = (static_cast<double>(report.self.events) * kEventNs +
                   static_cast<double>(report.self.frames_walked) * kFrameNs +
-                  static_cast<double>(report.loss.wait_ns)) /
+                  static_cast<double>(report.loss.wait_ns) + unsampled) /
                  1e9;
   const double duration = static_cast<double>(report.totals.duration_ns) / 1e9;
   // Threads share the added time in a way that the totals do not tell.

@@ -30,8 +30,9 @@ struct CallerLine {
 // not plumbing), whoever called it.
 struct TopSite {
   SiteTotals totals;
-  double share = 0;     // of the whole report's value
-  uint64_t stacks = 0;  // call stacks merged
+  SiteEstimate estimate;  // of a sampled recording
+  double share = 0;       // of the whole report's value
+  uint64_t stacks = 0;    // call stacks merged
   ShownFrame frame;
   bool recursive = false;
   uint32_t via = 0;  // outermost folded frame of the heaviest stack, 0: none

@@ -64,6 +64,14 @@ std::string FormatCount(uint64_t count) {
   return text;
 }
 
+std::string FormatByteRange(uint64_t low, uint64_t high) {
+  return absl::StrCat(FormatBytes(low), " to ", FormatBytes(high));
+}
+
+std::string FormatCountRange(uint64_t low, uint64_t high) {
+  return absl::StrCat(FormatCount(low), " to ", FormatCount(high));
+}
+
 std::string FormatPercent(double share) {
   const double percent = share * 100;
   if (percent > 0 && percent < 0.1) return "<0.1 %";

@@ -10,8 +10,11 @@
 
 namespace mallogram {
 
-std::string FormatBytes(uint64_t bytes);    // "0 B", "12.3 KiB"
-std::string FormatCount(uint64_t count);    // "1,234,567"
+std::string FormatBytes(uint64_t bytes);  // "0 B", "12.3 KiB"
+std::string FormatCount(uint64_t count);  // "1,234,567"
+// "12.3 KiB to 15.0 KiB", "1,234 to 1,300".
+std::string FormatByteRange(uint64_t low, uint64_t high);
+std::string FormatCountRange(uint64_t low, uint64_t high);
 std::string FormatPercent(double share);    // "12.3 %", "<0.1 %", ">99.9 %"
 std::string FormatSeconds(double seconds);  // "12.3 ms", "1.24 s", "3 min 20 s"
 std::string FormatTime(uint64_t unix_ns);   // local time, with zone

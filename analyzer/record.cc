@@ -285,6 +285,7 @@ int RunRecord(int argc, char** argv) {
                                            {kEnvSocket, meeting.path()}};
   if (!options.max_depth.empty())
     variables.push_back({kEnvMaxDepth, options.max_depth});
+  if (!options.sample.empty()) variables.push_back({kEnvSample, options.sample});
   if (!options.on_full.empty()) variables.push_back({kEnvOnFull, options.on_full});
 
   const absl::StatusOr<CollectorProcess> collector =

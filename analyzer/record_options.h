@@ -13,6 +13,7 @@ struct RecordOptions {
   std::string output;
   bool quiet = false;
   std::string max_depth, on_full;  // as the library's variables take them
+  std::string sample;              // bytes; empty: every allocation is recorded
   std::string allocator;
   char** program = nullptr;  // PROGRAM ARGUMENT… nullptr
 };

@@ -145,7 +145,7 @@ std::vector<std::string> ProgramEnvironment(
     const absl::string_view text = *entry;
     const absl::string_view name = text.substr(0, text.find('='));
     bool replaced = absl::StartsWith(name, "MALLOGRAM_") && name != kEnvVerify &&
-                    name != kEnvRingKib;
+                    name != kEnvRingKib && name != kEnvSampleSeed;
     for (const LaunchVariable& variable : set) replaced |= name == variable.name;
     if (!replaced) result.emplace_back(text);
   }

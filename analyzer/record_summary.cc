@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "analyzer/estimate.h"
 #include "analyzer/format.h"
 
 namespace mallogram {
@@ -44,6 +45,13 @@ class Lines {
 };
 
 double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+// " (1.0 MiB to 1.3 MiB)" of a sampled recording.
+std::string Range(const Sampling& sampling, const Estimate& sum) {
+  if (sampling.interval == 0) return "";
+  const Interval bytes = BytesInterval(sum, sampling.interval);
+  return absl::StrCat(" (", FormatByteRange(bytes.low, bytes.high), ")");
+}
 
 std::string LossLine(const Loss& loss) {
   std::string line = absl::StrCat(FormatCount(loss.events_lost), " events lost");
@@ -102,24 +110,42 @@ std::string FormatRecordSummary(const RecordingReport& report,
                            " (pid ", report.main.pid, ") ",
                            DescribeEnd(context.wait_status), " after ",
                            FormatSeconds(Seconds(totals.duration_ns))));
-  lines.Line("calls", absl::StrCat(Plural(totals.allocations, "allocation"), ", ",
-                                   Plural(totals.frees, "free"), ", ",
-                                   Plural(totals.reallocations, "reallocation")));
+  const Sampling& sampling = report.summary.sampling;
+  const bool sampled = sampling.interval != 0;
+  if (sampled) {
+    lines.Line("sampled",
+               absl::StrCat("one in ", FormatBytes(sampling.interval), ", ",
+                            Plural(sampling.totals.allocated.samples, "block"),
+                            "; estimates with 95 % intervals"));
+  }
+  std::string calls = absl::StrCat(Plural(totals.allocations, "allocation"), ", ",
+                                   Plural(totals.frees, "free"));
+  if (!sampled) {
+    absl::StrAppend(&calls, ", ", Plural(totals.reallocations, "reallocation"));
+  }
+  lines.Line("calls", calls);
   lines.Line("allocated",
-             absl::StrCat(FormatBytes(totals.bytes_allocated), " in all"));
+             absl::StrCat(FormatBytes(totals.bytes_allocated),
+                          Range(sampling, sampling.totals.allocated), " in all"));
   lines.Line("peak heap",
-             absl::StrCat(FormatBytes(totals.peak_heap_bytes), " in ",
+             absl::StrCat(FormatBytes(totals.peak_heap_bytes),
+                          Range(sampling, sampling.totals.peak), " in ",
                           Plural(totals.peak_heap_blocks, "block"), " after ",
                           FormatSeconds(Seconds(totals.peak_time_ns))));
-  lines.Line("live at end", absl::StrCat(FormatBytes(totals.live_bytes), " in ",
-                                         Plural(totals.live_blocks, "block")));
+  lines.Line("live at end",
+             absl::StrCat(FormatBytes(totals.live_bytes),
+                          Range(sampling, sampling.totals.live), " in ",
+                          Plural(totals.live_blocks, "block")));
   const double share = totals.allocations == 0
                            ? 0
                            : static_cast<double>(totals.temporary) /
                                  static_cast<double>(totals.allocations);
-  lines.Line("temporary",
-             absl::StrCat(FormatCount(totals.temporary), " (", FormatPercent(share),
-                          ") freed before the thread's next allocation"));
+  if (!sampled) {
+    lines.Line(
+        "temporary",
+        absl::StrCat(FormatCount(totals.temporary), " (", FormatPercent(share),
+                     ") freed before the thread's next allocation"));
+  }
   lines.Line("loss", LossLine(loss), loss.events_lost + loss.order_violations > 0);
   if (!report.summary.detail_text.empty()) {
     lines.Line("note", Printable(report.summary.detail_text, false), true);

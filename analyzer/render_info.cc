@@ -96,6 +96,11 @@ std::string RenderInfo(const Trace& trace, const Style& style) {
   row("Stacks", run.max_depth == 0
                     ? "whole"
                     : absl::StrCat("at most ", Plural(run.max_depth, "frame")));
+  row("Sampling",
+      run.sample_interval == 0
+          ? "none: every block is recorded"
+          : absl::StrCat("one block in ", FormatBytes(run.sample_interval),
+                         " allocated; figures are estimates"));
   row("Full ring", run.on_full);
   row("Allocator", run.allocator);
   row("Clock", run.tsc_hz == 0
@@ -173,6 +178,8 @@ std::string RenderInfoJson(const Trace& trace) {
       {"end", EndOf(trace)},
       {"tsc_hz", run.tsc_hz},
       {"max_depth", run.max_depth},
+      {"sample_interval_bytes",
+       run.sample_interval == 0 ? Json() : Json(run.sample_interval)},
       {"on_full", run.on_full},
       {"allocator", run.allocator},
       {"footer", IndexName(trace.index)},

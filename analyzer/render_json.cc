@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/estimate.h"
 #include "analyzer/render.h"
 
 namespace mallogram {
@@ -23,10 +24,46 @@ double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 std::string Hex(const std::string& bytes) { return BuildIdText(bytes); }
 
-Json TotalsJson(const Totals& totals) {
+// What sampling cannot tell is null.
+Json KnownJson(uint64_t count, bool sampled) {
+  return sampled ? Json() : Json(count);
+}
+
+Json PairJson(const Interval& interval) {
+  return Json::array({interval.low, interval.high});
+}
+
+// Keys: as the estimates' own.
+Json IntervalsJson(const SiteEstimate& site, uint64_t sample_interval,
+                   bool totals) {
+  const auto blocks = [&](const Estimate& sum) {
+    return PairJson(BlocksInterval(sum, site.smallest, sample_interval));
+  };
+  const auto bytes = [&](const Estimate& sum) {
+    return PairJson(BytesInterval(sum, sample_interval));
+  };
+  return {{totals ? "allocations" : "calls", blocks(site.allocated)},
+          {"bytes_allocated", bytes(site.allocated)},
+          {totals ? "peak_heap_blocks" : "peak_blocks", blocks(site.peak)},
+          {totals ? "peak_heap_bytes" : "peak_bytes", bytes(site.peak)},
+          {"live_blocks", blocks(site.live)},
+          {"live_bytes", bytes(site.live)}};
+}
+
+Json SamplingJson(const Report& report) {
+  if (!report.sampled()) return nullptr;
+  const Sampling& sampling = report.sampling;
+  return {{"interval_bytes", sampling.interval},
+          {"confidence", kConfidence},
+          {"samples", sampling.totals.allocated.samples},
+          {"intervals",
+           IntervalsJson(sampling.totals, sampling.interval, /*totals=*/true)}};
+}
+
+Json TotalsJson(const Totals& totals, bool sampled) {
   return {{"allocations", totals.allocations},
           {"frees", totals.frees},
-          {"reallocations", totals.reallocations},
+          {"reallocations", KnownJson(totals.reallocations, sampled)},
           {"bytes_allocated", totals.bytes_allocated},
           {"peak_heap_bytes", totals.peak_heap_bytes},
           {"peak_heap_blocks", totals.peak_heap_blocks},
@@ -34,7 +71,7 @@ Json TotalsJson(const Totals& totals) {
           {"peak_rss_bytes", totals.peak_rss_bytes},
           {"live_blocks", totals.live_blocks},
           {"live_bytes", totals.live_bytes},
-          {"temporary_allocations", totals.temporary},
+          {"temporary_allocations", KnownJson(totals.temporary, sampled)},
           {"unknown_frees", totals.unknown_frees},
           {"duration_s", Seconds(totals.duration_ns)}};
 }
@@ -115,7 +152,9 @@ Json ProcessJson(const Process& process) {
           {"ppid", process.ppid},
           {"start_unix_s", Seconds(process.start_unix_ns)},
           {"end", EndJson(process)},
-          {"totals", TotalsJson(process.totals)},
+          {"sample_interval_bytes",
+           process.sample_interval == 0 ? Json() : Json(process.sample_interval)},
+          {"totals", TotalsJson(process.totals, process.sample_interval != 0)},
           {"loss", LossJson(process.loss)}};
 }
 
@@ -126,7 +165,7 @@ Json SampleJson(const Sample& sample) {
           {"rss_bytes", sample.rss_bytes == 0 ? Json() : Json(sample.rss_bytes)}};
 }
 
-Json SizeJson(size_t bucket, const SizeClass& size) {
+Json SizeJson(size_t bucket, const SizeClass& size, bool sampled) {
   const uint64_t low = bucket == 0 ? 0 : uint64_t{1} << (bucket - 1);
   const uint64_t high = bucket == 0    ? 0
                         : bucket >= 64 ? ~uint64_t{0}
@@ -137,7 +176,7 @@ Json SizeJson(size_t bucket, const SizeClass& size) {
           {"bytes", size.bytes},
           {"live_blocks", size.live_blocks},
           {"live_bytes", size.live_bytes},
-          {"temporary", size.temporary}};
+          {"temporary", KnownJson(size.temporary, sampled)}};
 }
 
 Json FrameJson(const Report& report, const Location& location, const Frame& frame,
@@ -168,20 +207,32 @@ class SiteWriter {
 
   std::string Write(const Site& site) {
     const SiteTotals& totals = site.totals;
-    std::string text = Dump(Json{{"id", site.id},
-                                 {"peak_bytes", totals.peak_bytes},
-                                 {"peak_blocks", totals.peak_blocks},
-                                 {"own_peak_bytes", totals.own_peak_bytes},
-                                 {"live_bytes", totals.live_bytes},
-                                 {"live_blocks", totals.live_blocks},
-                                 {"calls", totals.calls},
-                                 {"reallocations", totals.reallocations},
-                                 {"bytes_allocated", totals.bytes_allocated},
-                                 {"frees", totals.frees},
-                                 {"temporary", totals.temporary},
-                                 {"lifetime_s", Seconds(totals.lifetime_ns)},
-                                 {"lost", totals.lost},
-                                 {"lost_bytes", totals.lost_bytes}});
+    const bool sampled = report_.sampled();
+    Json samples, intervals;
+    if (sampled) {
+      const auto index = static_cast<size_t>(&site - report_.sites.data());
+      const SiteEstimate& estimate = report_.sampling.sites[index];
+      samples = estimate.allocated.samples;
+      intervals =
+          IntervalsJson(estimate, report_.sampling.interval, /*totals=*/false);
+    }
+    std::string text =
+        Dump(Json{{"id", site.id},
+                  {"peak_bytes", totals.peak_bytes},
+                  {"peak_blocks", totals.peak_blocks},
+                  {"own_peak_bytes", totals.own_peak_bytes},
+                  {"live_bytes", totals.live_bytes},
+                  {"live_blocks", totals.live_blocks},
+                  {"calls", totals.calls},
+                  {"reallocations", KnownJson(totals.reallocations, sampled)},
+                  {"bytes_allocated", totals.bytes_allocated},
+                  {"frees", totals.frees},
+                  {"temporary", KnownJson(totals.temporary, sampled)},
+                  {"lifetime_s", Seconds(totals.lifetime_ns)},
+                  {"lost", totals.lost},
+                  {"lost_bytes", totals.lost_bytes},
+                  {"samples", samples},
+                  {"intervals", intervals}});
     text.pop_back();  // the closing brace: the stack follows
     absl::StrAppend(&text, ",\"stack\":[");
     uint32_t folded = StackCursor(report_, frames_, site.node).folded();
@@ -250,7 +301,8 @@ void RenderReportJson(const Report& report, const FrameTable& frames,
   field("command", first.argv);
   field("end", EndJson(first));
   field("peak_basis", report.merged() ? "sum_of_process_peaks" : "exact");
-  field("totals", TotalsJson(report.totals));
+  field("sampling", SamplingJson(report));
+  field("totals", TotalsJson(report.totals, report.sampled()));
   field("loss", LossJson(report.loss));
   field("self", SelfJson(report.self, cost));
   WriteArray("warnings", report.warnings, sink,
@@ -264,8 +316,9 @@ void RenderReportJson(const Report& report, const FrameTable& frames,
   for (size_t i = 0; i < report.sizes.size(); ++i) {
     if (report.sizes[i].calls != 0) sizes.push_back(i);
   }
-  WriteArray("sizes", sizes, sink,
-             [&report](size_t i) { return SizeJson(i, report.sizes[i]); });
+  WriteArray("sizes", sizes, sink, [&report](size_t i) {
+    return SizeJson(i, report.sizes[i], report.sampled());
+  });
 
   std::vector<const Site*> sites;
   for (const Site& site : report.sites) sites.push_back(&site);

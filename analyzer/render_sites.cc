@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "analyzer/estimate.h"
 #include "analyzer/format.h"
 #include "analyzer/names.h"
 #include "analyzer/render.h"
@@ -28,33 +29,56 @@ std::string Average(const SiteTotals& totals) {
                            : FormatBytes(totals.bytes_allocated / totals.calls);
 }
 
+// Of a sampled recording: what the measure's figure lies between, " (1 to 2)".
+std::string Range(const SiteEstimate& estimate, uint64_t sample_interval,
+                  Measure by) {
+  if (sample_interval == 0 || by == Measure::kTemporary) return "";
+  if (by == Measure::kCalls) {
+    const Interval calls =
+        BlocksInterval(estimate.allocated, estimate.smallest, sample_interval);
+    return absl::StrCat(" (", FormatCountRange(calls.low, calls.high), ")");
+  }
+  const Interval bytes =
+      BytesInterval(by == Measure::kPeak     ? estimate.peak
+                    : by == Measure::kLeaked ? estimate.live
+                                             : estimate.allocated,
+                    sample_interval);
+  return absl::StrCat(" (", FormatByteRange(bytes.low, bytes.high), ")");
+}
+
 // The figures of a site: those of the measure first.
-std::string Figures(const SiteTotals& totals, Measure by) {
+std::string Figures(const TopSite& site, uint64_t sample_interval, Measure by) {
+  const SiteTotals& totals = site.totals;
   const std::string calls = Plural(totals.calls, "call");
+  const std::string range = Range(site.estimate, sample_interval, by);
   std::string text;
   switch (by) {
     case Measure::kPeak:
-      text = absl::StrCat(FormatBytes(totals.peak_bytes), " in ",
+      text = absl::StrCat(FormatBytes(totals.peak_bytes), range, " in ",
                           Plural(totals.peak_blocks, "block"), "; ", calls, ", ",
                           FormatBytes(totals.bytes_allocated), " in all");
       break;
     case Measure::kLeaked:
-      text = absl::StrCat(FormatBytes(totals.live_bytes), " in ",
+      text = absl::StrCat(FormatBytes(totals.live_bytes), range, " in ",
                           Plural(totals.live_blocks, "block"), "; of ", calls, ", ",
                           FormatBytes(totals.bytes_allocated));
       break;
     case Measure::kBytes:
-      text = absl::StrCat(FormatBytes(totals.bytes_allocated), " by ", calls, ", ",
-                          Average(totals), " each");
+      text = absl::StrCat(FormatBytes(totals.bytes_allocated), range, " by ", calls,
+                          ", ", Average(totals), " each");
       break;
     case Measure::kCalls:
-      text = absl::StrCat(calls, "; ", FormatBytes(totals.bytes_allocated), ", ",
-                          Average(totals), " each");
+      text = absl::StrCat(calls, range, "; ", FormatBytes(totals.bytes_allocated),
+                          ", ", Average(totals), " each");
       break;
     case Measure::kTemporary:
       text = absl::StrCat(FormatCount(totals.temporary), " temporary of ", calls,
                           ", ", Average(totals), " each");
       break;
+  }
+  if (sample_interval != 0) {
+    absl::StrAppend(&text, "; ", FormatCount(site.estimate.allocated.samples),
+                    " sampled");
   }
   if (totals.lost != 0) {
     absl::StrAppend(&text, "; ", Plural(totals.lost, "call"), " lost");
@@ -137,7 +161,7 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
     out->Line(out->Bold(PadLeft(absl::StrCat(rank), 4)), "  ",
               out->Cyan(Bar(site.share, kBarWidth, out->utf8())), " ",
               out->Bold(PadLeft(FormatPercent(site.share), 7)), "  ",
-              Figures(site.totals, options.by));
+              Figures(site, input.report.sampling.interval, options.by));
     const FrameView& frame = input.frames.frame(site.frame.frame);
     FrameLook look{false, site.frame.inlined, site.recursive};
     look.bold = true;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "analyzer/estimate.h"
 #include "analyzer/format.h"
 #include "analyzer/names.h"
 #include "analyzer/render.h"
@@ -65,20 +66,35 @@ void WriteHeader(const Report& report, TextWriter* out) {
                    (first.end == EndReason::kExited && first.end_detail > 0);
   out->Line(out->Dim(out->Safe(line)), end.empty() ? "" : out->Dim(", "),
             bad ? out->Yellow(out->Safe(end)) : out->Dim(out->Safe(end)));
+  if (report.sampled()) {
+    out->Line(out->Yellow(absl::StrCat(
+        "Sampled: one in ", FormatBytes(report.sampling.interval), ", ",
+        Plural(report.sampling.totals.allocated.samples, "block"),
+        "; all figures are estimates, with 95 % intervals")));
+  }
   for (const std::string& warning : report.warnings) {
     out->Line(out->Yellow(absl::StrCat("! ", out->Safe(warning))));
   }
 }
 
+// Of a sampled recording, in front of what else a row says: "50 MiB to 70 MiB; ".
+std::string Range(const Report& report, const Estimate& sum) {
+  if (!report.sampled()) return "";
+  const Interval interval = BytesInterval(sum, report.sampling.interval);
+  return absl::StrCat(FormatByteRange(interval.low, interval.high), "; ");
+}
+
 void WriteTotals(const Report& report, TextWriter* out) {
   const Totals& totals = report.totals;
+  const SiteEstimate& sums = report.sampling.totals;
   out->Line();
   Row(out, report.merged() ? "Peaks of heap" : "Peak heap",
       FormatBytes(totals.peak_heap_bytes),
       report.merged()
-          ? absl::StrCat("sum of each process's own, in ",
+          ? absl::StrCat(Range(report, sums.peak), "sum of each process's own, in ",
                          Plural(totals.peak_heap_blocks, "block"))
-          : absl::StrCat("in ", Plural(totals.peak_heap_blocks, "block"), ", ",
+          : absl::StrCat(Range(report, sums.peak), "in ",
+                         Plural(totals.peak_heap_blocks, "block"), ", ",
                          FormatSeconds(Seconds(totals.peak_time_ns)),
                          " after the start"));
   if (totals.peak_rss_bytes != 0) {
@@ -87,10 +103,12 @@ void WriteTotals(const Report& report, TextWriter* out) {
   }
   const bool running = report.processes.front().still_recording;
   Row(out, running ? "Live" : "Leaked", FormatBytes(totals.live_bytes),
-      absl::StrCat("in ", Plural(totals.live_blocks, "block"),
+      absl::StrCat(Range(report, sums.live), "in ",
+                   Plural(totals.live_blocks, "block"),
                    running ? " alive so far" : " alive at the end"));
   const double duration = Seconds(totals.duration_ns);
-  std::string allocated = absl::StrCat("by ", Plural(totals.allocations, "call"));
+  std::string allocated = absl::StrCat(Range(report, sums.allocated), "by ",
+                                       Plural(totals.allocations, "call"));
   if (totals.allocations != 0) {
     if (duration > 0) {
       absl::StrAppend(&allocated, ", ",
@@ -103,6 +121,7 @@ void WriteTotals(const Report& report, TextWriter* out) {
                     " on average");
   }
   Row(out, "Allocated", FormatBytes(totals.bytes_allocated), allocated);
+  if (report.sampled()) return;  // it cannot tell the rest
   Row(out, "Reallocations", FormatCount(totals.reallocations),
       totals.reallocations == 0
           ? ""

@@ -53,6 +53,7 @@ struct Process {
   std::string cwd, host;
   int64_t pid = 0, ppid = 0;
   uint64_t start_unix_ns = 0;
+  uint64_t sample_interval = 0;  // 0: every block was recorded
   Totals totals;
   Loss loss;
   EndReason end = EndReason::kUnknown;
@@ -101,9 +102,13 @@ struct Report {
   std::vector<Location> locations;
   std::vector<CallNode> nodes;
   std::vector<Site> sites;  // one a node
+  // If any of the recordings is sampled: the longest interval, and estimates of all
+  // of them together, for intervals; `sampling.sites` then goes with `sites`.
+  Sampling sampling;
   std::vector<std::string> warnings;
 
   bool merged() const { return processes.size() > 1; }
+  bool sampled() const { return sampling.interval != 0; }
 };
 
 }  // namespace mallogram

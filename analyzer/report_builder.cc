@@ -61,6 +61,20 @@ void AddTo(SelfReport& sum, const SelfReport& more) {
   }
 }
 
+// Of a recording that is not sampled: nothing is uncertain.
+SiteEstimate Certain(const SiteTotals& totals) {
+  const auto sum = [](uint64_t blocks, uint64_t bytes) {
+    Estimate result;
+    result.samples = blocks;
+    result.blocks = static_cast<double>(blocks);
+    result.bytes = static_cast<double>(bytes);
+    return result;
+  };
+  return {sum(totals.calls, totals.bytes_allocated),
+          sum(totals.live_blocks, totals.live_bytes),
+          sum(totals.peak_blocks, totals.peak_bytes), UINT64_MAX};
+}
+
 std::string NameKey(const Location& location, const std::string& module) {
   if (location.frames[0].function.empty()) return "";
   std::string key = module;
@@ -160,6 +174,7 @@ void ReportBuilder::AddTotals(const Trace& trace) {
   process.pid = trace.run.pid;
   process.ppid = trace.run.ppid;
   process.start_unix_ns = trace.run.start_unix_ns;
+  process.sample_interval = summary.sampling.interval;
   process.totals = summary.totals;
   process.loss = summary.loss;
   process.end = summary.end;
@@ -195,6 +210,16 @@ void ReportBuilder::AddTotals(const Trace& trace) {
 void ReportBuilder::Add(const Trace& trace,
                         absl::FunctionRef<void(uint64_t, uint64_t)> progress) {
   AddTotals(trace);
+  Sampling& sampling = report_.sampling;
+  const Sampling& more = trace.summary.sampling;
+  if (more.interval != 0 && !report_.sampled()) {
+    // The recordings so far were not sampled.
+    for (const Site& site : report_.sites) {
+      sampling.sites.push_back(Certain(site.totals));
+      sampling.totals.Add(sampling.sites.back());
+    }
+  }
+  sampling.interval = std::max(sampling.interval, more.interval);
   node_of_stack_ = {};
   index_of_module_id_.clear();
   if (report_.sites.empty()) report_.sites.reserve(trace.summary.sites.size());
@@ -209,7 +234,15 @@ void ReportBuilder::Add(const Trace& trace,
       site = static_cast<uint32_t>(report_.sites.size());
     }
     Accumulate(report_.sites[site - 1].totals, totals);
+    if (!report_.sampled()) continue;
+    sampling.sites.resize(report_.sites.size());
+    const SiteEstimate estimate =
+        more.interval != 0 ? more.sites[done - 1] : Certain(totals);
+    sampling.sites[site - 1].Add(estimate);
+    if (more.interval == 0) sampling.totals.Add(estimate);
   }
+  sampling.totals.Add(more.totals);
+  if (report_.sampled()) sampling.sites.resize(report_.sites.size());
 }
 
 // Every process keeps its last value until its next sample, and counts nothing

@@ -167,6 +167,9 @@ absl::Status RunReport(int argc, char** argv) {
   absl::StatusOr<Report> built = BuildReport(*options, *files);
   if (!built.ok()) return built.status();
   const Report& report = *built;
+  if (report.sampled() && options->text.by == Measure::kTemporary) {
+    return UsageError("--by temporary: a sampled recording cannot tell");
+  }
   const FrameTable frames(report);
 
   if (options->json) {

@@ -162,7 +162,8 @@ TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by
   TopSites result;
   std::vector<Group> groups;
   absl::flat_hash_map<uint32_t, size_t> index;  // by innermost frame
-  for (const Site& site : report.sites) {
+  for (size_t i = 0; i < report.sites.size(); ++i) {
+    const Site& site = report.sites[i];
     const uint64_t value = ValueOf(site.totals, by);
     result.value += value;
     if (value == 0) continue;
@@ -178,6 +179,7 @@ TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by
     }
     Group& group = groups[entry->second];
     Accumulate(group.site.totals, site.totals);
+    if (report.sampled()) group.site.estimate.Add(report.sampling.sites[i]);
     group.value += value;
     ++group.site.stacks;
     if (value > group.heaviest) {

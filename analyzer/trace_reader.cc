@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -15,6 +16,7 @@
 #include "preload/trace/chunk_io.h"
 #include "preload/trace/event_codec.h"
 #include "preload/trace/heap_model.h"
+#include "preload/trace/sampled_model.h"
 
 namespace mallogram {
 namespace {
@@ -60,6 +62,7 @@ class Reader {
 
   // Folding. Once a batch is missing, slots have no meaning any more.
   HeapModel heap_;
+  std::unique_ptr<SampledModel> sampled_;  // if it is a sampled recording
   bool heap_broken_ = false;
   uint64_t events_ = 0, event_time_ns_ = 0;
 };
@@ -100,6 +103,7 @@ absl::Status Reader::Fold(const std::string& payload) {
       heap_broken_ = true;
       return absl::DataLossError("an event contradicts those before it");
     }
+    if (sampled_ != nullptr) sampled_->Apply(event);
     ++events_;
     event_time_ns_ = event.time_ns;
   }
@@ -114,6 +118,9 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
       if (!run.ok()) return run.status();
       trace_.run = *std::move(run);
       have_run_ = true;
+      if (sampled_ == nullptr && trace_.run.sample_interval != 0) {
+        sampled_ = std::make_unique<SampledModel>(trace_.run.sample_interval);
+      }
       return absl::OkStatus();
     }
     case ChunkType::kModules: {
@@ -181,6 +188,7 @@ absl::Status Reader::ReadChunks(bool events) {
 void Reader::Rebuild() {
   trace_.index = IndexState::kFolded;
   trace_.summary = heap_.Summarize();
+  if (sampled_ != nullptr) sampled_->Restate(&trace_.summary);
   Summary& summary = trace_.summary;
   summary.self.events = events_;
   summary.self.stack_nodes = trace_.stack_count;

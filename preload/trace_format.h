@@ -43,7 +43,10 @@
 
 namespace mallogram {
 
-inline constexpr uint32_t kTraceVersion = 1;
+inline constexpr uint32_t kTraceVersion = 2;
+// Of a recording that is not sampled: readers that know no sampling read it as
+// well.
+inline constexpr uint32_t kUnsampledVersion = 1;
 inline constexpr char kTraceSuffix[] = ".mgram";
 
 // Like PNG's: catches text-mode conversion and 7-bit transports.

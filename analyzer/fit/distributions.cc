@@ -1,6 +1,7 @@
 #include "analyzer/fit/distributions.h"
 
 #include <boost/math/distributions/fisher_f.hpp>
+#include <boost/math/distributions/gamma.hpp>
 #include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
@@ -16,6 +17,7 @@ using Policy = boost::math::policies::policy<
     boost::math::policies::domain_error<boost::math::policies::ignore_error>,
     boost::math::policies::overflow_error<boost::math::policies::ignore_error>>;
 using StudentT = boost::math::students_t_distribution<double, Policy>;
+using Gamma = boost::math::gamma_distribution<double, Policy>;
 using FisherF = boost::math::fisher_f_distribution<double, Policy>;
 using Normal = boost::math::normal_distribution<double, Policy>;
 
@@ -38,6 +40,10 @@ double FisherFUpper(double f, double df1, double df2) {
 
 double FisherFQuantile(double p, double df1, double df2) {
   return boost::math::quantile(FisherF(df1, df2), p);
+}
+
+double GammaQuantile(double p, double shape, double scale) {
+  return boost::math::quantile(Gamma(shape, scale), p);
 }
 
 double NormalCdf(double z) { return boost::math::cdf(Normal(), z); }

@@ -1,5 +1,5 @@
-// Student's t, Fisher's F and the normal distribution, from Boost.Math. The only
-// file that includes it for distributions. Degrees of freedom are > 0.
+// Student's t, Fisher's F, gamma and the normal distribution, from Boost.Math. The
+// only file that includes it for distributions. Degrees of freedom are > 0.
 #pragma once
 
 namespace mallogram::fit {
@@ -10,6 +10,9 @@ double StudentTQuantile(double p, double df);
 
 double FisherFUpper(double f, double df1, double df2);  // P(F > f)
 double FisherFQuantile(double p, double df1, double df2);
+
+// REQUIRES: shape > 0, scale > 0.
+double GammaQuantile(double p, double shape, double scale);
 
 double NormalCdf(double z);
 double NormalQuantile(double p);

@@ -63,6 +63,7 @@ void ReportBuilder::Add(FinishedFile file, const Summary* summary, pid_t main_pi
   report_.main = std::move(file);
   report_.summary = summary != nullptr ? *summary : Summary();
   report_.summary.sites.clear();
+  report_.summary.sampling.sites.clear();
   report_.summary.timeline.clear();
 }
 
@@ -73,6 +74,7 @@ std::string EncodeReport(const RecordingReport& report) {
   out.Byte(report.connected ? 1 : 0);
   Summary summary = report.summary;
   summary.sites.clear();
+  summary.sampling.sites.clear();
   summary.timeline.clear();
   summary.sizes.resize(kSizeBuckets);  // there are none if there is no file
   out.String(EncodeSummary(summary));

@@ -16,6 +16,7 @@
 #include "preload/collector/liveness.h"
 #include "preload/collector/process_facts.h"
 #include "preload/collector/trace_writer.h"
+#include "preload/trace/sampled_model.h"
 
 namespace mallogram {
 namespace {
@@ -122,6 +123,7 @@ class SessionImpl final : public Session {
   StampClock clock_;
   Translator translator_;
   EventFeed feed_;
+  std::unique_ptr<SampledModel> sampled_;  // if it is a sampled recording
   Orderer orderer_;
   RssMeter rss_;
   TraceWriter writer_;
@@ -142,7 +144,11 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   const ImageHeader& h = *image_->header();
   clock_.Start(is_tsc_, {h.start_tsc, h.start_monotonic_ns},
                StampClock::Read(is_tsc_));
-  absl::Status status = writer_.Create(options.path, options.compression_level);
+  run_.sample_interval = h.sample_interval;
+  const bool sampled = run_.sample_interval != 0;
+  if (sampled) sampled_ = std::make_unique<SampledModel>(run_.sample_interval);
+  absl::Status status = writer_.Create(options.path, options.compression_level,
+                                       sampled ? kTraceVersion : kUnsampledVersion);
   if (!status.ok()) return status;
 
   run_.mallogram_version = kVersion;
@@ -275,12 +281,21 @@ void SessionImpl::Flush() {
   entry.event_count = encoder.event_count();
   entry.start_ns = encoder.start_ns();
   entry.end_ns = encoder.end_ns();
-  writer_.Write(ChunkType::kEvents, encoder.Take(), entry);
+  const std::string events = encoder.Take();
+  if (sampled_ != nullptr) sampled_->Fold(events);
+  writer_.Write(ChunkType::kEvents, events, entry);
 }
 
 void SessionImpl::WriteSamples() {
-  const std::string samples = feed_.TakeSamples();
-  if (!samples.empty()) writer_.Write(ChunkType::kSamples, samples);
+  std::string samples = feed_.TakeSamples();
+  if (samples.empty()) return;
+  if (sampled_ != nullptr) {
+    Flush();  // estimates go up to the last batch
+    std::vector<Sample> restated = *DecodeSamples(samples);
+    sampled_->Restate(&restated);
+    samples = EncodeSamples(restated);
+  }
+  writer_.Write(ChunkType::kSamples, samples);
 }
 
 void SessionImpl::FillLoss(Loss* loss) const {
@@ -375,6 +390,7 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   writer_.Write(ChunkType::kRun, EncodeRunInfo(run_));
 
   summary_ = feed_.model().Summarize();
+  if (sampled_ != nullptr) sampled_->Restate(&summary_);
   Totals& totals = summary_.totals;
   totals.duration_ns =
       std::max(feed_.last_ns(), clock_.MonotonicToNs(now.monotonic_ns));
@@ -391,6 +407,7 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   summary_.timeline =
       feed_.timeline().WithPeak(totals.peak_time_ns, totals.peak_heap_bytes,
                                 totals.duration_ns, totals.live_bytes);
+  if (sampled_ != nullptr) sampled_->Restate(&summary_.timeline);
   summary_.self.collector_cpu_ns = cpu_ns_ + (ThreadCpuNs() - cpu_start);
   writer_.Write(ChunkType::kSummary, EncodeSummary(summary_));
   writer_.Close();

@@ -15,7 +15,8 @@ TraceWriter::~TraceWriter() {
   if (fd_ >= 0) close(fd_);
 }
 
-absl::Status TraceWriter::Create(const std::string& path, int compression_level) {
+absl::Status TraceWriter::Create(const std::string& path, int compression_level,
+                                 uint32_t version) {
   path_ = path;
   level_ = compression_level;
   fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
@@ -27,7 +28,7 @@ absl::Status TraceWriter::Create(const std::string& path, int compression_level)
     if (error == EEXIST) return absl::AlreadyExistsError(message);
     return absl::UnavailableError(message);
   }
-  if (!WriteBytes(EncodeFileHeader())) {
+  if (!WriteBytes(EncodeFileHeader(version))) {
     unlink(path.c_str());
     return absl::UnavailableError(trouble_);
   }

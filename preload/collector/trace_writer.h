@@ -22,8 +22,9 @@ class TraceWriter {
   TraceWriter(const TraceWriter&) = delete;
   TraceWriter& operator=(const TraceWriter&) = delete;
 
-  // Creates the file. AlreadyExists: there is one.
-  absl::Status Create(const std::string& path, int compression_level);
+  // Creates the file, of this format's version. AlreadyExists: there is one.
+  absl::Status Create(const std::string& path, int compression_level,
+                      uint32_t version);
 
   // `entry`: what the index says of it; type and offset are filled in.
   void Write(ChunkType type, std::string_view payload, IndexEntry entry = {});

@@ -43,10 +43,10 @@ ZSTD_DCtx* Decompressor() {
 
 }  // namespace
 
-std::string EncodeFileHeader() {
+std::string EncodeFileHeader(uint32_t version) {
   FileHeader header{};
   std::memcpy(header.magic, kFileMagic, sizeof(kFileMagic));
-  header.version = kTraceVersion;
+  header.version = version;
   header.checksum = XXH3_64bits(&header, offsetof(FileHeader, checksum));
   return std::string(AsBytes(&header, sizeof(header)));
 }

@@ -11,8 +11,8 @@
 
 namespace mallogram {
 
-// The 24 bytes that open a file.
-std::string EncodeFileHeader();
+// The 24 bytes that open a file of this version.
+std::string EncodeFileHeader(uint32_t version = kUnsampledVersion);
 
 // OK, or why this is not a trace that can be read (not a trace, newer version,
 // damaged header), in words for the user. `bytes` is the start of the file.

@@ -38,6 +38,7 @@ std::string EncodeRunInfo(const RunInfo& run) {
   out.String(run.on_full);
   out.String(run.allocator);
   out.String(run.parent_trace);
+  if (run.sample_interval != 0) out.Varint(run.sample_interval);
   return out.Take();
 }
 
@@ -60,6 +61,10 @@ absl::StatusOr<RunInfo> DecodeRunInfo(std::string_view payload) {
   run.on_full = ReadString(&in);
   run.allocator = ReadString(&in);
   run.parent_trace = ReadString(&in);
+  if (in.ok() && in.remaining() != 0) {
+    run.sample_interval = in.Varint();
+    if (run.sample_interval == 0) return absl::DataLossError("malformed run chunk");
+  }
   return Checked(in, std::move(run), "run");
 }
 

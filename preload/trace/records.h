@@ -26,11 +26,12 @@ struct RunInfo {
   std::string cwd;
   int64_t pid = 0, ppid = 0;
   uint64_t start_unix_ns = 0;
-  uint64_t tsc_hz = 0;       // 0: stamps were CLOCK_MONOTONIC
-  uint64_t max_depth = 0;    // 0: unlimited
-  std::string on_full;       // "wait" | "drop"
-  std::string allocator;     // "--allocator" value; empty: the program's own
-  std::string parent_trace;  // file of the recorded parent, if any
+  uint64_t tsc_hz = 0;           // 0: stamps were CLOCK_MONOTONIC
+  uint64_t max_depth = 0;        // 0: unlimited
+  std::string on_full;           // "wait" | "drop"
+  std::string allocator;         // "--allocator" value; empty: the program's own
+  std::string parent_trace;      // file of the recorded parent, if any
+  uint64_t sample_interval = 0;  // bytes; 0: every block was recorded
 };
 std::string EncodeRunInfo(const RunInfo& run);
 absl::StatusOr<RunInfo> DecodeRunInfo(std::string_view payload);

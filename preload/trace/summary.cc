@@ -2,6 +2,8 @@
 // writer and reader alike, so the two cannot disagree about their order.
 #include "preload/trace/summary.h"
 
+#include <bit>
+
 #include "preload/trace/bytes.h"
 
 namespace mallogram {
@@ -50,6 +52,41 @@ void ForEachField(S& size,
 }
 constexpr uint64_t kSizeFields = 5;
 
+// sampling := nothing | interval totals site*
+// totals, site := smallest, 3 times (samples, blocks, bytes and their variances)
+template <typename S, typename F>
+void ForEachSum(S& site, F f) {
+  f(site.allocated), f(site.live), f(site.peak);
+}
+
+void EncodeEstimates(const SiteEstimate& site, ByteWriter* out) {
+  out->Varint(site.smallest);
+  ForEachSum(site, [out](const Estimate& sum) {
+    out->Varint(sum.samples);
+    if (sum.samples == 0) return;
+    for (const double value :
+         {sum.blocks, sum.bytes, sum.blocks_variance, sum.bytes_variance}) {
+      out->Varint(std::bit_cast<uint64_t>(value));
+    }
+  });
+}
+
+SiteEstimate DecodeEstimates(ByteReader* in) {
+  SiteEstimate site;
+  site.smallest = in->Varint();
+  ForEachSum(site, [in](Estimate& sum) {
+    sum.samples = in->Varint();
+    if (sum.samples == 0) return;
+    for (double* value :
+         {&sum.blocks, &sum.bytes, &sum.blocks_variance, &sum.bytes_variance}) {
+      *value = std::bit_cast<double>(in->Varint());
+      if (!(*value >= 0 && *value < 1e60)) *value = 0;  // a sum is no such number
+    }
+  });
+  return site;
+}
+constexpr uint64_t kEstimateBytes = 4;  // at least
+
 }  // namespace
 
 std::string EncodeSummary(const Summary& summary) {
@@ -71,6 +108,13 @@ std::string EncodeSummary(const Summary& summary) {
   out.Varint(summary.sizes.size());
   for (const SizeClass& size : summary.sizes) ForEachField(size, put);
   out.String(EncodeSamples(summary.timeline));
+  if (summary.sampling.interval != 0) {
+    out.Varint(summary.sampling.interval);
+    EncodeEstimates(summary.sampling.totals, &out);
+    for (const SiteEstimate& site : summary.sampling.sites) {
+      EncodeEstimates(site, &out);
+    }
+  }
   return out.Take();
 }
 
@@ -99,6 +143,18 @@ absl::StatusOr<Summary> DecodeSummary(std::string_view payload) {
   sane = sane && summary.sizes.size() == kSizeBuckets;
   for (SizeClass& size : summary.sizes) ForEachField(size, get);
   absl::StatusOr<std::vector<Sample>> timeline = DecodeSamples(in.String());
+  if (in.ok() && in.remaining() != 0) {
+    summary.sampling.interval = in.Varint();
+    summary.sampling.totals = DecodeEstimates(&in);
+    sane = sane && summary.sampling.interval != 0 &&
+           summary.sites.size() <= in.remaining() / kEstimateBytes;
+    if (sane) {
+      summary.sampling.sites.reserve(summary.sites.size());
+      for (size_t i = 0; i < summary.sites.size(); ++i) {
+        summary.sampling.sites.push_back(DecodeEstimates(&in));
+      }
+    }
+  }
   if (!sane || !in.ok() || in.remaining() != 0 || !timeline.ok()) {
     return absl::DataLossError("malformed summary chunk");
   }

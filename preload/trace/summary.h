@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "preload/trace/records.h"
+#include "preload/trace/sampling.h"
 
 namespace mallogram {
 
@@ -95,6 +96,9 @@ struct Summary {
   std::vector<SizeClass> sizes;   // kSizeBuckets of them
   std::vector<Sample> timeline;   // at most ~1,000, rising times; contains
                                   // the peak
+  // Of a sampled recording all sums above but those of events, loss and cost are
+  // estimates, rounded; the counts that cannot be estimated are 0.
+  Sampling sampling;
 };
 
 std::string EncodeSummary(const Summary& summary);

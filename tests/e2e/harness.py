@@ -121,13 +121,13 @@ def wait_for(condition, what="the condition", limit=None):
 def wait_complete(path):
     """Waits until a background collector has finished this trace file."""
     def whole():
-        if not os.path.exists(path):
+        # In this order: a report of before the end must not pass for the whole.
+        if not os.path.exists(path) or not trailer_ok(path):
             return None
         info = command("report", "--json", path)
         if info.returncode != 0:
             return None
-        data = json.loads(info.stdout)
-        return data if trailer_ok(path) else None
+        return json.loads(info.stdout)
     return wait_for(whole, f"a complete {path}")
 
 
