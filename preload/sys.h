@@ -90,9 +90,12 @@ inline void* MapTable(size_t bytes) {
   constexpr size_t kPage = 4096;
   const size_t end = (bytes + kPage - 1) / kPage * kPage;
   Unmap(table + end, bytes + kHugePage - skip - end);
-  // Both are mere advice.
+  // Both are mere advice. What is very large fills slowly.
+  constexpr size_t kSlowly = 16 << 20;
   Call(SYS_madvise, Arg(table), static_cast<long>(bytes), MADV_HUGEPAGE);
-  Call(SYS_madvise, Arg(table), static_cast<long>(bytes), MADV_POPULATE_WRITE);
+  if (bytes <= kSlowly) {
+    Call(SYS_madvise, Arg(table), static_cast<long>(bytes), MADV_POPULATE_WRITE);
+  }
   return table;
 }
 

@@ -100,7 +100,7 @@ TEST_F(StackTableTest, PathToTheRootIsTheStack) {
 }
 
 TEST_F(StackTableTest, GrowsOverTheLevelsAndForgetsNothing) {
-  constexpr uint32_t kNodes = 300'000;  // five levels
+  constexpr uint32_t kNodes = 300'000;  // three levels
   SetUpTable(kNodes + kFirstNode);
   std::vector<uint32_t> ids(kNodes);
   for (uint32_t i = 0; i < kNodes; ++i) ids[i] = InternNumber(i);
