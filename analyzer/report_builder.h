@@ -12,7 +12,7 @@
 #include "analyzer/report.h"
 #include "analyzer/symbolizer.h"
 #include "analyzer/trace.h"
-#include "preload/trace/paged.h"
+#include "preload/trace/mapped_array.h"
 
 namespace mallogram {
 
@@ -43,7 +43,7 @@ class ReportBuilder {
   absl::flat_hash_map<std::string, uint32_t> location_by_name_;
   absl::flat_hash_map<std::pair<uint32_t, uint32_t>, uint32_t> node_index_;
   // Of the trace at hand: a node or module index + 1, 0 for none yet.
-  SparsePaged<uint32_t, 10> node_of_stack_;
+  SparseArray<uint32_t> node_of_stack_;
   absl::flat_hash_map<uint32_t, uint32_t> index_of_module_id_;
   std::vector<uint32_t> site_of_node_;               // index + 1
   std::vector<std::pair<uint32_t, Stack>> pending_;  // NodeOf's

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "preload/trace/paged.h"
+#include "preload/trace/mapped_array.h"
 #include "preload/trace/records.h"
 #include "preload/trace/summary.h"
 
@@ -32,7 +32,7 @@ struct Trace {
   std::vector<Module> modules;  // rising ids, seldom with holes
   // By id; sparse, because a lost chunk leaves a hole (all zero) and a hostile one
   // may name any id. Parents are smaller than their children, so walks end.
-  SparsePaged<Stack, 10> stacks;
+  SparseArray<Stack> stacks;
   uint64_t stack_count = 0;     // nodes present
   std::vector<Thread> threads;  // rising indices
   Summary summary;              // its timeline is never empty if samples exist

@@ -23,6 +23,7 @@
 // would need: micro 22 against 23 ns a pair, xmllint 63 against 41 ms added.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -222,6 +223,12 @@ class RingReader {
   uint64_t available() const { return head_ - tail_; }
   uint64_t Peek(uint64_t offset = 0) const {
     return data_[(tail_ + offset) & mask_];
+  }
+  // The readable words up to where the ring wraps.
+  const uint64_t* Contiguous(uint64_t* words) const {
+    const uint64_t at = tail_ & mask_;
+    *words = std::min(available(), mask_ + 1 - at);
+    return data_ + at;
   }
   // Consumes locally; the producer sees the room after Release().
   void Skip(uint64_t words) { tail_ += words; }

@@ -12,20 +12,23 @@ constexpr size_t kMaxNamesRefreshed = 256;
 
 }  // namespace
 
-uint64_t EventFeed::TimeOf(uint64_t stamp) {
-  last_ns_ = std::max(last_ns_, clock_->ToNs(std::clamp(stamp, floor_, ceiling_)));
-  return last_ns_;
-}
-
-uint32_t EventFeed::ThreadOf(uint32_t stream) {
-  if (stream >= thread_of_stream_.size()) thread_of_stream_.resize(stream + 1);
-  // A stream whose first record is not kThread was scribbled over.
-  if (thread_of_stream_[stream] == 0) StartThread(stream, 0, floor_);
+// A stream whose first record is not kThread was scribbled over.
+uint32_t EventFeed::StrayThread(uint32_t stream) {
+  StartThread(stream, 0, floor_);
   return thread_of_stream_[stream] - 1;
 }
 
+uint32_t EventFeed::FindSite(uint32_t stack) {
+  const uint32_t file_id = translator_->Stack(stack);
+  const uint32_t site = model_.SiteOf(file_id);
+  // What is not known yet may become known.
+  if (file_id != kRootUnknown || stack == kRootUnknown)
+    site_of_stack_[stack] = site + 1;
+  return site;
+}
+
 void EventFeed::StartThread(uint32_t stream, int64_t tid, uint64_t stamp) {
-  if (stream >= thread_of_stream_.size()) thread_of_stream_.resize(stream + 1);
+  stream_count_ = std::max(stream_count_, stream + 1);
   if (threads_.size() == kMaxThreads) {  // more than the format can tell apart
     thread_of_stream_[stream] = kMaxThreads;
     return;
@@ -40,37 +43,12 @@ void EventFeed::StartThread(uint32_t stream, int64_t tid, uint64_t stamp) {
   thread_of_stream_[stream] = static_cast<uint32_t>(threads_.size());
 }
 
+void EventFeed::FlushIfFull() {
+  if (encoder_.approximate_bytes() >= kBatchBytes) flush_();
+}
+
 void EventFeed::Store(const Event& event) {
-  encoder_.Add(event);
-  if (timeline_.Due(event.time_ns)) [[unlikely]]
-    AddSample(event.time_ns);
-  if (encoder_.event_count() % kCheckEvents == 0 &&
-      encoder_.approximate_bytes() >= kBatchBytes) [[unlikely]] {
-    flush_();
-  }
-}
-
-uint32_t EventFeed::Allocate(uint32_t stream, const Record& record) {
-  Event event;
-  event.kind = EventKind::kAlloc;
-  event.thread = ThreadOf(stream);
-  event.stack = translator_->Stack(record.stack);
-  event.size = std::min(record.size, HeapModel::kMaxSize);
-  event.time_ns = TimeOf(record.stamp);
-  const uint32_t slot =
-      model_.Allocate(event.thread, event.stack, event.size, event.time_ns);
-  Store(event);
-  return slot;
-}
-
-void EventFeed::Free(uint32_t stream, uint32_t slot, uint64_t stamp) {
-  Event event;
-  event.kind = EventKind::kFree;
-  event.thread = ThreadOf(stream);
-  event.slot = slot;
-  event.time_ns = TimeOf(stamp);
-  model_.Free(event.thread, slot, event.time_ns);
-  Store(event);
+  Stored(event.time_ns, encoder_.Add(event));
 }
 
 uint32_t EventFeed::Move(uint32_t stream, uint32_t slot, const Record& end) {
@@ -119,7 +97,8 @@ void EventFeed::AddSample(uint64_t time_ns) {
 
 void EventFeed::RefreshThreadNames() {
   size_t looked = 0;
-  for (const uint32_t current : thread_of_stream_) {
+  for (uint32_t stream = 0; stream < stream_count_; ++stream) {
+    const uint32_t current = thread_of_stream_.Get(stream);
     if (current == 0) continue;
     Thread& thread = threads_[current - 1];
     if (++looked > kMaxNamesRefreshed) return;

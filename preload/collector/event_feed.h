@@ -19,10 +19,8 @@
 
 namespace mallogram {
 
-class EventFeed final : public EventSink {
+class EventFeed {
  public:
-  // Looked at once in so many events: is the batch full?
-  static constexpr uint64_t kCheckEvents = 4096;
   static constexpr size_t kBatchBytes = 1 << 20;
 
   // `flush` is called when the batch is full, from within an event.
@@ -33,12 +31,18 @@ class EventFeed final : public EventSink {
         clock_(clock),
         flush_(std::move(flush)) {}
 
-  uint32_t Allocate(uint32_t stream, const Record& record) override;
-  void Free(uint32_t stream, uint32_t slot, uint64_t stamp) override;
-  uint32_t Move(uint32_t stream, uint32_t slot, const Record& end) override;
-  void FreeUnknown(uint32_t stream, uint64_t stamp) override;
-  void Lose(uint32_t stream, const Record& record) override;
-  void StartThread(uint32_t stream, int64_t tid, uint64_t stamp) override;
+  uint32_t Allocate(uint32_t stream, const Record& record);
+  void Free(uint32_t stream, uint32_t slot, uint64_t stamp);
+  uint32_t Move(uint32_t stream, uint32_t slot, const Record& end);
+  void FreeUnknown(uint32_t stream, uint64_t stamp);
+  void Lose(uint32_t stream, const Record& record);
+  void StartThread(uint32_t stream, int64_t tid, uint64_t stamp);
+  [[gnu::always_inline]] void Prefetch(uint32_t slot) const {
+    model_.PrefetchSlot(slot);
+  }
+  [[gnu::always_inline]] void PrefetchMore(uint32_t slot) const {
+    model_.PrefetchSite(slot);
+  }
 
   // Events from now on happened between these stamps, whatever their own say: not
   // before the last round looked (those without an exact stamp of their own say
@@ -46,6 +50,7 @@ class EventFeed final : public EventSink {
   void SetWindow(uint64_t floor, uint64_t ceiling) {
     floor_ = floor;
     ceiling_ = std::max(floor, ceiling);
+    last_stamp_ = kNoStamp;  // the clock may have been set, too
   }
   void SetRss(uint64_t bytes) { rss_bytes_ = bytes; }
   // A point of the timeline, if one is due.
@@ -66,9 +71,36 @@ class EventFeed final : public EventSink {
   std::string TakeSamples() { return timeline_.TakePending(); }
 
  private:
-  uint64_t TimeOf(uint64_t stamp);
-  uint32_t ThreadOf(uint32_t stream);
+  static constexpr uint64_t kNoStamp = UINT64_MAX;
+
+  uint64_t TimeOf(uint64_t stamp) {
+    // Without exact stamps there are many events of one.
+    if (stamp == last_stamp_) return last_ns_;
+    last_stamp_ = stamp;
+    const uint64_t ns = clock_->ToNs(std::clamp(stamp, floor_, ceiling_));
+    if (ns > last_ns_) last_ns_ = ns;
+    return last_ns_;
+  }
+  uint32_t ThreadOf(uint32_t stream) {
+    const uint32_t known = thread_of_stream_.Get(stream);
+    return known != 0 ? known - 1 : StrayThread(stream);
+  }
+  // The site of the image's stack id.
+  uint32_t SiteOf(uint32_t stack) {
+    const uint32_t known = site_of_stack_.Get(stack);
+    return known != 0 ? known - 1 : FindSite(stack);
+  }
+  uint32_t StrayThread(uint32_t stream);
+  uint32_t FindSite(uint32_t stack);
+  // `checked`: the encoder has looked for room.
+  void Stored(uint64_t time_ns, bool checked) {
+    if (timeline_.Due(time_ns)) [[unlikely]]
+      AddSample(time_ns);
+    if (checked) [[unlikely]]
+      FlushIfFull();
+  }
   void Store(const Event& event);
+  void FlushIfFull();
   void AddSample(uint64_t time_ns);
 
   const pid_t pid_;
@@ -81,8 +113,30 @@ class EventFeed final : public EventSink {
   Timeline timeline_;
   std::vector<Thread> threads_;
   std::vector<uint32_t> pending_threads_;   // indices
-  std::vector<uint32_t> thread_of_stream_;  // current thread + 1; 0: none yet
+  SparseArray<uint32_t> thread_of_stream_;  // current thread + 1; 0: none yet
+  uint32_t stream_count_ = 0;
+  SparseArray<uint32_t> site_of_stack_;  // by image id: model's + 1; 0: not yet
   uint64_t floor_ = 0, ceiling_ = 0, last_ns_ = 0, rss_bytes_ = 0;
+  uint64_t last_stamp_ = kNoStamp;  // of which last_ns_ is the time
 };
+
+[[gnu::always_inline]] inline uint32_t EventFeed::Allocate(uint32_t stream,
+                                                           const Record& record) {
+  const uint32_t thread = ThreadOf(stream);
+  const uint32_t site = SiteOf(record.stack);
+  const uint64_t size = std::min(record.size, HeapModel::kMaxSize);
+  const uint64_t time_ns = TimeOf(record.stamp);
+  const uint32_t slot = model_.AllocateAt(thread, site, size, time_ns);
+  Stored(time_ns, encoder_.AddAlloc(thread, model_.StackOf(site), size, time_ns));
+  return slot;
+}
+
+[[gnu::always_inline]] inline void EventFeed::Free(uint32_t stream, uint32_t slot,
+                                                   uint64_t stamp) {
+  const uint32_t thread = ThreadOf(stream);
+  const uint64_t time_ns = TimeOf(stamp);
+  model_.Free(thread, slot, time_ns);
+  Stored(time_ns, encoder_.AddFree(thread, slot, time_ns));
+}
 
 }  // namespace mallogram

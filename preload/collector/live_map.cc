@@ -1,197 +1,177 @@
 #include "preload/collector/live_map.h"
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
 #include <new>
-#include <utility>
 
 namespace mallogram {
 namespace {
 
-constexpr size_t kFirstPages = 1024;
+constexpr int kFirstPageBits = 10;  // entries of the first table
+constexpr uint32_t kNoNode = UINT32_MAX;
 
 }  // namespace
 
-LiveMap::LiveMap() : pages_(kFirstPages), mask_(kFirstPages - 1) {}
-
-LiveMap::~LiveMap() {
-  for (Page& page : pages_) std::free(page.node);
-  for (Node* node : free_nodes_) {
-    while (node != nullptr) {
-      Node* next;
-      std::memcpy(&next, node->entries(), sizeof(next));
-      std::free(node);
-      node = next;
-    }
-  }
+LiveMap::LiveMap()
+    : pages_(size_t{1} << kFirstPageBits),
+      page_mask_(pages_.size() - 1),
+      hash_shift_(64 - kFirstPageBits) {
+  std::fill(std::begin(free_nodes_), std::end(free_nodes_), kNoNode);
 }
 
-LiveMap::Page* LiveMap::FindPage(uint64_t number) const {
-  for (uint64_t i = Hash(number) & mask_;; i = (i + 1) & mask_) {
-    const Page& page = pages_[i];
-    if (page.number_plus_one == number + 1) return const_cast<Page*>(&page);
-    if (page.number_plus_one == 0) return nullptr;
-  }
-}
-
-LiveMap::Page* LiveMap::AddPage(uint64_t number) {
-  if (used_pages_ >= pages_.size() / 8 * 5) Rebuild();
-  uint64_t i = Hash(number) & mask_;
-  while (pages_[i].number_plus_one != 0) i = (i + 1) & mask_;
-  pages_[i].number_plus_one = number + 1;
+LiveMap::Page* LiveMap::AddPage(uint64_t address) {
+  if (used_pages_ >= pages_.size() / 4 * 3) Rebuild();
+  uint64_t i = Home(address);
+  while (pages_[i].state != kUnused) i = (i + 1) & page_mask_;
+  pages_[i] = {address & ~kOffsetMask, 0, kEmpty};
   ++used_pages_;
   return &pages_[i];
 }
 
 // Drops pages without blocks; doubles the table if that does not help.
 void LiveMap::Rebuild() {
-  uint64_t full = 0;
-  for (const Page& page : pages_) {
-    full += page.node != nullptr || page.single.key != 0 ? 1 : 0;
-  }
+  const auto full = static_cast<uint64_t>(std::count_if(
+      pages_.begin(), pages_.end(), [](const Page& p) { return p.count() != 0; }));
   size_t size = pages_.size();
-  while (full >= size / 8 * 3) size *= 2;
+  while (full >= size / 2) {
+    size *= 2;
+    --hash_shift_;
+  }
   std::vector<Page> old(size);
   old.swap(pages_);
-  mask_ = size - 1;
+  page_mask_ = size - 1;
   used_pages_ = full;
   for (const Page& page : old) {
-    if (page.node == nullptr && page.single.key == 0) continue;
-    uint64_t i = Hash(page.number_plus_one - 1) & mask_;
-    while (pages_[i].number_plus_one != 0) i = (i + 1) & mask_;
+    if (page.count() == 0) continue;
+    uint64_t i = Home(page.name);
+    while (pages_[i].state != kUnused) i = (i + 1) & page_mask_;
     pages_[i] = page;
   }
 }
 
-LiveMap::Node* LiveMap::NewNode(uint32_t bits) {
-  const size_t entries_bytes = sizeof(Entry) << bits;
-  Node* node = free_nodes_[bits];
-  if (node != nullptr) {
-    std::memcpy(&free_nodes_[bits], node->entries(), sizeof(Node*));
-  } else {
-    node = static_cast<Node*>(std::malloc(sizeof(Node) + entries_bytes));
-    if (node == nullptr) throw std::bad_alloc();
+// Of undefined content.
+uint32_t LiveMap::NewNode(uint32_t bits) {
+  const uint32_t free = free_nodes_[bits];
+  if (free != kNoNode) {
+    free_nodes_[bits] = *Slots(free);
+    return free;
   }
-  node->count = 0;
-  node->bits = bits;
-  std::memset(node->entries(), 0, entries_bytes);
+  const uint32_t units = 1u << (bits - kFirstNode);
+  // What is larger than half a cache line does not straddle one.
+  if (units > 1) next_unit_ += next_unit_ & 1;
+  const uint32_t node = next_unit_;
+  if (node > kNoNode - units) throw std::bad_alloc();
+  next_unit_ += units;
+  if (next_unit_ > nodes_.capacity()) nodes_.Grow(next_unit_, /*huge=*/true);
   return node;
 }
 
-void LiveMap::DropNode(Node* node) {
-  std::memcpy(node->entries(), &free_nodes_[node->bits], sizeof(Node*));
-  free_nodes_[node->bits] = node;
+void LiveMap::DropNode(uint32_t node, uint32_t bits) {
+  *Slots(node) = free_nodes_[bits];
+  free_nodes_[bits] = node;
 }
 
-LiveMap::Entry* LiveMap::Probe(Node* node, uint32_t key) {
-  Entry* const entries = node->entries();
-  const uint32_t mask = (1u << node->bits) - 1;
-  for (uint32_t i = HomeOf(key, node->bits);; i = (i + 1) & mask) {
-    if (entries[i].key == key || entries[i].key == 0) return &entries[i];
-  }
+bool LiveMap::AllAligned(const Page& page) const {
+  const Entry* const entries = Entries(page.node);
+  return std::all_of(
+      entries, entries + (1u << page.kind()), [](const Entry& entry) {
+        return entry.key == 0 || ((entry.key - 1) & kGranuleMask) == 0;
+      });
 }
 
-LiveMap::Node* LiveMap::Grow(Node* node) {
-  Node* grown = NewNode(node->bits + 1);
-  const Entry* const entries = node->entries();
-  for (uint32_t i = 0; i < 1u << node->bits; ++i) {
-    if (entries[i].key != 0) *Probe(grown, entries[i].key) = entries[i];
-  }
-  grown->count = node->count;
-  DropNode(node);
-  return grown;
-}
-
-// Closes the gap: entries behind it that may stand nearer to their home move up,
-// so that no search ends too early and no tombstones pile up.
-void LiveMap::Erase(Node* node, Entry* entry) {
-  Entry* const entries = node->entries();
-  const uint32_t mask = (1u << node->bits) - 1;
-  auto gap = static_cast<uint32_t>(entry - entries);
-  for (uint32_t i = (gap + 1) & mask; entries[i].key != 0; i = (i + 1) & mask) {
-    const uint32_t home = HomeOf(entries[i].key, node->bits);
-    // Distances measured backwards from i, around the end of the table.
-    if (((i - home) & mask) >= ((i - gap) & mask)) {
-      entries[gap] = entries[i];
-      gap = i;
+// A hash node gets twice its size, or becomes a direct one. `aligned`: so is the
+// address that is to come.
+void LiveMap::Grow(Page* page, bool aligned) {
+  const uint32_t bits = page->kind();
+  const Page old = *page;
+  if (bits + 1 == kDirectBits && aligned && AllAligned(old)) {
+    page->node = NewNode(kDirectBits);
+    page->state += kDirect - bits;
+    const Entry* const entries = Entries(old.node);
+    uint32_t* const slots = Slots(page->node);
+    std::fill(slots, slots + (1u << (kPageBits - kGranuleBits)), kNone);
+    for (uint32_t i = 0; i < 1u << bits; ++i) {
+      if (entries[i].key != 0) slots[Granule(entries[i].key - 1)] = entries[i].slot;
+    }
+  } else {
+    page->node = NewNode(bits + 1);
+    page->state += 1;
+    const Entry* const entries = Entries(old.node);
+    std::memset(Entries(page->node), 0, sizeof(Entry) << (bits + 1));
+    for (uint32_t i = 0; i < 1u << bits; ++i) {
+      if (entries[i].key != 0) *Probe(*page, entries[i].key) = entries[i];
     }
   }
-  entries[gap].key = 0;
-  --node->count;
+  DropNode(old.node, bits);
 }
 
-uint32_t* LiveMap::Insert(uint64_t address) {
-  const uint64_t number = address >> kPageBits;
-  const uint32_t key = KeyOf(address);
-  Page* page = FindPage(number);
-  if (page == nullptr) page = AddPage(number);
-  Node* node = page->node;
-  if (node == nullptr) {
-    if (page->single.key == key) return nullptr;
-    if (page->single.key == 0) {
-      page->single = {kNone, key};
-      ++size_;
-      return &page->single.slot;
-    }
-    node = NewNode(kFirstNodeBits);
-    *Probe(node, page->single.key) = page->single;
-    node->count = 1;
-    SetNode(page, node);
-  } else if (node->count + 1 > (3u << node->bits) / 4) {
-    if (Probe(node, key)->key != 0) return nullptr;
-    node = Grow(node);
-    SetNode(page, node);
+// An address came that has no granule of its own.
+void LiveMap::BecomeHash(Page* page) {
+  const uint32_t direct = page->node;
+  uint32_t bits = kDirectBits;
+  while (page->count() >= MostOf(bits)) ++bits;
+  page->node = NewNode(bits);
+  page->state -= kDirect - bits;
+  std::memset(Entries(page->node), 0, sizeof(Entry) << bits);
+  const uint32_t* const slots = Slots(direct);
+  for (uint32_t i = 0; i < 1u << (kPageBits - kGranuleBits); ++i) {
+    if (slots[i] == kNone) continue;
+    const uint32_t key = KeyOf(uint64_t{i} << kGranuleBits);
+    *Probe(*page, key) = {slots[i], key};
   }
-  Entry* entry = Probe(node, key);
-  if (entry->key != 0) return nullptr;
-  *entry = {kNone, key};
-  ++node->count;
-  ++size_;
-  return &entry->slot;
+  DropNode(direct, kDirectBits);
 }
 
-uint32_t LiveMap::Find(uint64_t address) const {
-  const uint32_t key = KeyOf(address);
-  const Page* page = FindPage(address >> kPageBits);
-  if (page == nullptr) return kNone;
-  if (page->node == nullptr) {
-    return page->single.key == key ? page->single.slot : kNone;
+// The page has no node, a full one, or one that the address does not fit.
+uint32_t* LiveMap::InsertSlow(Page* page, uint64_t address) {
+  const uint64_t offset = address & kOffsetMask;
+  if (page->kind() == kSingle) {
+    if (page->name == address) return nullptr;
+    const Entry first = {page->node, KeyOf(page->name)};
+    page->node = NewNode(kFirstNode);
+    page->state = kOne | kFirstNode;
+    std::memset(Entries(page->node), 0, sizeof(Entry) << kFirstNode);
+    *Probe(*page, first.key) = first;
+  } else if (page->kind() == kDirect) {
+    BecomeHash(page);
+  } else {
+    if (Probe(*page, KeyOf(address))->key != 0) return nullptr;
+    Grow(page, (offset & kGranuleMask) == 0);
   }
-  const Entry* entry = Probe(page->node, key);
-  return entry->key == key ? entry->slot : kNone;
+  return Insert(address);
 }
 
-uint32_t LiveMap::Take(uint64_t address) {
-  const uint32_t key = KeyOf(address);
-  Page* page = FindPage(address >> kPageBits);
-  if (page == nullptr) return kNone;
-  Node* node = page->node;
-  if (node == nullptr) {
-    if (page->single.key != key) return kNone;
-    page->single.key = 0;
-    --size_;
-    return page->single.slot;
+// At most one block is there, and no node-less one of this address.
+uint32_t LiveMap::TakeSlow(Page* page, uint64_t address) {
+  const uint32_t kind = page->kind();
+  uint32_t slot = kNone;
+  if (kind == kDirect) {
+    slot = Slots(page->node)[Granule(address)];
+    if ((address & kGranuleMask) != 0 || slot == kNone) return kNone;
+    DropNode(page->node, kDirectBits);
+  } else if (kind <= kLastNode && kind >= kFirstNode) {
+    const Entry* const entry = Probe(*page, KeyOf(address));
+    if (entry->key == 0) return kNone;
+    slot = entry->slot;
+    DropNode(page->node, kind);
+  } else {
+    return kNone;  // nothing, or another one
   }
-  Entry* entry = Probe(node, key);
-  if (entry->key == 0) return kNone;
-  const uint32_t slot = entry->slot;
-  Erase(node, entry);
+  page->state = kEmpty;
   --size_;
-  if (node->count == 0) {
-    DropNode(node);
-    page->node = nullptr;  // single.key is 0
-  }
   return slot;
 }
 
-void LiveMap::PrefetchBlock(uint64_t address) const {
-  // The first probe is the page more often than not; another page's node does no
-  // harm.
-  const Page& page = pages_[Hash(address >> kPageBits) & mask_];
-  if (page.node == nullptr) return;
-  __builtin_prefetch(page.node);
-  const uint32_t bits = page.single.slot;
-  __builtin_prefetch(&page.node->entries()[HomeOf(KeyOf(address), bits)]);
+uint32_t LiveMap::Find(uint64_t address) const {
+  const Page* const page = FindPage(address);
+  if (page == nullptr || page->kind() == kEmpty) return kNone;
+  if (page->kind() == kSingle) return page->name == address ? page->node : kNone;
+  if (page->kind() == kDirect) {
+    return (address & kGranuleMask) == 0 ? Slots(page->node)[Granule(address)]
+                                         : kNone;
+  }
+  const Entry* const entry = Probe(*page, KeyOf(address));
+  return entry->key != 0 ? entry->slot : kNone;
 }
 
 }  // namespace mallogram

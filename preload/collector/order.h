@@ -27,9 +27,12 @@
 // Single-threaded.
 #pragma once
 
+#include <algorithm>
+#include <concepts>
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <queue>
+#include <utility>
 #include <vector>
 
 #include "preload/collector/live_map.h"
@@ -38,18 +41,23 @@
 namespace mallogram {
 
 // Receives the ordered events. `stream` is the index that AddStream returned;
-// blocks are named by what Allocate and Move return.
-class EventSink {
- public:
-  virtual ~EventSink() = default;
-  virtual uint32_t Allocate(uint32_t stream, const Record& record) = 0;
-  virtual void Free(uint32_t stream, uint32_t slot, uint64_t stamp) = 0;
-  virtual uint32_t Move(uint32_t stream, uint32_t slot, const Record& end) = 0;
-  virtual void FreeUnknown(uint32_t stream, uint64_t stamp) = 0;
-  virtual void Lose(uint32_t stream, const Record& record) = 0;
-  virtual void StartThread(uint32_t stream, int64_t tid, uint64_t stamp) = 0;
+// blocks are named by what Allocate and Move return. A parameter, not an interface:
+// six calls an event cost as much as what they did.
+template <typename T>
+concept EventSink = requires(T sink, uint32_t stream, uint32_t slot, uint64_t stamp,
+                             int64_t tid, const Record& record) {
+  { sink.Allocate(stream, record) } -> std::same_as<uint32_t>;
+  sink.Free(stream, slot, stamp);
+  { sink.Move(stream, slot, record) } -> std::same_as<uint32_t>;
+  sink.FreeUnknown(stream, stamp);
+  sink.Lose(stream, record);
+  sink.StartThread(stream, tid, stamp);
+  // The block of this slot will be freed soon, and then again: sooner.
+  sink.Prefetch(slot);
+  sink.PrefetchMore(slot);
 };
 
+template <EventSink Sink>
 class Orderer {
  public:
   // In stamp units (TSC ticks or nanoseconds). Skew of one machine's TSCs is far
@@ -61,7 +69,7 @@ class Orderer {
   static constexpr uint64_t kAllocPatience = 1 << 21;
   static constexpr uint64_t kNoHorizon = UINT64_MAX;
 
-  explicit Orderer(EventSink* sink) : sink_(sink) {}
+  explicit Orderer(Sink* sink) : sink_(sink) {}
 
   uint32_t AddStream(RingSlot* slot, const uint64_t* data, uint32_t ring_words);
   uint32_t stream_count() const { return static_cast<uint32_t>(streams_.size()); }
@@ -99,26 +107,42 @@ class Orderer {
     }
   };
 
-  void Prefetch(Stream* s);
+  void Prefetch(const Record* begin, const Record* end) const;
   void ProcessAlone(Stream* s);
   void Merge(uint64_t horizon);
+  bool MergeFrom(Stream* s, uint64_t horizon);
+  bool MergeRun(Stream* s, uint64_t horizon);
   void Enqueue(Stream* s);
-  // False: the record has to wait (and nothing was done). With `force` it is
+  void SiftDown();
+  // False: the record has to wait (and nothing was done). With kForce it is
   // done whatever it takes.
-  bool Apply(Stream* s, const Record& record, bool force);
-  bool ApplyBlock(Stream* s, const Record& record, bool force);
+  template <bool kForce>
+  bool Apply(Stream* s, const Record& record);
+  template <bool kForce>
+  bool ApplyOther(Stream* s, const Record& record);
+  void ApplyForced(Stream* s, const Record& record);
+  uint32_t* Evict(Stream* s, const Record& record);
   bool PartnerWaits(const Stream& s);
   void Block(Stream* s, const Record& record);
   // The state of `address` has changed: whoever waited for it may go on.
   void Unblock(uint64_t address);
   void AbandonMove(Stream* s, uint64_t stamp);
 
-  EventSink* const sink_;
+  // With fewer blocks alive the tables are in the cache, and prefetching costs more
+  // than it saves.
+  static constexpr uint64_t kPrefetchBlocks = 8192;
+
+  Sink* const sink_;
   LiveMap live_;
   std::vector<std::unique_ptr<Stream>> streams_;
-  std::priority_queue<Due, std::vector<Due>, std::greater<Due>> queue_;
+  // A heap, the oldest on top; while that one's records are applied, {} stands
+  // there.
+  std::vector<Due> queue_;
+  uint64_t limit_ = 0;  // the queue's oldest, or the horizon
   std::vector<Stream*> blocked_;
   uint64_t violations_ = 0;
 };
 
 }  // namespace mallogram
+
+#include "preload/collector/order_inl.h"

@@ -1,13 +1,20 @@
 #include "preload/collector/ring_stream.h"
 
+#include <algorithm>
+
 #include "preload/sys.h"
 
 namespace mallogram {
 namespace {
 
-// kTime carries 61 bits; the rest of the range is kept free so that sums of
-// stamps and waiting times cannot overflow.
-constexpr uint64_t kMaxStamp = (uint64_t{1} << 61) - 1;
+constexpr uint32_t Bit(RecordKind kind) {
+  return 1u << static_cast<uint32_t>(kind);
+}
+constexpr uint32_t kTwoWordKinds =
+    Bit(RecordKind::kAlloc) | Bit(RecordKind::kMoveEnd);
+constexpr uint32_t kPlainKinds = kTwoWordKinds | Bit(RecordKind::kFree) |
+                                 Bit(RecordKind::kMoveBegin) |
+                                 Bit(RecordKind::kMoveFail);
 
 }  // namespace
 
@@ -26,63 +33,80 @@ bool RingStream::Decode() {
     reader_.Skip(slot()->head.load(std::memory_order_acquire) - reader_.tail());
     return false;
   }
-  while (count_ < kBatch && reader_.available() != 0) {
-    if (DecodeOne(&batch_[count_])) ++count_;
-    if (damaged_) [[unlikely]]
-      break;
+  uint32_t count = 0;
+  while (count < kBatch && reader_.available() != 0 && !damaged_) {
+    count += DecodePlain(&batch_[count], batch_.data() + kBatch);
+    // What stopped it: another kind, the last word in one piece, or nothing.
+    if (count < kBatch && reader_.available() != 0 && DecodeOne(&batch_[count])) {
+      ++count;
+    }
   }
-  records_ += count_;
+  count_ = count;
+  records_ += count;
   if (reader_.tail() - released_ >= release_step_) {
     reader_.Release();
     released_ = reader_.tail();
     if (released_ - woken_ >= wake_step_) WakeProducer();
   }
-  return count_ != 0;
+  return count != 0;
+}
+
+// Of the frequent kinds, as many as there are in one piece and fit. Without a
+// branch on the kind: allocations and frees come as they like. (A record of one
+// word gets for stack and size what happens to follow.)
+uint32_t RingStream::DecodePlain(Record* const first, const Record* end) {
+  uint64_t words = 0;
+  const uint64_t* const begin = reader_.Contiguous(&words);
+  // Of which the next word may be read, too.
+  const uint64_t* const last = begin + words - 1;
+  const uint64_t* word = begin;
+  uint64_t clock = clock_, last_stamp = last_stamp_;
+  Record* record = first;
+  for (; record != end && word < last; ++record) {
+    const uint64_t word0 = word[0], word1 = word[1];
+    const auto kind = static_cast<uint32_t>(KindOf(word0));
+    if ((kPlainKinds >> kind & 1) == 0) break;
+    word += 1 + (kTwoWordKinds >> kind & 1);
+    clock += TicksOf(word0) * kTickCycles;
+    if (clock > last_stamp) last_stamp = clock;
+    record->op = static_cast<RecordOp>(kind);
+    record->stack = static_cast<uint32_t>(word1 & ((1u << kStackBits) - 1));
+    record->stamp = last_stamp;
+    record->address = AddressOf(word0);
+    record->size = word1 >> kStackBits;
+  }
+  clock_ = clock;
+  last_stamp_ = last_stamp;
+  reader_.Skip(static_cast<uint64_t>(word - begin));
+  return static_cast<uint32_t>(record - first);
 }
 
 bool RingStream::DecodeOne(Record* record) {
   const uint64_t word0 = reader_.Peek();
   const uint32_t words = WordsOf(word0);
-  if (words == 0 || words > reader_.available()) [[unlikely]] {
+  if (words == 0 || words > reader_.available()) {
     damaged_ = true;
     return false;
   }
-  const RecordKind kind = KindOf(word0);
-  if (kind == RecordKind::kTime) {
+  bool is_event = true;
+  if (KindOf(word0) == RecordKind::kTime) {
     clock_ = StampOf(word0);
-    reader_.Skip(1);
-    return false;
-  }
-  if (kind == RecordKind::kExtended) [[unlikely]] {
-    const bool is_event = DecodeExtended(word0, record);
-    reader_.Skip(words);
-    return is_event;
-  }
-  if (clock_ < kMaxStamp) clock_ += TicksOf(word0) * kTickCycles;
-  record->stamp = Stamp();
-  record->address = AddressOf(word0);
-  switch (kind) {
-    case RecordKind::kAlloc:
-    case RecordKind::kMoveEnd: {
+    is_event = false;
+  } else if (KindOf(word0) == RecordKind::kExtended) {
+    is_event = DecodeExtended(word0, record);
+  } else {
+    clock_ += TicksOf(word0) * kTickCycles;
+    record->op = static_cast<RecordOp>(KindOf(word0));
+    record->stamp = Stamp();
+    record->address = AddressOf(word0);
+    if (words == 2) {
       const uint64_t word1 = reader_.Peek(1);
-      record->op =
-          kind == RecordKind::kAlloc ? RecordOp::kAlloc : RecordOp::kMoveEnd;
       record->stack = static_cast<uint32_t>(word1 & ((1u << kStackBits) - 1));
       record->size = word1 >> kStackBits;
-      break;
     }
-    case RecordKind::kFree:
-      record->op = RecordOp::kFree;
-      break;
-    case RecordKind::kMoveBegin:
-      record->op = RecordOp::kMoveBegin;
-      break;
-    default:
-      record->op = RecordOp::kMoveFail;
-      break;
   }
   reader_.Skip(words);
-  return true;
+  return is_event;
 }
 
 bool RingStream::DecodeExtended(uint64_t word0, Record* record) {

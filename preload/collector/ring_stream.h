@@ -16,17 +16,19 @@
 
 namespace mallogram {
 
-enum class RecordOp : uint8_t {
-  kAlloc,
-  kFree,
-  kMoveBegin,
-  kMoveEnd,
-  kMoveFail,
+// The first are RecordKind's.
+enum class RecordOp : uint32_t {
+  kAlloc = static_cast<uint32_t>(RecordKind::kAlloc),
+  kFree = static_cast<uint32_t>(RecordKind::kFree),
+  kMoveBegin = static_cast<uint32_t>(RecordKind::kMoveBegin),
+  kMoveEnd = static_cast<uint32_t>(RecordKind::kMoveEnd),
+  kMoveFail = static_cast<uint32_t>(RecordKind::kMoveFail),
   kMoveOver,  // the move ended in a block that is not followed (sampling)
   kLost,      // `count` allocations of together `size` bytes at `stack`
   kThread,    // the records that follow are of thread `address`
 };
 
+// What an op has no use for is left over from another record.
 struct Record {
   RecordOp op = RecordOp::kAlloc;
   uint32_t stack = 0;
@@ -52,6 +54,10 @@ class RingStream {
     return &batch_[next_];
   }
   void Pop() { ++next_; }
+  // Pops all before `record`, one of the decoded.
+  void PopBefore(const Record* record) {
+    next_ = static_cast<uint32_t>(record - batch_.data());
+  }
 
   // True if the head opens a newly decoded batch: time to prefetch for all of it.
   bool at_batch_start() const { return next_ == 0; }
@@ -78,7 +84,8 @@ class RingStream {
  private:
   // Fills the batch with what is readable. False: nothing.
   bool Decode();
-  // One record at the reader's position into *record. False: it carried no event
+  uint32_t DecodePlain(Record* first, const Record* end);
+  // Any record at the reader's position into *record. False: it carried no event
   // (time, marks) or damaged() was found.
   bool DecodeOne(Record* record);
   bool DecodeExtended(uint64_t word0, Record* record);

@@ -124,7 +124,7 @@ class SessionImpl final : public Session {
   Translator translator_;
   EventFeed feed_;
   std::unique_ptr<SampledModel> sampled_;  // if it is a sampled recording
-  Orderer orderer_;
+  Orderer<EventFeed> orderer_;
   RssMeter rss_;
   TraceWriter writer_;
   RunInfo run_;
@@ -203,7 +203,7 @@ uint64_t SessionImpl::Round(bool last) {
   const bool alone = image_->ring_count() == 1;
   feed_.SetWindow(last_horizon_, now.stamp);
   const uint64_t records =
-      orderer_.Process(last ? Orderer::kNoHorizon : horizon, alone);
+      orderer_.Process(last ? Orderer<EventFeed>::kNoHorizon : horizon, alone);
   // What the next round finds was published after this round's clock.
   last_horizon_ = horizon;
   // Not before: the line bends at `now`, and these records are older.

@@ -75,7 +75,8 @@ void StampClock::Start(bool is_tsc, Reading start, Reading now) {
     if (rate == 0) rate = 0.5;
   }
   base_stamp_ = start_.stamp;
-  ns_per_tick_ = true_ns_per_tick_ = rate;
+  true_ns_per_tick_ = rate;
+  rate_ = Fixed(rate);
 }
 
 void StampClock::Calibrate(Reading now) {
@@ -89,7 +90,7 @@ void StampClock::Calibrate(Reading now) {
   const double bend = std::clamp(error / kCatchUpNs, -0.5, 0.5);
   base_stamp_ = now.stamp;
   base_ns_ = shown;
-  ns_per_tick_ = rate * (1 + bend);
+  rate_ = Fixed(rate * (1 + bend));
 }
 
 // Records from before the last calibration that were late: the line as it was is

@@ -27,8 +27,10 @@ class StampClock {
   uint64_t ToNs(uint64_t stamp) const {
     if (stamp <= base_stamp_) [[unlikely]]
       return Backwards(stamp);
-    return base_ns_ + static_cast<uint64_t>(
-                          static_cast<double>(stamp - base_stamp_) * ns_per_tick_);
+    return base_ns_ +
+           static_cast<uint64_t>(
+               static_cast<unsigned __int128>(stamp - base_stamp_) * rate_ >>
+               kRateBits);
   }
   // Of CLOCK_MONOTONIC, on the same scale.
   uint64_t MonotonicToNs(uint64_t monotonic_ns) const {
@@ -42,15 +44,17 @@ class StampClock {
   static Reading Read(bool is_tsc);
 
  private:
-  // Nobody stays up that long; stamps beyond come from a damaged image.
-  static constexpr uint64_t kMaxAhead = uint64_t{1} << 58;
+  static constexpr int kRateBits = 52;
 
+  static uint64_t Fixed(double ns_per_tick) {
+    return static_cast<uint64_t>(ns_per_tick * (uint64_t{1} << kRateBits));
+  }
   uint64_t Backwards(uint64_t stamp) const;
 
   bool is_tsc_ = false;
   Reading start_;
   uint64_t base_stamp_ = 0, base_ns_ = 0;
-  double ns_per_tick_ = 1;       // of the line in use
+  uint64_t rate_ = uint64_t{1} << kRateBits;  // of the line in use, fixed point
   double true_ns_per_tick_ = 1;  // from the start to the last calibration
 };
 

@@ -12,7 +12,7 @@
 
 #include "preload/collector/image_view.h"
 #include "preload/collector/stamp_clock.h"
-#include "preload/trace/paged.h"
+#include "preload/trace/mapped_array.h"
 #include "preload/trace/records.h"
 
 namespace mallogram {
@@ -46,13 +46,13 @@ class Translator {
 
   const ImageView* const image_;
   const StampClock* const clock_;
-  SparsePaged<uint32_t, 10> file_ids_;  // by image id; 0: not yet
-  std::vector<uint8_t> roots_;          // by file id - kFirstStackId
-  std::vector<uint32_t> chain_;         // scratch
+  SparseArray<uint32_t> file_ids_;  // by image id; 0: not yet
+  std::vector<uint8_t> roots_;      // by file id - kFirstStackId
+  std::vector<uint32_t> chain_;     // scratch
   uint32_t first_pending_ = kFirstStackId;
   std::vector<mallogram::Stack> pending_stacks_;
 
-  SparsePaged<uint32_t, 6> module_ids_;  // by image index; 0: not yet
+  SparseArray<uint32_t> module_ids_;  // by image index; 0: not yet
   struct Known {
     uint32_t index;  // in the image
     mallogram::Module module;

@@ -54,26 +54,106 @@ struct Event {
 inline constexpr uint32_t kAnchorEvents = 64;
 inline constexpr uint64_t kAnchorErrorNs = 20'000;
 
+// Times must not fall (one that does is taken as the one before).
 class EventEncoder {
  public:
-  EventEncoder();
-  ~EventEncoder();
+  EventEncoder() { MakeRoom(); }
 
-  // Times must not fall (one that does is taken as the one before).
-  void Add(const Event& event);
+  // Any event; the next two are short for the frequent ones. True once in about
+  // kAnchorEvents events: time to look at approximate_bytes().
+  bool Add(const Event& event);
+  bool AddAlloc(uint32_t thread, uint32_t stack, uint64_t size, uint64_t time_ns) {
+    Begin(EventKind::kAlloc, thread);
+    stacks_.Varint(stack);
+    sizes_.Varint(size);
+    return End(time_ns);
+  }
+  bool AddFree(uint32_t thread, uint32_t slot, uint64_t time_ns) {
+    Begin(EventKind::kFree, thread);
+    Freed(slot);
+    return End(time_ns);
+  }
 
-  uint64_t event_count() const;      // in this batch
-  uint64_t first_event() const;      // number of the batch's first event
+  uint64_t event_count() const { return count_; }  // in this batch
+  uint64_t first_event() const {
+    return first_event_;
+  }                                  // the batch's first one's number
   size_t approximate_bytes() const;  // of the payload as it stands
-  uint64_t start_ns() const;
-  uint64_t end_ns() const;
+  uint64_t start_ns() const { return start_ns_; }
+  uint64_t end_ns() const { return last_ns_; }
 
   // The payload; the encoder goes on with the next batch.
   std::string Take();
 
  private:
-  struct Columns;
-  std::unique_ptr<Columns> columns_;
+  // Columns have room for kRoomEvents. It is made again when an anchor is due and
+  // half of them have come, so that adding an event need not look. An event puts at
+  // most two anchors of two numbers into a column.
+  static constexpr uint64_t kRoomEvents = 2 * kAnchorEvents + 2;
+  static constexpr size_t kRoomBytes = kRoomEvents * 4 * kMaxVarintBytes;
+  // What lies so close to its anchor needs no arithmetic, see event_codec.cc.
+  static constexpr uint64_t kNearNs = kAnchorErrorNs / 4;
+
+  class Column {
+   public:
+    void Varint(uint64_t value) { end_ = EncodeVarint(value, end_); }
+    void Byte(uint8_t value) { *end_++ = value; }
+    void MakeRoom();
+    size_t size() const { return static_cast<size_t>(end_ - bytes_.get()); }
+    void Clear() { end_ = bytes_.get(); }
+    std::string_view view() const {
+      return {reinterpret_cast<const char*>(bytes_.get()), size()};
+    }
+
+   private:
+    std::unique_ptr<unsigned char[]> bytes_;
+    unsigned char* end_ = nullptr;
+    size_t capacity_ = 0;
+  };
+
+  void Begin(EventKind kind, uint32_t thread) {
+    kinds_.Byte(static_cast<uint8_t>(kind));
+    if (thread != thread_) {
+      EndRun();
+      thread_ = thread;
+    }
+  }
+  void Freed(uint32_t slot) {
+    frees_.Varint(ZigZag(static_cast<int64_t>(slot) - previous_slot_));
+    previous_slot_ = slot;
+  }
+  bool End(uint64_t ns) {
+    if (ns < last_ns_) [[unlikely]]
+      ns = last_ns_;
+    bool checked = false;
+    if (ns - anchor_ns_ > kNearNs || count_ >= anchor_due_) [[unlikely]]
+      checked = AddTimeSlow(ns);
+    last_ns_ = ns;
+    ++count_;
+    return checked;
+  }
+  void EndRun() {
+    if (count_ == run_start_) return;
+    runs_.Varint(thread_);
+    runs_.Varint(count_ - run_start_);
+    run_start_ = count_;
+  }
+  void MakeRoom();
+  bool AddTimeSlow(uint64_t ns);
+  void AddTime(uint64_t ns);
+  void Anchor(uint64_t event, uint64_t ns);
+
+  Column kinds_, runs_, stacks_, sizes_, frees_, times_;
+  uint64_t count_ = 0, first_event_ = 0, room_until_ = 0;
+  uint64_t start_ns_ = 0, last_ns_ = 0;
+  // Open run of events of one thread.
+  uint32_t thread_ = 0;
+  uint64_t run_start_ = 0;
+  int64_t previous_slot_ = 0;
+  // The last anchor, the event that has to be one, and the cone of slopes.
+  uint64_t anchor_event_ = 0, anchor_ns_ = 0, anchor_due_ = 0;
+  bool near_ = true;  // all since the anchor have been near it
+  double low_ = 0, high_ = 0;
 };
 
 // Reads one payload. Usage: Init, then Next until it returns false, then

@@ -4,127 +4,48 @@
 
 namespace mallogram {
 
-HeapModel::HeapModel() : sizes_(kSizeBuckets) {}
-
-uint32_t HeapModel::SiteIndex(uint32_t stack) {
-  uint32_t& index = site_of_stack_[stack];
-  if (index == 0) [[unlikely]] {
-    Site& site = sites_.PushBack();
-    site.stack = stack;
-    site.epoch = epoch_;
-    index = static_cast<uint32_t>(sites_.size());
-  }
-  return index - 1;
-}
-
-// REQUIRES: called before every change of the site. What it holds now is what it
-// held when the peak last moved, unless it has been remembered since.
-void HeapModel::Remember(Site& site) {
-  if (site.epoch == epoch_) return;
+uint32_t HeapModel::NewSite(uint32_t stack) {
+  Site& site = sites_.PushBack();
+  site.stack = stack;
   site.epoch = epoch_;
-  site.peak_bytes = site.live_bytes;
-  site.peak_blocks = site.live_blocks;
+  const auto index = static_cast<uint32_t>(sites_.size() - 1);
+  site_of_stack_[stack] = index + 1;
+  return index;
 }
 
-void HeapModel::Allocated(uint32_t thread, uint32_t stack, uint32_t slot,
-                          uint64_t size, uint64_t time_ns) {
-  const uint32_t index = SiteIndex(stack);
-  Block& block = blocks_[slot];
-  block.size = size;
-  block.live = 1;
-  block.time_ns = time_ns;
-  block.site = index;
-  block.thread = thread;
-  last_slot_[thread] = slot + 1;
+void HeapModel::SetBigSize(uint32_t slot, uint64_t size) {
+  big_sizes_[slot] = size;
+}
+uint64_t HeapModel::BigSize(uint32_t slot) const { return big_sizes_.at(slot); }
+void HeapModel::ForgetBigSize(uint32_t slot) { big_sizes_.erase(slot); }
 
-  Site& site = sites_[index];
-  Remember(site);
-  ++site.calls;
-  site.bytes_allocated += size;
-  ++site.live_blocks;
-  site.live_bytes += size;
-  site.own_peak_bytes = std::max(site.own_peak_bytes, site.live_bytes);
-
-  SizeClass& size_class = sizes_[SizeBucket(size)];
-  ++size_class.calls;
-  size_class.bytes += size;
-  ++size_class.live_blocks;
-  size_class.live_bytes += size;
-
-  ++totals_.allocations;
-  totals_.bytes_allocated += size;
-  ++live_blocks_;
-  live_bytes_ += size;
-  recent_max_ = std::max(recent_max_, live_bytes_);
-  if (live_bytes_ > totals_.peak_heap_bytes) {
-    totals_.peak_heap_bytes = live_bytes_;
-    totals_.peak_heap_blocks = live_blocks_;
-    totals_.peak_time_ns = time_ns;
-    ++epoch_;
+void HeapModel::CoarsenTimes(uint64_t time_ns) {
+  int more = 0;
+  while (time_ns >> (time_shift_ + more) > kTimeMask) ++more;
+  if (more == 0) return;
+  time_shift_ += more;
+  const bool beyond = time_shift_ + kTimeBits >= 64;
+  time_limit_ns_ = beyond ? UINT64_MAX : uint64_t{1} << (kTimeBits + time_shift_);
+  for (uint64_t slot = 0; slot < blocks_.size(); ++slot) {
+    uint64_t& when = blocks_[slot].when;
+    when = (when & kTimeMask) >> more | (when & ~kTimeMask);
   }
-  totals_.duration_ns = time_ns;
-}
-
-void HeapModel::Freed(uint32_t thread, uint32_t slot, uint64_t time_ns) {
-  Block& block = blocks_[slot];
-  const uint64_t size = block.size;
-  block.live = 0;
-  Site& site = sites_[block.site];
-  Remember(site);
-  --site.live_blocks;
-  site.live_bytes -= size;
-  // A stamp of another CPU may be a little older than the allocation's.
-  if (time_ns > block.time_ns) site.lifetime_ns += time_ns - block.time_ns;
-
-  SizeClass& size_class = sizes_[SizeBucket(size)];
-  --size_class.live_blocks;
-  size_class.live_bytes -= size;
-  // The slot may have had another owner since `thread` allocated it, but then
-  // block.thread is another, or the last allocation is another slot.
-  if (block.thread == thread && last_slot_.Get(thread) == slot + 1) {
-    ++site.temporary;
-    ++size_class.temporary;
-    ++totals_.temporary;
-  }
-
-  ++totals_.frees;
-  --live_blocks_;
-  live_bytes_ -= size;
-  totals_.duration_ns = time_ns;
-}
-
-uint32_t HeapModel::Allocate(uint32_t thread, uint32_t stack, uint64_t size,
-                             uint64_t time_ns) {
-  uint32_t slot;
-  if (free_count_ != 0) {
-    slot = free_slots_[--free_count_];
-  } else {
-    slot = static_cast<uint32_t>(blocks_.size());
-    blocks_.PushBack();
-  }
-  Allocated(thread, stack, slot, size, time_ns);
-  return slot;
-}
-
-void HeapModel::Free(uint32_t thread, uint32_t slot, uint64_t time_ns) {
-  Freed(thread, slot, time_ns);
-  if (free_count_ == free_slots_.size()) free_slots_.PushBack();
-  free_slots_[free_count_++] = slot;
 }
 
 uint32_t HeapModel::Move(uint32_t thread, uint32_t slot, uint32_t stack,
                          uint64_t size, uint64_t time_ns) {
   // Releasing `slot` and taking the last released one is a no-op.
   Freed(thread, slot, time_ns);
-  Allocated(thread, stack, slot, size, time_ns);
-  ++totals_.reallocations;
-  ++sites_[blocks_[slot].site].reallocations;
+  const uint32_t site = SiteOf(stack);
+  Allocated(thread, site, slot, size, time_ns);
+  ++reallocations_;
+  ++sites_[site].reallocations;
   return slot;
 }
 
 void HeapModel::FreeUnknown(uint64_t time_ns) {
-  ++totals_.unknown_frees;
-  totals_.duration_ns = time_ns;
+  ++unknown_frees_;
+  last_time_ns_ = time_ns;
 }
 
 void HeapModel::Lose(uint32_t stack, uint64_t count, uint64_t bytes,
@@ -134,7 +55,7 @@ void HeapModel::Lose(uint32_t stack, uint64_t count, uint64_t bytes,
   lost.bytes += bytes;
   loss_.events_lost += count;
   loss_.bytes_lost += bytes;
-  totals_.duration_ns = time_ns;
+  last_time_ns_ = time_ns;
 }
 
 bool HeapModel::Apply(const Event& event) {
@@ -193,11 +114,31 @@ SiteTotals HeapModel::TotalsOf(const Site& site) const {
 
 Summary HeapModel::Summarize() const {
   Summary summary;
-  summary.totals = totals_;
-  summary.totals.live_blocks = live_blocks_;
-  summary.totals.live_bytes = live_bytes_;
   summary.loss = loss_;
-  summary.sizes = sizes_;
+  summary.sizes.assign(sizes_.begin(), sizes_.end());
+  for (uint64_t slot = 0; slot < blocks_.size(); ++slot) {
+    const uint64_t what = blocks_[slot].what;
+    if (what == 0) continue;
+    const uint64_t size = SizeOf(static_cast<uint32_t>(slot), what);
+    SizeClass& size_class = summary.sizes[SizeBucket(size)];
+    ++size_class.live_blocks;
+    size_class.live_bytes += size;
+  }
+  Totals& totals = summary.totals;
+  for (const SizeClass& size_class : sizes_) {
+    totals.allocations += size_class.calls;
+    totals.bytes_allocated += size_class.bytes;
+    totals.temporary += size_class.temporary;
+  }
+  totals.live_blocks = live_blocks();
+  totals.live_bytes = live_bytes_;
+  totals.frees = totals.allocations - totals.live_blocks;
+  totals.reallocations = reallocations_;
+  totals.unknown_frees = unknown_frees_;
+  totals.peak_heap_bytes = peak_bytes_;
+  totals.peak_heap_blocks = peak_blocks_;
+  totals.peak_time_ns = peak_time_ns_;
+  totals.duration_ns = last_time_ns_;
   summary.sites.reserve(sites_.size() + lost_.size());
   for (uint64_t i = 0; i < sites_.size(); ++i) {
     summary.sites.push_back(TotalsOf(sites_[i]));
@@ -205,11 +146,11 @@ Summary HeapModel::Summarize() const {
   // Sites of which nothing but losses is known.
   for (const auto& [stack, lost] : lost_) {
     if (site_of_stack_.Get(stack) != 0) continue;
-    SiteTotals totals;
-    totals.stack = stack;
-    totals.lost = lost.count;
-    totals.lost_bytes = lost.bytes;
-    summary.sites.push_back(totals);
+    SiteTotals site;
+    site.stack = stack;
+    site.lost = lost.count;
+    site.lost_bytes = lost.bytes;
+    summary.sites.push_back(site);
   }
   summary.self.sites = summary.sites.size();
   return summary;

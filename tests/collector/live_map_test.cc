@@ -31,6 +31,37 @@ TEST(LiveMapTest, KeepsEveryByteOfAPageApart) {
   }
 }
 
+// Many aligned blocks make a page's node direct, one that is not makes it a hash
+// table again; a page that was emptied starts anew.
+TEST(LiveMapTest, UnalignedAmongAligned) {
+  constexpr uint64_t kPage = 0x7f0000000000;
+  LiveMap map;
+  for (int round = 0; round < 2; ++round) {
+    for (uint32_t i = 0; i < 256; ++i) {
+      for (const uint64_t odd : {1u, 8u, 15u}) {
+        EXPECT_EQ(map.Find(kPage + 16 * i + odd), LiveMap::kNone);
+        EXPECT_EQ(map.Take(kPage + 16 * i + odd), LiveMap::kNone);
+      }
+      uint32_t* slot = map.Insert(kPage + 16 * i);
+      ASSERT_NE(slot, nullptr);
+      *slot = i;
+    }
+    for (uint32_t i = 0; i < 256; ++i) {
+      EXPECT_EQ(map.Insert(kPage + 16 * i), nullptr);
+      uint32_t* slot = map.Insert(kPage + 16 * i + 8);
+      ASSERT_NE(slot, nullptr) << i;
+      *slot = 1000 + i;
+    }
+    EXPECT_EQ(map.size(), 512u);
+    for (uint32_t i = 0; i < 256; ++i) {
+      EXPECT_EQ(map.Take(kPage + 16 * i), i);
+      EXPECT_EQ(map.Take(kPage + 16 * i), LiveMap::kNone);
+      EXPECT_EQ(map.Take(kPage + 16 * i + 8), 1000 + i);
+    }
+    EXPECT_EQ(map.size(), 0u);
+  }
+}
+
 TEST(LiveMapTest, TakesWhatIsNotThere) {
   LiveMap map;
   EXPECT_EQ(map.Take(16), LiveMap::kNone);
@@ -66,6 +97,7 @@ void Compare(uint64_t granule, uint64_t places, int steps, uint32_t seed) {
 }
 
 TEST(LiveMapTest, DenseSmallBlocks) { Compare(8, 20'000, 300'000, 1); }
+TEST(LiveMapTest, SmallBlocks) { Compare(48, 20'000, 300'000, 5); }
 TEST(LiveMapTest, UnalignedBlocks) { Compare(1, 3'000, 200'000, 2); }
 TEST(LiveMapTest, ScatteredLargeBlocks) { Compare(65'536, 50'000, 300'000, 3); }
 TEST(LiveMapTest, MixedBlocks) { Compare(208, 100'000, 300'000, 4); }

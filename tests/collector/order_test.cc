@@ -15,32 +15,35 @@ namespace {
 
 using enum RecordKind;
 
-class Notes : public EventSink {
+class Notes {
  public:
-  uint32_t Allocate(uint32_t stream, const Record& record) override {
+  uint32_t Allocate(uint32_t stream, const Record& record) {
     Note("+", next_, stream);
     last_stamp = record.stamp;
     last_size = record.size;
     return next_++;
   }
-  void Free(uint32_t stream, uint32_t slot, uint64_t stamp) override {
+  void Free(uint32_t stream, uint32_t slot, uint64_t stamp) {
     Note("-", slot, stream);
     last_stamp = stamp;
   }
-  uint32_t Move(uint32_t stream, uint32_t slot, const Record& end) override {
+  uint32_t Move(uint32_t stream, uint32_t slot, const Record& end) {
     Note("~", slot, stream);
     last_stamp = end.stamp;
     return slot;
   }
-  void FreeUnknown(uint32_t stream, uint64_t) override {
+  void FreeUnknown(uint32_t stream, uint64_t) {
     absl::StrAppend(&text, " ?", stream);
   }
-  void Lose(uint32_t stream, const Record& record) override {
+  void Lose(uint32_t stream, const Record& record) {
     absl::StrAppend(&text, " L", stream, ":", record.count, ":", record.size);
   }
-  void StartThread(uint32_t stream, int64_t tid, uint64_t) override {
+  void StartThread(uint32_t stream, int64_t tid, uint64_t) {
     absl::StrAppend(&text, " T", stream, ":", tid);
   }
+
+  void Prefetch(uint32_t) const {}
+  void PrefetchMore(uint32_t) const {}
 
   std::string text;
   uint64_t last_stamp = 0, last_size = 0;
@@ -82,7 +85,8 @@ class OrderTest : public testing::Test {
     ring(stream).Publish();
   }
   // Everything stamped up to `horizon`; what it came to.
-  std::string Round(uint64_t horizon = Orderer::kNoHorizon, bool alone = false) {
+  std::string Round(uint64_t horizon = Orderer<Notes>::kNoHorizon,
+                    bool alone = false) {
     notes_.text.clear();
     orderer_.Refresh();
     orderer_.Process(horizon, alone);
@@ -90,7 +94,7 @@ class OrderTest : public testing::Test {
   }
 
   Notes notes_;
-  Orderer orderer_{&notes_};
+  Orderer<Notes> orderer_{&notes_};
   std::deque<TestRing> rings_;
 };
 
@@ -224,19 +228,19 @@ TEST_F(OrderTest, WaitsAcrossRoundsUntilPatienceEnds) {
   Free(0, 10'000, 0x7000);
   Alloc(0, 10'001, 0x7008);
   Alloc(1, 10'002, 0x7010);
-  EXPECT_EQ(Round(10'000 + Orderer::kFreePatience - 10), " +2.1")
+  EXPECT_EQ(Round(10'000 + Orderer<Notes>::kFreePatience - 10), " +2.1")
       << "others go on meanwhile";
-  EXPECT_EQ(Round(10'000 + Orderer::kFreePatience + 10), " ?0 +3.0");
+  EXPECT_EQ(Round(10'000 + Orderer<Notes>::kFreePatience + 10), " ?0 +3.0");
   EXPECT_EQ(orderer_.violations(), 0u) << "an unknown free is no violation";
 }
 
 TEST_F(OrderTest, MissingFreeIsAViolation) {
   Alloc(0, 100, kX);
   Alloc(1, 200, kX);
-  EXPECT_EQ(Round(200 + Orderer::kAllocPatience - 10), " +0.0");
-  EXPECT_EQ(Round(200 + Orderer::kAllocPatience + 10), " -0.1 +1.1");
+  EXPECT_EQ(Round(200 + Orderer<Notes>::kAllocPatience - 10), " +0.0");
+  EXPECT_EQ(Round(200 + Orderer<Notes>::kAllocPatience + 10), " -0.1 +1.1");
   EXPECT_EQ(orderer_.violations(), 1u);
-  Free(2, 300 + Orderer::kAllocPatience, kX);
+  Free(2, 300 + Orderer<Notes>::kAllocPatience, kX);
   EXPECT_EQ(Round(), " -1.2") << "the address is the new block's";
 }
 

@@ -132,12 +132,16 @@ TEST(EventCodec, TimesStayWithinTheBound) {
           return static_cast<uint64_t>(i % 64) * 1000;  // speeds up, 64 at a time
         case 6:
           return static_cast<uint64_t>(64 - i % 64) * 1000;  // slows down
+        case 8:
+          return uint64_t{1} << random() % 20;
+        case 9:  // near an anchor, then further and further off
+          return i % 32 < 10 ? 400 : static_cast<uint64_t>(i % 32) * 300;
         default:
           return i % 64 == 1 ? 15'000 : 0;  // stamps come once in 64 events
       }
     };
   };
-  for (int shape = 0; shape <= 7; ++shape) {
+  for (int shape = 0; shape <= 9; ++shape) {
     SCOPED_TRACE(shape);
     const std::vector<Event> events = RandomEvents(3000, 2, 7, steps(shape));
     EventEncoder encoder;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <vector>
 
 namespace mallogram {
 namespace {
@@ -168,6 +169,63 @@ TEST(HeapModel, SizesUnknownFreesAndLosses) {
   EXPECT_EQ(SitesOf(model)[kC].lost, 3u);
   EXPECT_EQ(SitesOf(model)[kC].calls, 0u);
   EXPECT_EQ(SitesOf(model)[kA].lost_bytes, 10u);
+}
+
+// A block holds its size in 35 bits and its time in 40; what is more is kept, too.
+TEST(HeapModel, HugeSizes) {
+  HeapModel model;
+  const uint64_t kSizes[] = {(uint64_t{1} << 35) - 2, (uint64_t{1} << 35) - 1,
+                             uint64_t{1} << 35, HeapModel::kMaxSize / 8};
+  std::vector<uint32_t> slots;
+  uint64_t sum = 0;
+  for (const uint64_t size : kSizes) {
+    slots.push_back(model.Allocate(0, kA, size, 1));
+    sum += size;
+    EXPECT_EQ(model.live_bytes(), sum);
+  }
+  std::vector<uint64_t> sizes;
+  model.ForEachLive([&](uint32_t, uint32_t, uint64_t size, uint64_t, uint32_t) {
+    sizes.push_back(size);
+  });
+  EXPECT_EQ(sizes, std::vector<uint64_t>(std::begin(kSizes), std::end(kSizes)));
+  EXPECT_EQ(model.Move(0, slots[2], kB, 7, 2), slots[2]);
+  sum += 7 - kSizes[2];
+  EXPECT_EQ(model.live_bytes(), sum);
+  for (const uint32_t slot : slots) model.Free(0, slot, 3);
+  EXPECT_EQ(model.live_bytes(), 0u);
+  EXPECT_EQ(SitesOf(model)[kA].live_bytes, 0u);
+}
+
+TEST(HeapModel, LongRecordings) {
+  HeapModel model;
+  constexpr uint64_t kDay = 86'400'000'000'000;
+  constexpr uint32_t kThread = (1u << 24) - 1;
+  const uint32_t early = model.Allocate(kThread, kA, 1, 123);
+  const uint32_t day = model.Allocate(kThread, kB, 1, kDay);
+  const uint32_t late = model.Allocate(kThread, kC, 1, 1000 * kDay);
+  std::vector<uint64_t> times;
+  model.ForEachLive(
+      [&](uint32_t, uint32_t, uint64_t, uint64_t time, uint32_t thread) {
+        times.push_back(time);
+        EXPECT_EQ(thread, kThread);
+      });
+  // To 2^-40 of what has passed: 131 µs in 1,000 days.
+  constexpr uint64_t kError = 1 << 17;
+  ASSERT_EQ(times.size(), 3u);
+  EXPECT_LE(times[0], 123u);
+  EXPECT_NEAR(times[1], kDay, kError);
+  EXPECT_NEAR(times[2], 1000 * kDay, kError);
+  model.Free(0, early, 2000 * kDay);
+  model.Free(0, day, 2000 * kDay);
+  model.Free(kThread, late, 2000 * kDay);
+  EXPECT_NEAR(SitesOf(model)[kA].lifetime_ns, 2000 * kDay, kError);
+  EXPECT_NEAR(SitesOf(model)[kB].lifetime_ns, 1999 * kDay, kError);
+  EXPECT_NEAR(SitesOf(model)[kC].lifetime_ns, 1000 * kDay, kError);
+  EXPECT_EQ(SitesOf(model)[kC].temporary, 1u);
+  // Nothing is so late that it spoils another field.
+  const uint32_t last = model.Allocate(kThread, kA, 9, UINT64_MAX);
+  model.Free(kThread, last, UINT64_MAX);
+  EXPECT_EQ(SitesOf(model)[kA].temporary, 1u);
 }
 
 TEST(HeapModel, RecentMaximum) {
