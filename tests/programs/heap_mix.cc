@@ -43,16 +43,17 @@ constexpr auto kLeaf = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
 }
 (std::make_index_sequence<kLeaves>());
 
-// One of two calls at every level, as the bits of `way` say.
+// One of two calls at every level, as the bits of `way` say, the lowest innermost:
+// the more stacks, the further out they part.
 [[gnu::noinline]] void Descend(int left, uint32_t way, uint32_t leaf,
                                Request* request) {
   if (left == 0) {
     kLeaf[leaf](request);
-  } else if ((way & 1) != 0) {
-    Descend(left - 1, way >> 1, leaf, request);
+  } else if (left <= 32 && (way >> (left - 1) & 1) != 0) {
+    Descend(left - 1, way, leaf, request);
     asm volatile("nop" ::: "memory");
   } else {
-    Descend(left - 1, way >> 1, leaf, request);
+    Descend(left - 1, way, leaf, request);
   }
   asm volatile("" ::: "memory");
 }
@@ -86,17 +87,16 @@ class Heap {
     while (done < count) {
       const uint32_t dice = random_.Below(20);
       void** const block = &held[random_.Below(blocks)];
-      if (dice == 0) {
-        *block = Allocate(*block);
-        done += 1;
-      } else if (dice < 10) {
-        free(Allocate(nullptr));
-        done += 2;
+      const bool moved = dice == 0, temporary = dice >= 1 && dice < 10;
+      if (!moved && !temporary) free(*block);
+      // One call for all, so that it is not the outermost frames that change.
+      void* const made = Allocate(moved ? *block : nullptr);
+      if (temporary) {
+        free(made);
       } else {
-        free(*block);
-        *block = Allocate(nullptr);
-        done += 2;
+        *block = made;
       }
+      done += moved ? 1 : 2;
     }
   }
 
