@@ -28,7 +28,7 @@ constexpr uint32_t kMaxModuleId = 1u << 22;
 struct FetchAhead {
   const HeapModel& heap;
   [[gnu::always_inline]] void Far(uint32_t slot) const { heap.PrefetchSlot(slot); }
-  [[gnu::always_inline]] void Near(uint32_t) const {}
+  [[gnu::always_inline]] void Near(uint32_t slot) const { heap.PrefetchSite(slot); }
 };
 
 // Reads what is needed, in file order. One use.
