@@ -4,9 +4,10 @@
 // and for each page that holds blocks a small table of its own.
 // Blocks allocated one after the other share cache lines here as they do there; a
 // flat hash of addresses misses the cache once an event as soon as the heap
-// outgrows it. Prefetching in both, absl::flat_hash_map took three to six times as
-// long to insert and as long to remove, but for blocks freed at random out of
-// millions, where it took two thirds (meson test --benchmark live_map --verbose).
+// outgrows it. Prefetching in both, with half a million blocks and more,
+// absl::flat_hash_map takes two and a half to four times as long to insert, and one
+// and a half to three times to remove, or as long if blocks are freed at random out
+// of half a million (meson test --benchmark live_map --verbose).
 //
 // A page with one block keeps it in its own entry. More blocks take a node, a hash
 // table of 4, 8, 16 … entries with linear probing, at most 3/4 full. (Ordered by

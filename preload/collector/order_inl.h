@@ -1,5 +1,12 @@
 // The bodies of order.h, for those who know the sink: the whole way of an event is
 // one function to the compiler.
+//
+// What it costs, ring to compressed chunk, idle machine (a virtual Xeon, TSC 2.6
+// GHz): 15 ns an event in a loop of pairs, 23–27 ns merged from 2 or 8 threads
+// whose events alternate, 25 ns at random among 10,000 blocks, 50–65 ns at random
+// among a million (tests/collector/drain_benchmark). With virtual calls, a
+// std::priority_queue and a compare per thread and record, it was 33, 38–42, 44 and
+// 190.
 #pragma once
 
 #include "preload/collector/order.h"  // IWYU pragma: keep

@@ -40,7 +40,8 @@ struct Record {
 
 class RingStream {
  public:
-  static constexpr uint32_t kBatch = 32;
+  // 32 made blocks freed at random out of a million cost a tenth more.
+  static constexpr uint32_t kBatch = 64;
 
   void Attach(RingSlot* slot, const uint64_t* data, uint32_t ring_words);
 
