@@ -43,7 +43,9 @@ struct RealFunctions {
   void (*exit_now)(int) = nullptr;  // _exit
 };
 
-extern RealFunctions g_real;
+// Hidden here too: -fvisibility=hidden is for definitions alone, and every use of
+// an extern one goes through the global offset table.
+[[gnu::visibility("hidden")]] extern RealFunctions g_real;
 
 // Fills g_real. Idempotent; called by the stubs and by the constructor.
 void ResolveReal();

@@ -79,8 +79,8 @@ struct Recorder {
   StackTable table;
 };
 
-extern Recorder g_recorder;
-extern thread_local constinit ThreadState* t_state;
+[[gnu::visibility("hidden")]] extern Recorder g_recorder;
+[[gnu::visibility("hidden")]] extern thread_local constinit ThreadState* t_state;
 
 // The calling thread's state, made, revived after a fork or nested as need be;
 // nullptr if this thread is not to be recorded (set-up under way, recording off).

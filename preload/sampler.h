@@ -101,8 +101,8 @@ class SampledBlocks {
 };
 
 // For threads that have drawn nothing yet: every block is looked at.
-extern SampleDraw g_no_draw;
-extern thread_local constinit SampleDraw* t_draw;
-extern SampledBlocks g_sampled;
+[[gnu::visibility("hidden")]] extern SampleDraw g_no_draw;
+[[gnu::visibility("hidden")]] extern thread_local constinit SampleDraw* t_draw;
+[[gnu::visibility("hidden")]] extern SampledBlocks g_sampled;
 
 }  // namespace mallogram
