@@ -20,17 +20,6 @@ namespace mallogram {
 constinit Recorder g_recorder = {};
 thread_local constinit ThreadState* t_state = nullptr;
 
-struct LostTable {
-  static constexpr int kEntries = 128;
-  struct Entry {
-    uint32_t stack;
-    uint32_t count;
-    uint64_t bytes;
-  };
-  uint32_t used;
-  Entry entries[kEntries];
-};
-
 namespace {
 
 // Set-up runs in one thread; others pass unrecorded until it is done. kOff is
@@ -54,44 +43,11 @@ bool g_have_exit_key;
 // Nested use of the recorder by its own set-up (dlsym, pthread functions).
 thread_local constinit bool t_in_set_up = false;
 
-constexpr uint64_t kWaitSliceNs = 100'000'000;
-constexpr int kAttachSlices = 100;  // 10 s for a collector to appear at all
-
-// Ring words between two looks at the doorbell.
-uint64_t BellStep(const RingWriter& ring) {
-  const uint64_t eighth = ring.capacity() / 8;
-  return eighth < RingWriter::kFaultWords ? eighth : RingWriter::kFaultWords;
-}
-
 template <size_t kRoom>
 void CopyText(const char* text, char (&out)[kRoom]) {
   size_t i = 0;
   for (; text[i] != 0 && i + 1 < kRoom; ++i) out[i] = text[i];
   out[i] = 0;
-}
-
-void StopRecording(const char* reason) {
-  g_set_up.store(kOff, std::memory_order_release);
-  if (g_image.header == nullptr) return;
-  ImageHeader* header = g_image.header;
-  CopyText(reason, header->detach_reason);
-  header->program_state.store(static_cast<uint32_t>(ProgramState::kDetached),
-                              std::memory_order_release);
-}
-
-void CopyStats(ThreadState* s) {
-  const WalkStats& stats = s->walker.stats();
-  RingSlot* slot = s->ring.slot();
-  slot->walks.store(stats.walks, std::memory_order_relaxed);
-  slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
-  slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
-  // States of rings that nobody has used yet are mapped, but not in memory.
-  const ImageHeader* header = g_image.header;
-  const uint64_t unused =
-      sizeof(ThreadState) *
-      (header->max_rings - header->ring_count.load(std::memory_order_relaxed));
-  g_image.header->private_bytes.store(sys::MappedBytes() - unused,
-                                      std::memory_order_relaxed);
 }
 
 // Takes a free ring (and the state that goes with it). nullptr: none left.
@@ -130,7 +86,7 @@ void OpenStream(ThreadState* s) {
   if (Sampling()) StartDraws(s, streams_before);
   s->ring.Attach(slot, g_image.ring_data(index),
                  g_image.header->ring_words.Words(index));
-  s->bell_at = s->ring.head() + BellStep(s->ring);
+  s->bell_at = s->ring.head();
   s->stamp_at = s->ring.head() + kStampWords;
   s->look_at = 0;
   s->exit_rounds = 0;
@@ -145,28 +101,6 @@ void OpenStream(ThreadState* s) {
     s->ring.Publish();
   }
   s->busy = ThreadState::kFree;
-}
-
-void FlushLost(ThreadState* s) {
-  LostTable* lost = s->lost;
-  if (lost == nullptr || lost->used == 0) return;
-  for (uint32_t i = 0; i < lost->used; ++i) {
-    if (!s->ring.Reserve(4, s->ring.reserved_for_frees())) {
-      // The rest moves to the front and waits for the next occasion.
-      for (uint32_t j = i; j < lost->used; ++j) {
-        lost->entries[j - i] = lost->entries[j];
-      }
-      lost->used -= i;
-      return;
-    }
-    const LostTable::Entry& entry = lost->entries[i];
-    s->ring.Put(PackExtended(Extended::kLost, 4));
-    s->ring.Put(entry.stack);
-    s->ring.Put(entry.count);
-    s->ring.Put(entry.bytes);
-    s->ring.Publish();
-  }
-  lost->used = 0;
 }
 
 void CloseStream(ThreadState* s) {
@@ -312,6 +246,30 @@ ThreadState* FindState() {
 
 }  // namespace
 
+void StopRecording(const char* reason) {
+  g_set_up.store(kOff, std::memory_order_release);
+  if (g_image.header == nullptr) return;
+  ImageHeader* header = g_image.header;
+  CopyText(reason, header->detach_reason);
+  header->program_state.store(static_cast<uint32_t>(ProgramState::kDetached),
+                              std::memory_order_release);
+}
+
+void CopyStats(ThreadState* s) {
+  const WalkStats& stats = s->walker.stats();
+  RingSlot* slot = s->ring.slot();
+  slot->walks.store(stats.walks, std::memory_order_relaxed);
+  slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
+  slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
+  // States of rings that nobody has used yet are mapped, but not in memory.
+  const ImageHeader* header = g_image.header;
+  const uint64_t unused =
+      sizeof(ThreadState) *
+      (header->max_rings - header->ring_count.load(std::memory_order_relaxed));
+  g_image.header->private_bytes.store(sys::MappedBytes() - unused,
+                                      std::memory_order_relaxed);
+}
+
 ThreadState* AcquireState() {
   ThreadState* const s = FindState();
   // A block that met its point is not recorded: without a new draw the next one,
@@ -320,177 +278,6 @@ ThreadState* AcquireState() {
     t_draw->Renew(g_recorder.sample_interval);
   }
   return s;
-}
-
-bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
-  ImageHeader* header = g_image.header;
-  RingSlot* slot = s->ring.slot();
-  const bool may_drop = g_recorder.drop && keep_free != 0;
-  if (may_drop) return false;
-  const uint64_t start = sys::ClockNs(CLOCK_MONOTONIC);
-  bool room = false;
-  for (int slices = 0; !room; ++slices) {
-    // The handshake with the collector (modelled in tests/ring/ring.pml): say that
-    // we wait, then look again; the collector stores tail, then looks at us.
-    slot->producer_waits.store(1, std::memory_order_seq_cst);
-    const uint32_t expected = slot->tail_futex.load(std::memory_order_seq_cst);
-    room = s->ring.Reserve(words, keep_free);
-    if (room) break;
-    header->doorbell.fetch_add(1, std::memory_order_seq_cst);
-    if (header->collector_sleeps.load(std::memory_order_seq_cst) != 0) {
-      sys::FutexWake(&header->doorbell, 1);
-    }
-    if (CollectorDied(*header) ||
-        (slices > kAttachSlices && !CollectorAttached(*header))) {
-      StopRecording("the collector died");
-      break;
-    }
-    sys::FutexWait(&slot->tail_futex, expected, kWaitSliceNs);
-    room = s->ring.Reserve(words, keep_free);
-  }
-  slot->producer_waits.store(0, std::memory_order_relaxed);
-  slot->waits.fetch_add(1, std::memory_order_relaxed);
-  slot->wait_ns.fetch_add(sys::ClockNs(CLOCK_MONOTONIC) - start,
-                          std::memory_order_relaxed);
-  if (!room) {
-    s->active = 0;  // recording is off: no further event of this thread tries
-    t_state = nullptr;
-  }
-  return room;
-}
-
-namespace {
-
-// Wakes a sleeping collector once the ring is half full; looked at every eighth of
-// the ring at most, so the shared line is touched rarely.
-void LookAtBell(ThreadState* s) {
-  ImageHeader* header = g_image.header;
-  CopyStats(s);
-  if (s->lost != nullptr) FlushLost(s);
-  const uint64_t tail = s->ring.slot()->tail.load(std::memory_order_acquire);
-  const uint64_t used = s->ring.head() - tail;
-  const uint64_t half = s->ring.capacity() / 2;
-  if (used >= half) {
-    // Orders Publish before the look at collector_sleeps (the collector does the
-    // two the other way round).
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (header->collector_sleeps.load(std::memory_order_relaxed) != 0) {
-      header->doorbell.fetch_add(1, std::memory_order_release);
-      sys::FutexWake(&header->doorbell, 1);
-    }
-    if (CollectorDied(*header)) StopRecording("the collector died");
-  }
-  const uint64_t step = BellStep(s->ring);
-  s->bell_at = s->ring.head() + step;
-  s->ring.TouchAhead(step);
-}
-
-// Stamps the next record: its ticks, or a kTime record before it. REQUIRES: room
-// for that one, too.
-uint64_t StampNext(ThreadState* s) {
-  const bool exact = g_recorder.exact.load(std::memory_order_relaxed);
-  if (!exact && s->ring.head() < s->stamp_at) return 0;
-  s->stamp_at = s->ring.head() + kStampWords;
-  const uint64_t now = ReadStamp(g_recorder.tsc);
-  const uint64_t ticks = (now - s->clock) / kTickCycles;
-  if (exact && ticks <= kMaxTicks) {  // huge if now < clock
-    s->clock += ticks * kTickCycles;
-    return ticks;
-  }
-  s->clock = now;
-  s->ring.Put(PackTime(now));
-  return 0;
-}
-
-// What kAlloc and its kin cannot hold: odd or very high addresses, 64 GiB and
-// more. Always with a stamp of its own, since it has no ticks field.
-void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
-             uint64_t size) {
-  s->clock = ReadStamp(g_recorder.tsc);
-  s->ring.Put(PackTime(s->clock));
-  Extended subtype = Extended::kWideFree;
-  switch (kind) {
-    case RecordKind::kAlloc:
-      subtype = Extended::kWideAlloc;
-      break;
-    case RecordKind::kMoveBegin:
-      subtype = Extended::kWideMoveBegin;
-      break;
-    case RecordKind::kMoveEnd:
-      subtype = Extended::kWideMoveEnd;
-      break;
-    case RecordKind::kMoveFail:
-      subtype = Extended::kWideMoveFail;
-      break;
-    default:
-      break;
-  }
-  const bool block = kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd;
-  s->ring.Put(PackExtended(subtype, block ? 4 : 2));
-  s->ring.Put(reinterpret_cast<uint64_t>(p));
-  if (block) {
-    s->ring.Put(stack);
-    s->ring.Put(size);
-  }
-}
-
-}  // namespace
-
-void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes) {
-  if (s->active == 0) return;
-  RingSlot* slot = s->ring.slot();
-  slot->lost_events.fetch_add(1, std::memory_order_relaxed);
-  slot->lost_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  if (s->lost == nullptr) {
-    s->lost = static_cast<LostTable*>(sys::MapPrivate(sizeof(LostTable)));
-    if (s->lost == nullptr) return;
-  }
-  LostTable* lost = s->lost;
-  for (uint32_t i = 0; i < lost->used; ++i) {
-    if (lost->entries[i].stack == stack) {
-      ++lost->entries[i].count;
-      lost->entries[i].bytes += bytes;
-      return;
-    }
-  }
-  // More stacks than entries: the last entry collects the rest without a stack.
-  if (lost->used < LostTable::kEntries) {
-    const bool last = lost->used == LostTable::kEntries - 1;
-    lost->entries[lost->used++] = {last ? kRootUnknown : stack, 1, bytes};
-  } else {
-    ++lost->entries[LostTable::kEntries - 1].count;
-    lost->entries[LostTable::kEntries - 1].bytes += bytes;
-  }
-}
-
-void RecordSlowly(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
-                  uint64_t size) {
-  constexpr uint32_t kWords = kMaxRecordWords + 1;  // with a kTime record
-  // In drop mode a part of the ring is kept for frees and the ends of moves.
-  const uint32_t reserve = g_recorder.drop ? s->ring.reserved_for_frees() : 0;
-  const uint32_t keep = kind == RecordKind::kAlloc ? reserve : 0;
-  if (!s->ring.Reserve(kWords, keep) && !MakeRoom(s, kWords, keep)) {
-    if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
-      CountLost(s, stack, size);
-    }
-    return;
-  }
-  if (FitsWord(p) && size <= kMaxInlineSize) {
-    const uint64_t ticks = StampNext(s);
-    s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
-    if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
-      s->ring.Put(PackStackSize(stack, size));
-    }
-  } else {
-    PutWide(s, kind, p, stack, size);
-  }
-  s->ring.Publish();
-  if (s->ring.head() >= s->bell_at) LookAtBell(s);
-  // Whatever comes first. In exact mode no stamp is due, but a look now and then
-  // does no harm.
-  s->look_at = s->ring.room_until(kWords, reserve);
-  if (s->bell_at < s->look_at) s->look_at = s->bell_at;
-  if (s->stamp_at < s->look_at) s->look_at = s->stamp_at;
 }
 
 void StartRecording() {

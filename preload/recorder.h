@@ -86,6 +86,12 @@ struct Recorder {
 // nullptr if this thread is not to be recorded (set-up under way, recording off).
 ThreadState* AcquireState();
 
+// Final: whoever comes is not recorded any more.
+void StopRecording(const char* reason);
+// The thread's figures go where the collector reads them.
+void CopyStats(ThreadState* s);
+// Puts what was counted of losses into the ring, as far as there is room.
+void FlushLost(ThreadState* s);
 // Room for `words`: the part that waits or drops. False: drop.
 bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free);
 // Records what Quiet was not true for: finds room, waits or drops for want of it,

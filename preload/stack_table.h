@@ -57,11 +57,11 @@ class StackTable {
   bool IsLarge() const { return top_.load(std::memory_order_relaxed) >= 2; }
   // For all hashes of a walk, first one, then the other: the misses of what Intern
   // will look at overlap.
-  void PrefetchSlot(uint64_t hash) const {
+  [[gnu::always_inline]] void PrefetchSlot(uint64_t hash) const {
     const int top = top_.load(std::memory_order_relaxed);
     __builtin_prefetch(&SlotsOf(top)[hash & MaskOf(top)]);
   }
-  void PrefetchNode(uint64_t hash) const {
+  [[gnu::always_inline]] void PrefetchNode(uint64_t hash) const {
     const int top = top_.load(std::memory_order_relaxed);
     const uint32_t slot =
         SlotsOf(top)[hash & MaskOf(top)].load(std::memory_order_relaxed);
