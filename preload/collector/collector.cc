@@ -9,7 +9,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +24,7 @@
 #include "preload/collector/open_session.h"
 #include "preload/collector/processes.h"
 #include "preload/collector/session.h"
+#include "preload/collector/stamp_clock.h"
 #include "preload/collector/waker.h"
 #include "preload/image.h"
 
@@ -43,13 +43,6 @@ constexpr uint64_t kMaxSleepNs = 10 * kMillisecond;
 constexpr uint64_t kTickNs = 9 * kMillisecond;
 constexpr int kTicksPerExecCheck = 10;
 constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
-
-uint64_t MonotonicNs() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(t.tv_nsec);
-}
 
 class Collector {
  public:

@@ -15,13 +15,6 @@ constexpr double kMinNsPerTick = 0.05, kMaxNsPerTick = 10;
 constexpr uint64_t kMinBaselineNs = 20'000;
 constexpr double kCatchUpNs = 100e6;
 
-uint64_t MonotonicNs() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
-         static_cast<uint64_t>(t.tv_nsec);
-}
-
 double Rate(const StampClock::Reading& from, const StampClock::Reading& to) {
   if (to.stamp <= from.stamp ||
       to.monotonic_ns < from.monotonic_ns + kMinBaselineNs) {
@@ -53,6 +46,13 @@ StampClock::Reading StampClock::Read(bool is_tsc) {
     }
   }
   return best;
+}
+
+uint64_t MonotonicNs() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(t.tv_nsec);
 }
 
 void StampClock::Start(bool is_tsc, Reading start, Reading now) {

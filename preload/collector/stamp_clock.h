@@ -11,6 +11,9 @@
 
 namespace mallogram {
 
+// CLOCK_MONOTONIC.
+uint64_t MonotonicNs();
+
 class StampClock {
  public:
   struct Reading {
