@@ -40,10 +40,11 @@ Curve Resample(const std::vector<Sample>& timeline, uint64_t duration_ns,
 }
 
 CostEstimate EstimateCost(const Report& report) {
-  // From experiments with this recorder's design on 2 GHz-class virtual machines:
-  // a malloc and its free cost 75 to 100 ns more when the walk is remembered, and a
-  // frame that has to be walked 14 ns. Other machines differ, hence "estimate".
-  constexpr double kEventNs = 35, kFrameNs = 14;
+  // As tools/bench measures it on a 2.6 GHz virtual machine (preload/COST.md);
+  // other machines differ, hence "estimate". An event, a frame that had to be
+  // walked, a new node of the stack table; reading the clock where there were
+  // several threads.
+  constexpr double kEventNs = 12, kFrameNs = 12, kNodeNs = 150, kStampNs = 8;
   // A block that is sampled out, and its free: this much each, measured as above.
   constexpr double kUnsampledNs = 0.7;
   const double unsampled =
@@ -52,8 +53,10 @@ CostEstimate EstimateCost(const Report& report) {
                 kUnsampledNs
           : 0;
   CostEstimate cost;
-  cost.added_s = (static_cast<double>(report.self.events) * kEventNs +
+  const double event_ns = kEventNs + (report.self.threads > 1 ? kStampNs : 0);
+  cost.added_s = (static_cast<double>(report.self.events) * event_ns +
                   static_cast<double>(report.self.frames_walked) * kFrameNs +
+                  static_cast<double>(report.self.stack_nodes) * kNodeNs +
                   static_cast<double>(report.loss.wait_ns) + unsampled) /
                  1e9;
   const double duration = static_cast<double>(report.totals.duration_ns) / 1e9;
