@@ -22,7 +22,7 @@ bool Grow(MemoArrays<Frame>* arrays, uint32_t needed) {
   uint32_t capacity = arrays->capacity != 0 ? arrays->capacity : kFirstFrames;
   while (capacity < needed) capacity *= 2;
   if (capacity > kMaxMemoFrames) return false;
-  auto* memory = static_cast<Frame*>(sys::MapPrivate(ArrayBytes<Frame>(capacity)));
+  auto* memory = static_cast<Frame*>(sys::MapTable(ArrayBytes<Frame>(capacity)));
   if (memory == nullptr) return false;
   const MemoArrays<Frame> old = *arrays;
   const MemoArrays<Frame> grown{
@@ -46,12 +46,18 @@ bool Grow(MemoArrays<Frame>* arrays, uint32_t needed) {
 template bool Grow(MemoArrays<MemoFrame>* arrays, uint32_t needed);
 template bool Grow(MemoArrays<FreshFrame>* arrays, uint32_t needed);
 
+// In memory at once, since a page fault costs microseconds: a signal handler that
+// interrupts the recorder needs a memo of its own, and must not take longer for it
+// than the next signal is away, or handlers pile up until their stack is full.
 WalkerMemo* NewMemo() {
-  auto* memo = static_cast<WalkerMemo*>(sys::MapPrivate(sizeof(WalkerMemo)));
+  auto* memo = static_cast<WalkerMemo*>(sys::MapTable(sizeof(WalkerMemo)));
   if (memo == nullptr) return nullptr;
   // No memory for anything: a leaked page does not matter then.
   if (!Grow(&memo->trunk, 1) || !Grow(&memo->fresh, 1)) return nullptr;
   memo->trunk.slots[0] = kBarrier;
+  // Nothing to forget: that would touch every twig, a tenth of a millisecond of
+  // page faults for a thread that may record a single event.
+  memo->epoch = g_code_epoch.load(std::memory_order_acquire);
   return memo;
 }
 

@@ -90,7 +90,12 @@ int main(int argc, char** argv) {
   action.sa_flags = SA_NODEFER | SA_RESTART | (altstack ? SA_ONSTACK : 0);
   sigaction(SIGALRM, &action, nullptr);
   sigaction(SIGUSR1, &action, nullptr);
-  const itimerval often{{0, 100}, {0, 100}};
+  // A walk beyond a signal frame on an alternate stack asks the kernel for every
+  // slot (stack_guard.h): some microseconds for each handler that is already on it.
+  // Every 100 µs is too often on a slow machine: handlers pile up until their stack
+  // is full.
+  const suseconds_t interval = altstack ? 500 : 100;
+  const itimerval often{{0, interval}, {0, interval}};
   setitimer(ITIMER_REAL, &often, nullptr);
   pthread_t ids[3];
   for (int i = 0; threads && i < 3; ++i) {
