@@ -23,10 +23,10 @@ void AllocateAhead::Extend(char* start, uint64_t wanted, uint64_t limit,
   *done = wanted;
 }
 
-void AllocateAhead::Advance() {
-  const uint64_t nodes = image_->node_count() * sizeof(StackNode);
-  if (nodes + kMargin > nodes_done_) {
-    Extend(image_->nodes_memory(), nodes + kMargin + kMargin,
+void AllocateAhead::Advance(uint64_t nodes) {
+  const uint64_t node_bytes = nodes * sizeof(StackNode);
+  if (node_bytes + kMargin > nodes_done_) {
+    Extend(image_->nodes_memory(), node_bytes + kMargin + kMargin,
            image_->max_nodes() * sizeof(StackNode), &nodes_done_);
   }
   const uint32_t rings = image_->ring_count();
@@ -35,6 +35,7 @@ void AllocateAhead::Advance() {
     const uint64_t limit = uint64_t{8} * image_->ring_words(i);
     if (rings_done_[i] >= limit) continue;  // its first lap is over
     const uint64_t head = 8 * image_->ring(i)->head.load(std::memory_order_relaxed);
+    if (head == 0) continue;  // nobody's yet: its owner announces itself in it
     Extend(reinterpret_cast<char*>(image_->ring_data(i)), head + kMargin, limit,
            &rings_done_[i]);
   }

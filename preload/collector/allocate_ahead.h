@@ -1,7 +1,8 @@
 // Gives the image its pages before the program touches them: a fault that has to
 // make its page costs the program some microseconds, one that finds it there maps
-// sixteen at once (the library reads before it writes, see stack_table.cc and
-// recorder.cc). Only ever a little ahead, so that nothing is wasted.
+// sixteen at once (the library reads before it writes: RingWriter::TouchAhead,
+// StackTable::NewNode). Only ever a little ahead of what was recorded, whatever the
+// image's counters claim: the program may have scribbled over them.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ class AllocateAhead {
   explicit AllocateAhead(const ImageView* image) : image_(image) {}
 
   // To be called in every round: a few compares when there is nothing to do.
-  void Advance();
+  // `nodes`: stack nodes seen in records so far.
+  void Advance(uint64_t nodes);
 
  private:
   // Pages up to `wanted` bytes beyond `start`, at most `limit`; *done: so far.

@@ -103,10 +103,6 @@ uint32_t ImageView::ring_count() const {
   return std::min(header_->ring_count.load(std::memory_order_acquire), max_rings_);
 }
 
-uint64_t ImageView::node_count() const {
-  return std::min(header_->node_count.load(std::memory_order_relaxed), max_nodes_);
-}
-
 bool ImageView::ReadNode(uint32_t id, StackNode* node) const {
   if (id < kFirstNode || id >= max_nodes_) return false;
   *node = nodes_[id];

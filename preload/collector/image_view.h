@@ -29,8 +29,6 @@ class ImageView {
   uint32_t ring_words(uint32_t i) const { return geometry_.Words(i); }
   uint64_t* ring_data(uint32_t i) const { return ring_data_ + geometry_.Start(i); }
 
-  // Nodes made so far, as the program says; at most max_nodes().
-  uint64_t node_count() const;
   char* nodes_memory() const {
     return reinterpret_cast<char*>(header_) + nodes_offset_;
   }

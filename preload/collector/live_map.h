@@ -12,7 +12,7 @@
 // A page with one block keeps it in its own entry. More blocks take a node, a hash
 // table of 4, 8, 16 … entries with linear probing, at most 3/4 full. (Ordered by
 // address within the page, as it was once, half-filled pages made long runs, whose
-// ends no branch predictor foresees: 10 ns an event.)
+// ends no branch predictor foresees.)
 // A page with more than 56 blocks, all aligned to 16 bytes, has one place for each
 // of its 256 granules: no more memory than the hash table would take, and nothing
 // to search. Addresses of any alignment are kept apart. Nodes stand in one array

@@ -196,7 +196,7 @@ uint64_t SessionImpl::Round(bool last) {
   const uint64_t horizon = now.stamp > kHorizonSlop ? now.stamp - kHorizonSlop : 0;
   std::atomic_thread_fence(std::memory_order_seq_cst);
   AddNewRings();
-  ahead_.Advance();
+  ahead_.Advance(translator_.stack_count());
   orderer_.Refresh();
   // Still the only ring after its head was read: no other thread can have recorded
   // anything that comes before what was seen.

@@ -95,7 +95,7 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
   return node;
 }
 
-// The walk proper. `limit` of remembered and fresh frames together is the trunk's.
+// The walk proper.
 [[gnu::noinline]] uint32_t Walker::WalkOut(const CallerState& caller,
                                            uint32_t max_depth, StackTable* table) {
   if (memo_ == nullptr) [[unlikely]] {

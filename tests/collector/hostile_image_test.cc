@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <random>
@@ -86,6 +87,29 @@ TEST_F(HostileImageTest, TooShortOrNoImage) {
   ASSERT_EQ(ftruncate(empty, 1 << 20), 0);
   EXPECT_FALSE(Session::Open(empty, getpid(), options_).ok());
   EXPECT_FALSE(Session::Open(-1, getpid(), options_).ok());
+}
+
+uint64_t BytesInMemory(const TestImage& image) {
+  const int fd = image.DupFd();
+  struct stat info {};
+  EXPECT_EQ(fstat(fd, &info), 0);
+  close(fd);
+  return static_cast<uint64_t>(info.st_blocks) * 512;
+}
+
+// Pages are made ahead of the program, but not for counts that it only claims.
+TEST_F(HostileImageTest, PagesAheadFollowWhatIsRecorded) {
+  TestImage image(2048, 1 << 14, 1 << 22);
+  std::unique_ptr<Session> session = Open(&image);
+  RecordWriter& ring = image.OpenRing(getpid(), ReadStamp(true));
+  ring.Publish();
+  const uint64_t before = BytesInMemory(image);
+  session->Drain();
+  EXPECT_GE(BytesInMemory(image), before + (128 << 10));
+  image.header()->ring_count = 2048;
+  image.header()->node_count = 1 << 22;
+  for (int round = 0; round < 20; ++round) session->Drain();
+  EXPECT_LE(BytesInMemory(image), before + (4 << 20));
 }
 
 // Random words everywhere behind the geometry while the session runs: it neither
