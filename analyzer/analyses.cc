@@ -40,11 +40,11 @@ Curve Resample(const std::vector<Sample>& timeline, uint64_t duration_ns,
 }
 
 CostEstimate EstimateCost(const Report& report) {
-  // As tools/bench measures it on a 2.6 GHz virtual machine (preload/COST.md);
+  // From what tools/bench measures on a 2.6 GHz virtual machine (preload/COST.md);
   // other machines differ, hence "estimate". An event, a frame that had to be
   // walked, a new node of the stack table; reading the clock where there were
   // several threads.
-  constexpr double kEventNs = 12, kFrameNs = 12, kNodeNs = 150, kStampNs = 8;
+  constexpr double kEventNs = 12, kFrameNs = 12, kNodeNs = 350, kStampNs = 8;
   // A block that is sampled out, and its free: this much each, measured as above.
   constexpr double kUnsampledNs = 0.7;
   const double unsampled =

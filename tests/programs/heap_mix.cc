@@ -11,14 +11,14 @@
 // do the same again.
 //
 // Prints nanoseconds an event and thread, by the wall clock.
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <array>
 #include <utility>
+
+#include "tests/programs/in_threads.h"
 
 namespace {
 
@@ -124,12 +124,6 @@ void* Work(void* seed) {
   return nullptr;
 }
 
-double Now() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -139,17 +133,9 @@ int main(int argc, char** argv) {
   if (argc > 3) stacks = static_cast<uint32_t>(atoi(argv[3]));
   if (argc > 4) depth = atoi(argv[4]);
   if (argc > 5) threads = atoi(argv[5]);
-  if (live < 1 || stacks < 1 || depth < 3 || threads < 1 || threads > 64) return 2;
-  const double start = Now();
-  pthread_t ids[64];
-  for (int i = 1; i < threads; ++i) {
-    if (pthread_create(&ids[i], nullptr, Work, reinterpret_cast<void*>(i)) != 0) {
-      return 3;
-    }
-  }
-  Work(nullptr);
-  for (int i = 1; i < threads; ++i) pthread_join(ids[i], nullptr);
+  if (live < 1 || stacks < 1 || depth < 3 || threads < 1 || threads > kMaxThreads)
+    return 2;
   printf("%.1f ns/event\n",
-         (Now() - start) * threads / static_cast<double>(events));
+         RunInThreads(threads, Work) * threads / static_cast<double>(events));
   return 0;
 }

@@ -5,17 +5,15 @@
 //   linked_list NODES [THREADS]
 //
 // Prints nanoseconds an operation (a node made, or a node freed) and thread.
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <list>
 
-namespace {
+#include "tests/programs/in_threads.h"
 
-constexpr int kMaxThreads = 64;
+namespace {
 
 uint64_t nodes = 0;
 
@@ -26,12 +24,6 @@ uint64_t nodes = 0;
   return nullptr;
 }
 
-double Now() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -39,13 +31,7 @@ int main(int argc, char** argv) {
   nodes = strtoull(argv[1], nullptr, 10);
   const int threads = argc > 2 ? atoi(argv[2]) : 1;
   if (nodes < 1 || threads < 1 || threads > kMaxThreads) return 2;
-  const double start = Now();
-  pthread_t ids[kMaxThreads];
-  for (int i = 1; i < threads; ++i) {
-    if (pthread_create(&ids[i], nullptr, Work, nullptr) != 0) return 3;
-  }
-  Work(nullptr);
-  for (int i = 1; i < threads; ++i) pthread_join(ids[i], nullptr);
-  printf("%.1f ns/operation\n", (Now() - start) / (2 * static_cast<double>(nodes)));
+  printf("%.1f ns/operation\n",
+         RunInThreads(threads, Work) / (2 * static_cast<double>(nodes)));
   return 0;
 }

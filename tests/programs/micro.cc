@@ -5,11 +5,11 @@
 // Prints nanoseconds a pair and thread, by the wall clock. Each level of the depth
 // is a function of its own, with a frame of its own size; sizes vary a little, so
 // that neither the allocator's nor a tracer's answer is always the same.
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "tests/programs/in_threads.h"
 
 namespace {
 
@@ -46,12 +46,6 @@ void* Work(void*) {
   return nullptr;
 }
 
-double Now() {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -59,14 +53,9 @@ int main(int argc, char** argv) {
   pairs = strtoull(argv[1], nullptr, 10);
   const int threads = argc > 2 ? atoi(argv[2]) : 1;
   depth = argc > 3 ? atoi(argv[3]) : 20;
-  if (threads < 1 || threads > 64 || depth < 1 || depth > kMaxDepth) return 2;
-  const double start = Now();
-  pthread_t ids[64];
-  for (int i = 1; i < threads; ++i) {
-    if (pthread_create(&ids[i], nullptr, Work, nullptr) != 0) return 3;
-  }
-  Work(nullptr);
-  for (int i = 1; i < threads; ++i) pthread_join(ids[i], nullptr);
-  printf("%.1f ns/pair\n", (Now() - start) / static_cast<double>(pairs));
+  if (threads < 1 || threads > kMaxThreads || depth < 1 || depth > kMaxDepth)
+    return 2;
+  printf("%.1f ns/pair\n",
+         RunInThreads(threads, Work) / static_cast<double>(pairs));
   return 0;
 }

@@ -28,12 +28,6 @@ SITE(SiteChain);
 SITE(SiteMoved);
 SITE(SitePeak);
 
-#define ALLOCATE(site, expression, size) \
-  void* p = Keep(expression);            \
-  if (p == nullptr) abort();             \
-  site##_account.Allocated(size);        \
-  return p
-
 COUNTED void* SiteTiny(size_t n) { ALLOCATE(SiteTiny, malloc(n), n); }
 COUNTED void* SiteSmall(size_t n) { ALLOCATE(SiteSmall, malloc(n), n); }
 COUNTED void* SiteMedium(size_t n) { ALLOCATE(SiteMedium, malloc(n), n); }

@@ -156,3 +156,9 @@ inline void* Keep(void* p) {
   asm volatile("" : "+r"(p) : : "memory");
   return p;
 }
+// An allocation function's body: allocate, account, return.
+#define ALLOCATE(site, expression, size) \
+  void* p = Keep(expression);            \
+  if (p == nullptr) abort();             \
+  site##_account.Allocated(size);        \
+  return p

@@ -39,13 +39,6 @@ SITE(SiteHandedMoved);
 SITE(SiteKept);
 SITE(SitePeak);
 
-// An allocation function's body: allocate, account, return.
-#define ALLOCATE(site, expression, size) \
-  void* p = Keep(expression);            \
-  if (p == nullptr) abort();             \
-  site##_account.Allocated(size);        \
-  return p
-
 void Release(truth::Site& site, void* p, size_t size, bool temporary = false) {
   site.Freed(size);
   if (temporary) site.temporary.fetch_add(1, std::memory_order_relaxed);
