@@ -61,7 +61,7 @@ ROOMS = [
               r'preload/collector/(collector|control|hello|naming|processes)\.h',
               r'preload/image\.h'], False),
     (r'analyzer/main\.cc',
-     TRACE + [r'analyzer/(fit/fit_command|[a-z_]+)\.h', r'preload/collector/collector\.h',
+     TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/collector\.h',
               r'preload/image\.h'], False),
     # Renderers print results; they neither read traces nor names' sources.
     (r'analyzer/render[a-z_]*\.(cc|h)',
@@ -72,6 +72,17 @@ ROOMS = [
     (r'analyzer/fit/(fit_command|render_text)\.(cc|h)',
      [r'analyzer/fit/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
     (r'analyzer/fit/[^/]+', [r'analyzer/fit/[a-z_]+\.h'], False),
+    # Plots know nothing of heaps; sweeps run programs and read no traces; studies put
+    # all of it together.
+    (r'analyzer/plot/[^/]+', [r'analyzer/plot/[a-z_]+\.h'], False),
+    (r'analyzer/sweep/sweep_command\.cc',
+     [r'analyzer/(fit/|scaling/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
+    (r'analyzer/sweep/[^/]+',
+     [r'analyzer/sweep/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
+    (r'analyzer/scaling/[^/]+',
+     TRACE + [r'analyzer/(fit/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
+    (r'analyzer/study/[^/]+',
+     [r'analyzer/(fit/|plot/|scaling/|study/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/[^/]+',
      TRACE + [r'analyzer/(fit/)?(?!record|render|main)[a-z_]+\.h'], False),
     # Commands put the parts together.
@@ -80,7 +91,7 @@ ROOMS = [
       for own in ('common', 'session', 'chunk_store', 'agent', 'encoder')),
     (r'workloads/.+', [], True),
 ]
-COMMANDS = r'analyzer/[a-z_]+_command\.(cc|h)'
+COMMANDS = r'analyzer/([a-z]+/)?[a-z_]+_command\.(cc|h)'
 
 SOURCE = re.compile(r'\.(cc|h|c|cpp)$')
 IN_TABLE = re.compile(r'^(preload|analyzer|workloads)/')
