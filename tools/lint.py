@@ -75,8 +75,6 @@ ROOMS = [
     # Plots know nothing of heaps; sweeps run programs and read no traces; studies put
     # all of it together.
     (r'analyzer/plot/[^/]+', [r'analyzer/plot/[a-z_]+\.h'], False),
-    (r'analyzer/sweep/sweep_command\.cc',
-     [r'analyzer/(fit/|scaling/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/sweep/[^/]+',
      [r'analyzer/sweep/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
     (r'analyzer/scaling/[^/]+',
@@ -154,7 +152,7 @@ class Lint:
 
     def room_of(self, name):
         if re.fullmatch(COMMANDS, name):
-            return TRACE + [r'analyzer/(fit/)?(?!record|main)[a-z_]+\.h'], False
+            return TRACE + [r'analyzer/([a-z]+/)?(?!record|main)[a-z_]+\.h'], False
         for pattern, allowed, freestanding in ROOMS:
             if re.fullmatch(pattern, name):
                 return allowed, freestanding
