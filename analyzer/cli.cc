@@ -1,9 +1,12 @@
 #include "analyzer/cli.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "analyzer/suggest.h"
 
 namespace mallogram {
@@ -58,6 +61,39 @@ absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,
         absl::StrCat("option ", option, " needs a number, not \"", value, "\""));
   }
   return number;
+}
+
+absl::StatusOr<double> ParsePositive(absl::string_view option,
+                                     absl::string_view value) {
+  double number = 0;
+  if (absl::SimpleAtod(value, &number) && std::isfinite(number) && number > 0)
+    return number;
+  return UsageError(
+      absl::StrCat(option, " takes a number above 0, not \"", value, "\""));
+}
+
+absl::StatusOr<double> ParseBytes(absl::string_view option,
+                                  absl::string_view value) {
+  constexpr struct {
+    absl::string_view name;
+    double factor;
+  } kUnits[] = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
+                {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
+                {"TB", 1e12},    {"B", 1}};
+  absl::string_view digits = value;
+  double factor = 1;
+  for (const auto& unit : kUnits) {
+    if (!absl::ConsumeSuffix(&digits, unit.name)) continue;
+    factor = unit.factor;
+    break;
+  }
+  double number = 0;
+  if (absl::SimpleAtod(absl::StripAsciiWhitespace(digits), &number) &&
+      std::isfinite(number) && number > 0) {
+    return number * factor;
+  }
+  return UsageError(absl::StrCat(
+      option, " takes bytes above 0, as in 100MB or 64MiB, not \"", value, "\""));
 }
 
 std::string DidYouMean(absl::string_view word,

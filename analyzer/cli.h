@@ -42,6 +42,14 @@ absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments
 absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,
                                      absl::string_view value);
 
+// A finite number above 0.
+absl::StatusOr<double> ParsePositive(absl::string_view option,
+                                     absl::string_view value);
+
+// Bytes above 0: "100000", "100MB" (10^8), "1.5 MiB" (1.5 * 2^20).
+absl::StatusOr<double> ParseBytes(absl::string_view option,
+                                  absl::string_view value);
+
 // " (did you mean X?)" for the closest candidate, "" if none is close.
 std::string DidYouMean(absl::string_view word,
                        absl::Span<const absl::string_view> candidates);

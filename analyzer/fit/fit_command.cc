@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -13,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
@@ -66,32 +64,6 @@ struct Options {
   fit::FitRequest request;
 };
 
-absl::StatusOr<double> ParsePositive(absl::string_view option,
-                                     absl::string_view text) {
-  double value = 0;
-  if (absl::SimpleAtod(text, &value) && std::isfinite(value) && value > 0)
-    return value;
-  return UsageError(
-      absl::StrCat(option, " takes a number above 0, not \"", text, "\""));
-}
-
-absl::StatusOr<double> ParseBytes(absl::string_view text) {
-  constexpr struct {
-    absl::string_view name;
-    double factor;
-  } kUnits[] = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
-                {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
-                {"TB", 1e12},    {"B", 1}};
-  for (const auto& unit : kUnits) {
-    if (!absl::ConsumeSuffix(&text, unit.name)) continue;
-    absl::StatusOr<double> value =
-        ParsePositive("--budget", absl::StripAsciiWhitespace(text));
-    if (value.ok()) *value *= unit.factor;
-    return value;
-  }
-  return ParsePositive("--budget", text);
-}
-
 absl::StatusOr<Options> Parse(int argc, char** argv) {
   constexpr OptionSpec kSpecs[] = {
       {"--data", true}, {"--predict", true}, {"--budget", true}, {"--json"}};
@@ -105,12 +77,12 @@ absl::StatusOr<Options> Parse(int argc, char** argv) {
     } else if (option.name == "--json") {
       options.json = true;
     } else if (option.name == "--budget") {
-      absl::StatusOr<double> bytes = ParseBytes(option.value);
+      absl::StatusOr<double> bytes = ParseBytes(option.name, option.value);
       if (!bytes.ok()) return bytes.status();
       options.request.budget = *bytes;
     } else {
       for (absl::string_view part : absl::StrSplit(option.value, ',')) {
-        absl::StatusOr<double> n = ParsePositive("--predict", part);
+        absl::StatusOr<double> n = ParsePositive(option.name, part);
         if (!n.ok()) return n.status();
         options.request.predict.push_back(*n);
       }

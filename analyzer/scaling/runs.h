@@ -3,8 +3,9 @@
 //
 // Call sites of different recordings are the same if their symbolized call stacks
 // read the same, so neither ASLR nor the order of the recordings matters. Recursion
-// is folded first (functions that repeat in a row, also in turn, count once):
-// otherwise every input size would bring call stacks of its own.
+// is folded first: what lies between two calls of one function is left out, so that
+// no function is twice on a stack (the library's plumbing may be). Otherwise every
+// input size would bring call stacks of its own.
 #pragma once
 
 #include <array>
@@ -33,9 +34,16 @@ absl::string_view MetricText(Metric metric);  // for people: "live at the peak"
 // What makes two places of different recordings the same call site.
 enum class SiteIdentity : uint8_t {
   kStack,     // the whole call stack, with lines
-  kNames,     // the whole call stack, functions alone: survives a rebuild
+  kNames,     // its functions that are not plumbing, no lines: survives a rebuild
   kLine,      // the innermost function that is not plumbing, and its line
   kFunction,  // the same without the line
+};
+
+struct StackFrame {
+  std::string function;  // demangled, or "libx.so+0x12ab"; never empty
+  std::string file;      // empty: not known
+  uint32_t line = 0;
+  bool plumbing = false;  // of the allocator or the standard library (names.h)
 };
 
 struct CallSite {
@@ -43,8 +51,9 @@ struct CallSite {
   std::string function;  // innermost that is not plumbing; never empty
   std::string file;      // of that function; empty: not known
   uint32_t line = 0;
-  std::vector<std::string>
-      stack;  // "function (file:line)", innermost first, folded
+  // Innermost first, folded. With an identity other than kStack: of one of the
+  // stacks, the one that allocated most in a run.
+  std::vector<StackFrame> stack;
 };
 
 struct SiteValues {

@@ -34,9 +34,10 @@ struct SiteScaling {
   static constexpr size_t kOthers = static_cast<size_t>(-1);
   std::array<MetricFit, kSiteMetrics> metrics;  // by Metric
   fit::SiteTerm term;                           // in the decomposition of `by`
-  // Bytes by `by` at the target n: predicted, or if that is refused the term's.
+  // `by` at the target n: measured, predicted, or if that is refused the term's.
   double at_target = 0;
-  bool at_target_predicted = false;
+  enum class Source { kMeasured, kPredicted, kTerm } source = Source::kMeasured;
+  double at_largest = 0;  // `by` at the largest n: mean of the runs
 };
 
 struct Scaling {
@@ -44,13 +45,16 @@ struct Scaling {
   Metric by = Metric::kPeak;
   double target = 0;  // the largest n asked for, or the largest measured
   std::array<MetricFit, kProgramMetrics> program;
-  std::vector<SiteScaling> sites;    // by bytes at the target n, largest first
-  size_t small_sites = 0;            // how many are in kOthers
-  fit::Decomposition decomposition;  // its sites are as in `sites`
+  std::vector<SiteScaling> sites;  // by bytes at the target n, largest first
+  size_t small_sites = 0;          // how many are in kOthers
+  // Of `by`, mean values; its sites are as in `sites`. Nothing: fewer than three
+  // sizes, or none of these bytes at some size.
+  std::optional<fit::Decomposition> decomposition;
   std::vector<std::string> warnings;
 };
 
-// One threaded pass over all series: about a millisecond a series and core.
+// One threaded pass over all series that differ: below a millisecond a series and
+// core.
 // REQUIRES: at least one run.
 Scaling AnalyzeScaling(const Runs& runs, const ScalingRequest& request);
 

@@ -1,0 +1,130 @@
+#include "analyzer/scaling/runs_builder.h"
+
+#include <algorithm>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "analyzer/names.h"
+#include "analyzer/trace_reader.h"
+
+namespace mallogram {
+
+absl::string_view MetricName(Metric metric) {
+  constexpr absl::string_view kNames[] = {"peak", "live", "allocated", "calls",
+                                          "rss"};
+  return kNames[static_cast<size_t>(metric)];
+}
+
+absl::string_view MetricText(Metric metric) {
+  constexpr absl::string_view kTexts[] = {"live at the peak", "live at the end",
+                                          "allocated in all", "allocations",
+                                          "resident set at its largest"};
+  return kTexts[static_cast<size_t>(metric)];
+}
+
+RunsBuilder::RunsBuilder(SiteIdentity identity, absl::string_view debug_dir)
+    : table_(identity, debug_dir) {}
+
+void RunsBuilder::Warn(absl::string_view file, absl::string_view text) {
+  for (Warning& warning : warnings_) {
+    if (warning.text != text) continue;
+    ++warning.count;
+    return;
+  }
+  warnings_.push_back({std::string(text), std::string(file), 1});
+}
+
+void RunsBuilder::Accumulate(const Trace& trace, Run* run) {
+  const Summary& summary = trace.summary;
+  const uint64_t values[kProgramMetrics] = {
+      summary.totals.peak_heap_bytes, summary.totals.live_bytes,
+      summary.totals.bytes_allocated, summary.totals.allocations,
+      summary.totals.peak_rss_bytes};
+  for (size_t i = 0; i < kProgramMetrics; ++i) run->values[i] += values[i];
+  run->sampled |= summary.sampling.interval != 0;
+  table_.Begin(trace);
+  for (const SiteTotals& totals : summary.sites) {
+    std::array<uint64_t, kSiteMetrics>& sum =
+        values_[table_.SiteOf(totals.stack, totals.bytes_allocated)];
+    const uint64_t more[kSiteMetrics] = {totals.peak_bytes, totals.live_bytes,
+                                         totals.bytes_allocated, totals.calls};
+    for (size_t i = 0; i < kSiteMetrics; ++i) sum[i] += more[i];
+  }
+
+  for (const std::string& warning : trace.warnings) Warn(trace.path, warning);
+  if (!summary.detail_text.empty()) Warn(trace.path, summary.detail_text);
+  if (summary.loss.events_lost != 0) {
+    Warn(trace.path, "events were lost (--on-full drop): values are too small");
+  }
+  if (trace.still_recording) {
+    Warn(trace.path, "still being recorded: values are those so far");
+  } else if (summary.end == EndReason::kSignalled) {
+    Warn(trace.path, absl::StrCat("the program was killed by signal ",
+                                  summary.end_detail, ": values are those so far"));
+  }
+}
+
+void RunsBuilder::FinishRun(Run run) {
+  for (const auto& [site, values] : values_) run.sites.push_back({site, values});
+  values_.clear();
+  std::sort(
+      run.sites.begin(), run.sites.end(),
+      [](const SiteValues& a, const SiteValues& b) { return a.site < b.site; });
+  runs_.runs.push_back(std::move(run));
+}
+
+absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress) {
+  Run run;
+  run.n = files.n;
+  run.rep = files.rep;
+  run.file = files.name;
+  for (size_t i = 0; i < files.files.size(); ++i) {
+    const absl::StatusOr<Trace> trace =
+        ReadTrace(files.files[i], ReadOptions(), progress);
+    if (!trace.ok()) {
+      values_.clear();
+      return trace.status();
+    }
+    const absl::string_view program = Basename(trace->run.executable);
+    if (i == 0 && program_.empty()) program_ = std::string(program);
+    if (i == 0 && program != program_) {
+      Warn(trace->path, absl::StrCat("of another program, ", program,
+                                     ", than the first one, ", program_));
+    }
+    Accumulate(*trace, &run);
+  }
+  if (files.files.size() > 1) {
+    Warn(files.name,
+         "several processes: their peaks are added up, which need not have been at "
+         "the same time");
+  }
+  if (run.sampled) {
+    Warn(files.name, "sampled: bytes and counts are estimates");
+  }
+  FinishRun(std::move(run));
+  return absl::OkStatus();
+}
+
+void RunsBuilder::AddTrace(double n, uint32_t rep, const Trace& trace) {
+  Run run;
+  run.n = n;
+  run.rep = rep;
+  run.file = trace.path;
+  Accumulate(trace, &run);
+  FinishRun(std::move(run));
+}
+
+Runs RunsBuilder::Finish() {
+  for (const Warning& warning : warnings_) {
+    std::string text = absl::StrCat(warning.file, ": ", warning.text);
+    if (warning.count > 1) {
+      absl::StrAppend(&text, " (and ", warning.count - 1, " more)");
+    }
+    runs_.warnings.push_back(std::move(text));
+  }
+  for (const std::string& note : table_.notes()) runs_.warnings.push_back(note);
+  runs_.sites = table_.TakeSites();
+  return std::move(runs_);
+}
+
+}  // namespace mallogram

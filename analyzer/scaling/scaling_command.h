@@ -1,0 +1,40 @@
+// A sweep's or any recordings' growth laws, from files to standard output: what the
+// verbs `fit` and `sweep` share.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "analyzer/cli.h"
+#include "analyzer/scaling/runs_builder.h"
+#include "analyzer/scaling/scaling.h"
+
+namespace mallogram {
+
+struct ScalingOptions {
+  ScalingRequest request;  // without sizes to predict: ten times the largest
+  SiteIdentity identity = SiteIdentity::kStack;
+  std::string debug_dir;
+  size_t top = 20;   // call sites in the table; 0: all
+  size_t depth = 3;  // callers of each of the first; 0: none
+  bool json = false;
+  bool full_names = false;
+  std::string parameter = "n";  // what n is called
+};
+
+// --by --sites --predict --budget --top --depth --json --full-names --debug-dir.
+extern const std::vector<OptionSpec> kScalingOptions;
+// Takes an option of these; false: it is none of them.
+absl::StatusOr<bool> ParseScalingOption(const ParsedArguments::Option& option,
+                                        ScalingOptions* options);
+
+// Reads, analyses and prints. REQUIRES: at least one run.
+absl::Status ReportScaling(const std::vector<RunFiles>& runs,
+                           const ScalingOptions& options);
+
+}  // namespace mallogram
