@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "analyzer/fetch_ahead.h"
 #include "preload/trace/chunk_io.h"
 #include "preload/trace/event_codec.h"
 #include "preload/trace/heap_model.h"
@@ -23,13 +24,6 @@ namespace {
 
 // No process has more modules; ids beyond are damage that a checksum missed.
 constexpr uint32_t kMaxModuleId = 1u << 22;
-
-// Starts loading the blocks that the events to come will release.
-struct FetchAhead {
-  const HeapModel& heap;
-  [[gnu::always_inline]] void Far(uint32_t slot) const { heap.PrefetchSlot(slot); }
-  [[gnu::always_inline]] void Near(uint32_t slot) const { heap.PrefetchSite(slot); }
-};
 
 // Reads what is needed, in file order. One use.
 class Reader {
