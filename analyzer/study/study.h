@@ -125,6 +125,7 @@ struct VariantResult {
   std::vector<std::string> command;  // with {n}
   std::string directory;             // of the runs
   std::vector<Row> rows;             // by size
+  std::vector<std::string> phases;   // in the order they were reached
   fit::SeriesFit value_fit;          // of TableSpec::value
   std::optional<fit::SeriesFit> residual_fit;
   Scaling scaling;                   // of the program and its call sites, by metric
