@@ -16,6 +16,7 @@
 #include "analyzer/record_check.h"
 #include "analyzer/record_options.h"
 #include "analyzer/report_command.h"
+#include "analyzer/study/study_command.h"
 #include "preload/image.h"
 
 namespace mallogram {
@@ -54,9 +55,13 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},  {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},           {"fit", RunFit, kFitHelp},
-    {"help", Help, kHelpMain},           {"version", Version, kHelpMain},
+    {"record", RunRecord, kRecordHelp},
+    {"report", Report, kHelpReport},
+    {"info", Info, kHelpInfo},
+    {"fit", RunFit, kFitHelp},
+    {"study", RunStudyVerb, kStudyHelp},
+    {"help", Help, kHelpMain},
+    {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 

@@ -32,7 +32,7 @@ using Quantity = std::string;
 
 struct Group {  // call sites by name: a component, a type of object
   std::string name, title;
-  std::string match;  // regular expression; some frame's function matches
+  std::string match;  // regular expression (RE2); some frame's function matches
 };
 
 struct Column {

@@ -1,0 +1,75 @@
+#include "analyzer/study/units.h"
+
+#include <cmath>
+#include <cstdint>
+#include <iterator>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "analyzer/format.h"
+
+namespace mallogram::study {
+
+std::optional<double> ParseBytes(absl::string_view text) {
+  constexpr struct {
+    absl::string_view name;
+    double factor;
+  } kUnits[] = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
+                {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
+                {"TB", 1e12},    {"B", 1}};
+  double factor = 1;
+  for (const auto& unit : kUnits) {
+    if (!absl::ConsumeSuffix(&text, unit.name)) continue;
+    factor = unit.factor;
+    break;
+  }
+  double value = 0;
+  if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) return std::nullopt;
+  return value * factor;
+}
+
+std::string FormatSi(double bytes) {
+  if (!std::isfinite(bytes)) return "-";
+  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+  double value = std::fabs(bytes);
+  size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < std::size(kUnits)) {
+    value /= 1000;
+    ++unit;
+  }
+  const char* sign = bytes < 0 && value >= 0.5 ? "-" : "";
+  if (unit == 0) {
+    // Bytes a unit come in fractions; whole ones are written whole.
+    const bool whole = value == std::floor(value) || value >= 99.5;
+    return absl::StrCat(sign, absl::StrFormat(whole ? "%.0f" : "%.3g", value),
+                        " B");
+  }
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return absl::StrCat(sign, absl::StrFormat("%.*f", decimals, value), " ",
+                      kUnits[unit]);
+}
+
+std::string FormatNumber(double number) {
+  if (std::fabs(number) >= 1000 && std::fabs(number) < 1e15) {
+    return absl::StrCat(
+        number < 0 ? "-" : "",
+        FormatCount(static_cast<uint64_t>(std::llround(std::fabs(number)))));
+  }
+  return absl::StrFormat("%.4g", number);
+}
+
+std::string FormatShare(double share) {
+  const double percent = share * 100;
+  const double size = std::fabs(percent);
+  if (size != 0 && size < 0.01) return percent < 0 ? ">-0.01 %" : "<0.01 %";
+  return absl::StrFormat(size < 1 ? "%.2f %%" : "%.1f %%", percent);
+}
+
+std::string FormatSize(double n) {
+  if (n == std::floor(n) && n < 1e15) return FormatCount(static_cast<uint64_t>(n));
+  return absl::StrFormat("%.6g", n);
+}
+
+}  // namespace mallogram::study
