@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -176,6 +177,7 @@ class Reader {
     if (table.title.empty()) table.title = table.id;
     table.note = fields->Text("note");
     table.arguments = fields->Texts("arguments");
+    table.prepare = fields->Texts("prepare");
     const std::string parameter = fields->Text("parameter");
     if (!parameter.empty()) table.parameter = parameter;
     ReadSizes(fields, &table);
@@ -252,20 +254,30 @@ class Reader {
     if (!table->baseline.empty()) {
       CheckVariant(fields, "baseline", *table, table->baseline);
     }
-    const auto names_size = [](const std::vector<std::string>& arguments) {
+    const auto has = [](const std::vector<std::string>& arguments,
+                        absl::string_view name) {
       return std::any_of(arguments.begin(), arguments.end(),
-                         [](const std::string& argument) {
-                           return argument.find("{n}") != std::string::npos;
+                         [name](const std::string& argument) {
+                           return absl::StrContains(argument, name);
                          });
     };
+    const auto names_size = [&has](const std::vector<std::string>& arguments) {
+      return has(arguments, "{n}") || has(arguments, "{input}");
+    };
     for (const Variant& variant : table->variants) {
+      if (table->prepare.empty() &&
+          (has(table->arguments, "{input}") || has(variant.arguments, "{input}"))) {
+        fields->Error("arguments", absl::StrCat("{input} in table ", table->id,
+                                                " needs prepare = [COMMAND, …]"));
+      }
       if (table->sizes.size() > 1 && !names_size(table->arguments) &&
           !names_size(variant.arguments)) {
         fields->Error(
             "arguments",
             absl::StrCat("no argument of table ", table->id,
                          variant.name.empty() ? "" : ", variant ", variant.name,
-                         " has {n}: all sizes would be one"));
+                         " has {n} or {input}: all sizes would be "
+                         "one"));
       }
     }
   }

@@ -52,7 +52,10 @@ struct PublishedRow {  // what somebody printed for a size, to be set beside our
 
 struct TableSpec {
   std::string id, title, note;
-  std::vector<std::string> arguments;  // {n} is replaced
+  std::vector<std::string> arguments;  // {n} is replaced, and {input}
+  // A command that makes the input of a size, once, unrecorded: {input} is the file
+  // that takes its standard output. Empty: none.
+  std::vector<std::string> prepare;
   std::vector<std::string> sizes;
   std::string parameter = "n";  // what n is: "sessions"
   uint32_t reps = 1;
