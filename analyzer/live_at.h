@@ -6,8 +6,8 @@
 // has one thread, only one event in dozens is stamped at all. So the answer comes
 // with what the heap may have been, `low_bytes` to `high_bytes`: over all events
 // that may or may not have come before that time. `exact()` if these are one.
-// Events of a mark that the program wrote (Mark in records.h) are counted, so its
-// moment is exact however many events are near.
+// Events of a mark that the program wrote (preload/trace/marks.h) are counted, so
+// its moment is exact however many events are near.
 //
 // Of a sampled recording: estimates.
 #pragma once
