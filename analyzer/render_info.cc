@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/format.h"
+#include "analyzer/phase_marks.h"
 #include "analyzer/render.h"
 #include "analyzer/text_writer.h"
 
@@ -13,6 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 absl::string_view ChunkName(ChunkType type) {
+  if (type == kMarksChunk) return "marks";
   switch (type) {
     case ChunkType::kRun:
       return "run";

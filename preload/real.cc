@@ -117,6 +117,7 @@ void ResolveReal() {
   Find(&real.posix_spawn, "posix_spawn");
   Find(&real.posix_spawnp, "posix_spawnp");
   Find(&real.exit_now, "_exit");
+  Find(&real.write, "write");
   Find(&real.calloc, "calloc");
   Find(&real.realloc, "realloc");
   Find(&real.free, "free");

@@ -41,6 +41,7 @@ struct RealFunctions {
                       const posix_spawnattr_t*, char* const*,
                       char* const*) = nullptr;
   void (*exit_now)(int) = nullptr;  // _exit
+  ssize_t (*write)(int, const void*, size_t) = nullptr;
 };
 
 // Hidden here too: -fvisibility=hidden is for definitions alone, and every use of

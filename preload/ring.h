@@ -71,7 +71,7 @@ enum class Extended : uint32_t {
   kWideMoveEnd = 5,    // w0, address, stack, size
   kWideMoveFail = 6,   // w0, address
   kLost = 7,           // w0, stack, count, bytes: allocations dropped at this stack
-  kMark = 8,           // w0, scale, string offset (reserved for the client API)
+  kMark = 8,           // w0, name (24 bytes, zeros at the end): trace/marks.h
   kMoveOver = 9,       // w0, address: realloc returned a block that is not followed
 };
 

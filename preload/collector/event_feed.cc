@@ -1,6 +1,7 @@
 #include "preload/collector/event_feed.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "preload/collector/process_facts.h"
 
@@ -9,6 +10,8 @@ namespace {
 
 // Names are for people: a program with more threads at once keeps the first names.
 constexpr size_t kMaxNamesRefreshed = 256;
+// Marks of one batch: a program that prints nothing else fills no memory.
+constexpr size_t kMaxPendingMarks = 4096;
 
 }  // namespace
 
@@ -86,6 +89,18 @@ void EventFeed::Lose(uint32_t stream, const Record& record) {
   Store(event);
 }
 
+void EventFeed::Mark(uint32_t, const Record& record) {
+  if (pending_marks_.size() == kMaxPendingMarks) return;
+  const uint64_t words[] = {record.address, record.size, record.count};
+  char name[sizeof(words)];
+  std::memcpy(name, words, sizeof(words));
+  mallogram::Mark mark;
+  mark.name.assign(name, strnlen(name, sizeof(name)));
+  mark.events = encoder_.first_event() + encoder_.event_count();
+  mark.time_ns = TimeOf(record.stamp);
+  pending_marks_.push_back(std::move(mark));
+}
+
 void EventFeed::AddSample(uint64_t time_ns) {
   Sample sample;
   sample.time_ns = time_ns;
@@ -107,6 +122,13 @@ void EventFeed::RefreshThreadNames() {
     thread.name = std::move(name);
     pending_threads_.push_back(thread.index);
   }
+}
+
+std::string EventFeed::TakeMarks() {
+  if (pending_marks_.empty()) return "";
+  Marks marks{clock_->start_monotonic_ns(), std::move(pending_marks_)};
+  pending_marks_.clear();
+  return EncodeMarks(marks);
 }
 
 std::string EventFeed::TakeThreads() {

@@ -16,6 +16,7 @@
 #include "preload/collector/translator.h"
 #include "preload/trace/event_codec.h"
 #include "preload/trace/heap_model.h"
+#include "preload/trace/marks.h"
 
 namespace mallogram {
 
@@ -36,6 +37,7 @@ class EventFeed {
   uint32_t Move(uint32_t stream, uint32_t slot, const Record& end);
   void FreeUnknown(uint32_t stream, uint64_t stamp);
   void Lose(uint32_t stream, const Record& record);
+  void Mark(uint32_t stream, const Record& record);
   void StartThread(uint32_t stream, int64_t tid, uint64_t stamp);
   [[gnu::always_inline]] void Prefetch(uint32_t slot) const {
     model_.PrefetchSlot(slot);
@@ -68,6 +70,7 @@ class EventFeed {
 
   // Payload of what the file does not know yet; empty: nothing.
   std::string TakeThreads();
+  std::string TakeMarks();
   std::string TakeSamples() { return timeline_.TakePending(); }
 
  private:
@@ -112,7 +115,8 @@ class EventFeed {
   EventEncoder encoder_;
   Timeline timeline_;
   std::vector<Thread> threads_;
-  std::vector<uint32_t> pending_threads_;   // indices
+  std::vector<uint32_t> pending_threads_;  // indices
+  std::vector<mallogram::Mark> pending_marks_;
   SparseArray<uint32_t> thread_of_stream_;  // current thread + 1; 0: none yet
   uint32_t stream_count_ = 0;
   SparseArray<uint32_t> site_of_stack_;  // by image id: model's + 1; 0: not yet

@@ -51,6 +51,7 @@ concept EventSink = requires(T sink, uint32_t stream, uint32_t slot, uint64_t st
   { sink.Move(stream, slot, record) } -> std::same_as<uint32_t>;
   sink.FreeUnknown(stream, stamp);
   sink.Lose(stream, record);
+  sink.Mark(stream, record);
   sink.StartThread(stream, tid, stamp);
   // The block of this slot will be freed soon, and then again: sooner.
   sink.Prefetch(slot);

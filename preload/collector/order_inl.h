@@ -334,6 +334,9 @@ template <bool kForce>
     case RecordOp::kLost:
       sink_->Lose(s->index, record);
       return true;
+    case RecordOp::kMark:
+      sink_->Mark(s->index, record);
+      return true;
     case RecordOp::kThread:
       AbandonMove(s, record.stamp);
       sink_->StartThread(s->index, static_cast<int64_t>(record.address),

@@ -148,7 +148,10 @@ bool RingStream::DecodeExtended(uint64_t word0, Record* record) {
     case Extended::kMoveOver:
       return take(RecordOp::kMoveOver, 2);
     case Extended::kMark:
-      return false;
+      if (!take(RecordOp::kMark, 4)) return false;
+      record->size = reader_.Peek(2);
+      record->count = reader_.Peek(3);
+      return true;
   }
   return false;  // a later version's: its length is known, so skip it
 }

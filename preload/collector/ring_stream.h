@@ -26,6 +26,7 @@ enum class RecordOp : uint32_t {
   kMoveOver,  // the move ended in a block that is not followed (sampling)
   kLost,      // `count` allocations of together `size` bytes at `stack`
   kThread,    // the records that follow are of thread `address`
+  kMark,      // a phase begins: its name are the bytes of address, size and count
 };
 
 // What an op has no use for is left over from another record.

@@ -40,6 +40,7 @@ class StampClock {
     return monotonic_ns > start_.monotonic_ns ? monotonic_ns - start_.monotonic_ns
                                               : 0;
   }
+  uint64_t start_monotonic_ns() const { return start_.monotonic_ns; }
   // 0: stamps are nanoseconds.
   uint64_t ticks_per_second() const;
 

@@ -38,6 +38,10 @@ class Notes {
   void Lose(uint32_t stream, const Record& record) {
     absl::StrAppend(&text, " L", stream, ":", record.count, ":", record.size);
   }
+  void Mark(uint32_t stream, const Record& record) {
+    absl::StrAppend(&text, " M", stream, ":", record.address, ":", record.size, ":",
+                    record.count);
+  }
   void StartThread(uint32_t stream, int64_t tid, uint64_t) {
     absl::StrAppend(&text, " T", stream, ":", tid);
   }
