@@ -1,7 +1,10 @@
 #include "analyzer/cli.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
@@ -94,6 +97,15 @@ absl::StatusOr<double> ParseBytes(absl::string_view option,
   }
   return UsageError(absl::StrCat(
       option, " takes bytes above 0, as in 100MB or 64MiB, not \"", value, "\""));
+}
+
+absl::Status PrintOut(absl::string_view text) {
+  if (fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+      fflush(stdout) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(
+      absl::StrCat("cannot write to standard output: ", strerror(errno)));
 }
 
 std::string DidYouMean(absl::string_view word,

@@ -50,6 +50,9 @@ absl::StatusOr<double> ParsePositive(absl::string_view option,
 absl::StatusOr<double> ParseBytes(absl::string_view option,
                                   absl::string_view value);
 
+// To standard output, all of it.
+absl::Status PrintOut(absl::string_view text);
+
 // " (did you mean X?)" for the closest candidate, "" if none is close.
 std::string DidYouMean(absl::string_view word,
                        absl::Span<const absl::string_view> candidates);

@@ -76,7 +76,16 @@ double SteepWeight(const GrowthWeights& weights) {
 SuperlinearTest TestSuperlinear(const Sample& sample) {
   SuperlinearTest test;
   if (sample.size() < 4) return test;
-  const double line = FitOffsetPower(sample, 1).rss;
+  // A line that would fall is a constant. Of values that are all the same, rounding
+  // decides which powers seem to fall.
+  if (sample.min_y == *std::max_element(sample.y.begin(), sample.y.end())) {
+    test.freedom = static_cast<double>(sample.size()) - 3;
+    test.least_variance = sample.s0 * sample.s0;
+    return test;
+  }
+  const double constant =
+      FitScale(sample, std::vector<double>(sample.size(), 1)).rss;
+  const double line = std::min(FitOffsetPower(sample, 1).rss, constant);
   static const std::vector<double> kGrid = {1, 1.1, 1.25, 1.5, 1.75,
                                             2, 2.5, 3,    3.5};
   const auto [exponent, rss] =

@@ -17,6 +17,9 @@ struct NamedFit {
 std::string RenderFitJson(const std::vector<NamedFit>& fits,
                           std::optional<double> budget);
 
+// "linear, with constant: high confidence".
+std::string VerdictText(const SeriesFit& fit, bool ascii);
+
 struct FitTextStyle {
   bool color = false;
   bool utf8 = true;

@@ -1,12 +1,10 @@
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "analyzer/fit/render.h"
+#include "analyzer/fit/series_json.h"
 
 namespace mallogram::fit {
 namespace {
 
-// ordered: the verdict first, as people read it.
 using Json = nlohmann::ordered_json;
 
 std::string Name(absl::string_view text) { return std::string(text); }
@@ -45,6 +43,8 @@ Json PredictionsJson(const SeriesFit& fit) {
   }
   return predictions;
 }
+
+}  // namespace
 
 Json SeriesJson(const NamedFit& named, std::optional<double> budget) {
   const SeriesFit& fit = named.fit;
@@ -109,8 +109,6 @@ Json SeriesJson(const NamedFit& named, std::optional<double> budget) {
   json["sizes"] = SizesJson(fit.series);
   return json;
 }
-
-}  // namespace
 
 std::string RenderFitJson(const std::vector<NamedFit>& fits,
                           std::optional<double> budget) {

@@ -38,20 +38,6 @@ class Writer {
   std::string text_;
 };
 
-std::string VerdictText(const SeriesFit& fit, bool ascii) {
-  std::string text(GrowthName(fit.growth));
-  if (fit.word == Word::kNotEnoughData) return "not enough data";
-  if (fit.growth == Growth::kUndetermined && fit.group.has_value()) {
-    absl::StrAppend(&text, " (", GroupName(*fit.group), " or near it, ",
-                    WordName(fit.group_word), ")");
-  }
-  if (!IsGrowthLaw(fit.growth)) return text;
-  for (const std::string& modifier : Modifiers(*fit.law, ascii)) {
-    absl::StrAppend(&text, modifier.rfind("at ", 0) == 0 ? " " : ", ", modifier);
-  }
-  return absl::StrCat(text, ": ", WordName(fit.word), " confidence");
-}
-
 std::string NumbersText(const SeriesFit& fit) {
   std::vector<std::string> parts;
   if (fit.exponent.has_value()) {
@@ -120,6 +106,20 @@ void WriteSeries(const NamedFit& named, std::optional<double> budget, Writer* ou
 }
 
 }  // namespace
+
+std::string VerdictText(const SeriesFit& fit, bool ascii) {
+  std::string text(GrowthName(fit.growth));
+  if (fit.word == Word::kNotEnoughData) return "not enough data";
+  if (fit.growth == Growth::kUndetermined && fit.group.has_value()) {
+    absl::StrAppend(&text, " (", GroupName(*fit.group), " or near it, ",
+                    WordName(fit.group_word), ")");
+  }
+  if (!IsGrowthLaw(fit.growth)) return text;
+  for (const std::string& modifier : Modifiers(*fit.law, ascii)) {
+    absl::StrAppend(&text, modifier.rfind("at ", 0) == 0 ? " " : ", ", modifier);
+  }
+  return absl::StrCat(text, ": ", WordName(fit.word), " confidence");
+}
 
 std::string RenderFitText(const std::vector<NamedFit>& fits,
                           std::optional<double> budget, const FitTextStyle& style) {

@@ -78,18 +78,19 @@ absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress) {
   run.n = files.n;
   run.rep = files.rep;
   run.file = files.name;
-  for (size_t i = 0; i < files.files.size(); ++i) {
-    const absl::StatusOr<Trace> trace =
-        ReadTrace(files.files[i], ReadOptions(), progress);
+  for (const std::string& file : files.files) {
+    const absl::StatusOr<Trace> trace = ReadTrace(file, ReadOptions(), progress);
     if (!trace.ok()) {
       values_.clear();
       return trace.status();
     }
-    const absl::string_view program = Basename(trace->run.executable);
-    if (i == 0 && program_.empty()) program_ = std::string(program);
-    if (i == 0 && program != program_) {
-      Warn(trace->path, absl::StrCat("of another program, ", program,
-                                     ", than the first one, ", program_));
+    if (trace->run.parent_trace.empty()) {
+      const absl::string_view program = Basename(trace->run.executable);
+      if (program_.empty()) program_ = std::string(program);
+      if (program != program_) {
+        Warn(trace->path, absl::StrCat("of another program, ", program,
+                                       ", than the first one, ", program_));
+      }
     }
     Accumulate(*trace, &run);
   }

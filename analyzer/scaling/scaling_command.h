@@ -20,8 +20,9 @@ struct ScalingOptions {
   ScalingRequest request;  // without sizes to predict: ten times the largest
   SiteIdentity identity = SiteIdentity::kStack;
   std::string debug_dir;
-  size_t top = 20;   // call sites in the table; 0: all
-  size_t depth = 3;  // callers of each of the first; 0: none
+  // Call sites in the table, but none below a thousandth; set by --top: 0: all.
+  std::optional<size_t> top;
+  size_t depth = 2;  // callers of each; 0: none
   bool json = false;
   bool full_names = false;
   std::string parameter = "n";  // what n is called
