@@ -10,12 +10,14 @@ Usage:
   mallogram [record] [OPTIONS] [--] PROGRAM [ARGUMENTS...]
   mallogram report [OPTIONS] FILE...
   mallogram info FILE...
+  mallogram diff OLD NEW
   mallogram fit FILE... | --data FILE.tsv
 
 Verbs:
   record    run a program and record its allocations (default)
   report    totals, timeline and call sites of a recording
   info      what is in a recording: host, command, modules, threads, chunks
+  diff      what changed between two recordings, or two moments of one
   fit       growth laws over input sizes, of a program and of its call sites
   help      this text, or `mallogram help VERB`
   version   the version

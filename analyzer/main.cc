@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/cli.h"
+#include "analyzer/diff/diff_command.h"
 #include "analyzer/fit/fit_command.h"
 #include "analyzer/help.h"
 #include "analyzer/record.h"
@@ -55,13 +56,10 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},
-    {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},
-    {"fit", RunFit, kFitHelp},
-    {"study", RunStudyVerb, kStudyHelp},
-    {"help", Help, kHelpMain},
-    {"version", Version, kHelpMain},
+    {"record", RunRecord, kRecordHelp},  {"report", Report, kHelpReport},
+    {"info", Info, kHelpInfo},           {"diff", RunDiff, kDiffHelp},
+    {"fit", RunFit, kFitHelp},           {"study", RunStudyVerb, kStudyHelp},
+    {"help", Help, kHelpMain},           {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 

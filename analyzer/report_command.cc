@@ -86,37 +86,6 @@ absl::StatusOr<ReportOptions> ParseReport(int argc, char** argv) {
   return options;
 }
 
-// Directories stand for the traces in them.
-absl::StatusOr<std::vector<std::string>> FindTraces(
-    const std::vector<std::string>& paths) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      files.push_back(path);
-      continue;
-    }
-    std::vector<std::string> found;
-    for (fs::directory_iterator at(path, error), end; !error && at != end;
-         at.increment(error)) {
-      if (at->path().extension() == kTraceSuffix)
-        found.push_back(at->path().string());
-    }
-    if (error) {
-      return absl::PermissionDeniedError(
-          absl::StrCat(path, ": cannot be listed: ", error.message()));
-    }
-    if (found.empty()) {
-      return absl::NotFoundError(
-          absl::StrCat(path, ": no ", kTraceSuffix, " file in this directory"));
-    }
-    absl::c_sort(found);
-    files.insert(files.end(), found.begin(), found.end());
-  }
-  return files;
-}
-
 // A broken file among several is left out and named; alone, it is the error.
 absl::StatusOr<Report> BuildReport(const ReportOptions& options,
                                    const std::vector<std::string>& files) {
@@ -158,6 +127,36 @@ absl::Status Flush() {
 void Print(absl::string_view text) { fwrite(text.data(), 1, text.size(), stdout); }
 
 }  // namespace
+
+absl::StatusOr<std::vector<std::string>> FindTraces(
+    const std::vector<std::string>& paths) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      files.push_back(path);
+      continue;
+    }
+    std::vector<std::string> found;
+    for (fs::directory_iterator at(path, error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->path().extension() == kTraceSuffix)
+        found.push_back(at->path().string());
+    }
+    if (error) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(path, ": cannot be listed: ", error.message()));
+    }
+    if (found.empty()) {
+      return absl::NotFoundError(
+          absl::StrCat(path, ": no ", kTraceSuffix, " file in this directory"));
+    }
+    absl::c_sort(found);
+    files.insert(files.end(), found.begin(), found.end());
+  }
+  return files;
+}
 
 absl::Status RunReport(int argc, char** argv) {
   absl::StatusOr<ReportOptions> options = ParseReport(argc, argv);

@@ -79,6 +79,8 @@ ROOMS = [
      [r'analyzer/sweep/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
     (r'analyzer/scaling/[^/]+',
      TRACE + [r'analyzer/(fit/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
+    (r'analyzer/diff/[^/]+',
+     TRACE + [r'analyzer/(diff/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/study/[^/]+',
      [r'analyzer/(fit/|plot/|scaling/|study/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/[^/]+',

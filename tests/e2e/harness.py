@@ -47,6 +47,15 @@ def library():
     return _path_of("MALLOGRAM_LIB")
 
 
+def workload(name):
+    """One of the four workloads."""
+    directory = pathlib.Path(os.environ.get("MALLOGRAM_WORKLOADS", ""))
+    path = directory / name.replace("-", "_") / name
+    if not path.exists():
+        sys.exit(f"MALLOGRAM_WORKLOADS={directory}: no {path.name} there; build first")
+    return str(path.resolve())
+
+
 def clean_env(**more):
     """The environment without anything that could trace the tests themselves, or that
     the test runner added (meson: where to find our libraries, noise for malloc)."""

@@ -1,0 +1,443 @@
+#include "analyzer/diff/diff_command.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "analyzer/cli.h"
+#include "analyzer/diff/difference.h"
+#include "analyzer/diff/render_diff.h"
+#include "analyzer/format.h"
+#include "analyzer/phase_marks.h"
+#include "analyzer/read_chunks.h"
+#include "analyzer/report_command.h"
+#include "analyzer/scaling/runs_builder.h"
+#include "analyzer/terminal.h"
+#include "analyzer/trace_reader.h"
+
+namespace mallogram {
+
+const char kDiffHelp[] = R"(Usage: mallogram diff [OPTIONS] OLD NEW
+       mallogram diff [OPTIONS] FILE --from MOMENT --to MOMENT
+
+Shows what changed between two recordings, or between two moments of one, call site
+by call site: what is new, gone, larger, smaller. OLD and NEW are recordings, or
+directories with those of several processes, which are added up.
+
+Call sites of two recordings are matched by their call stacks as they read, so
+addresses do not matter; if the program was built anew between the two, line
+numbers do not either.
+
+A MOMENT is a time since the recording's start (1.5s, 200ms), `start`, `end`, or a
+phase that the program named by a line on standard error, as
+  phase stored 12345.678901234
+where the number is CLOCK_MONOTONIC. If it was written by write(2), the recording
+knows the phase; else give what the program printed with --marks. With --to alone:
+all that is alive at that moment.
+
+Options:
+  --from MOMENT         compare FILE at this moment (default: start)
+  --to MOMENT           with this one (default: end)
+  --marks FILE          standard error of the program, for phases
+  --by MEASURE          rank call sites by
+                          peak       bytes held when the heap was largest (default)
+                          live       bytes alive at the end
+                          allocated  bytes allocated in all
+                          calls      allocations
+                        of two moments: live (default) or blocks
+  --sites IDENTITY      what is the same call site: stack (with lines), names (of
+                        its functions; default after a rebuild), line, function
+                        (the innermost that is not the standard library's)
+  --top N               show N call sites (default 10; JSON: all; 0: all)
+  --depth N             show N callers of each (default 8; 0: all)
+  --full-names          functions with all arguments, files with directories
+  --debug-dir DIR       look for separate debug files in DIR/.build-id as well
+  --json                one JSON object
+
+Examples:
+  mallogram diff before.mgram after.mgram
+  mallogram diff --by calls --top 3 v1.mgram v2.mgram
+  mallogram diff run.mgram --from 1.5s --to 3s
+  mallogram diff run.mgram --from baseline --to closed --marks stderr.txt
+)";
+
+namespace {
+
+struct DiffOptions {
+  std::vector<std::string> paths;
+  std::optional<std::string> from, to;
+  std::string marks, by, debug_dir;
+  std::optional<SiteIdentity> identity;
+  std::optional<uint64_t> top, depth;
+  bool json = false, full_names = false;
+
+  bool moments() const { return from.has_value() || to.has_value(); }
+};
+
+absl::Status ParseIdentity(const std::string& word, DiffOptions* options) {
+  constexpr absl::string_view kWords[] = {"stack", "names", "line", "function"};
+  for (size_t i = 0; i < std::size(kWords); ++i) {
+    if (word == kWords[i]) {
+      options->identity = static_cast<SiteIdentity>(i);
+      return absl::OkStatus();
+    }
+  }
+  return UsageError(absl::StrCat("--sites takes ", absl::StrJoin(kWords, ", "),
+                                 "; not \"", word, "\"", DidYouMean(word, kWords)));
+}
+
+absl::Status CheckPaths(const DiffOptions& options) {
+  if (options.paths.empty()) return UsageError("diff needs two recordings");
+  if (options.paths.size() > 2) {
+    return UsageError(
+        absl::StrCat("diff compares two recordings, not ", options.paths.size()));
+  }
+  if (options.moments() && options.paths.size() == 2)
+    return UsageError("--from and --to are of one recording: leave out a FILE");
+  if (!options.moments() && options.paths.size() == 1) {
+    return UsageError(
+        "diff needs two recordings, or --from and --to for two moments of one");
+  }
+  if (!options.moments() && !options.marks.empty())
+    return UsageError("--marks is for --from and --to");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DiffOptions> ParseDiff(int argc, char** argv) {
+  constexpr OptionSpec kSpecs[] = {
+      {"--from", true},  {"--to", true},       {"--marks", true}, {"--by", true},
+      {"--sites", true}, {"--top", true},      {"--depth", true}, {"--json"},
+      {"--full-names"},  {"--debug-dir", true}};
+  absl::StatusOr<ParsedArguments> parsed = ParseArguments(
+      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), kSpecs);
+  if (!parsed.ok()) return parsed.status();
+  DiffOptions options;
+  for (const ParsedArguments::Option& option : parsed->options) {
+    absl::Status status;
+    if (option.name == "--from") {
+      options.from = option.value;
+    } else if (option.name == "--to") {
+      options.to = option.value;
+    } else if (option.name == "--marks") {
+      options.marks = option.value;
+    } else if (option.name == "--by") {
+      options.by = option.value;
+    } else if (option.name == "--sites") {
+      status = ParseIdentity(option.value, &options);
+    } else if (option.name == "--top" || option.name == "--depth") {
+      const absl::StatusOr<uint64_t> number =
+          ParseNumber(option.name, option.value);
+      if (!number.ok()) return number.status();
+      (option.name == "--top" ? options.top : options.depth) = *number;
+    } else if (option.name == "--debug-dir") {
+      options.debug_dir = option.value;
+    } else {
+      (option.name == "--json" ? options.json : options.full_names) = true;
+    }
+    if (!status.ok()) return status;
+  }
+  options.paths = std::move(parsed->operands);
+  const absl::Status status = CheckPaths(options);
+  if (!status.ok()) return status;
+  return options;
+}
+
+absl::StatusOr<size_t> MeasureOf(const Difference& difference,
+                                 const std::string& word) {
+  if (word.empty()) return size_t{0};
+  std::vector<absl::string_view> words;
+  for (size_t i = 0; i < difference.site_measures; ++i)
+    words.push_back(difference.measures[i].name);
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found != words.end()) return static_cast<size_t>(found - words.begin());
+  return UsageError(
+      absl::StrCat("--by takes ", absl::StrJoin(words, ", "),
+                   difference.matched_by.empty() ? " of two moments" : "",
+                   "; not \"", word, "\"", DidYouMean(word, words)));
+}
+
+// ---- two recordings -------------------------------------------------------
+
+// Build-ids of modules by path.
+absl::Status AddBuildIds(const std::string& path,
+                         std::map<std::string, std::string>* ids) {
+  const absl::StatusOr<std::vector<std::string>> payloads =
+      ReadChunksOf(path, ChunkType::kModules);
+  if (!payloads.ok()) return payloads.status();
+  for (const std::string& payload : *payloads) {
+    const absl::StatusOr<std::vector<Module>> modules = DecodeModules(payload);
+    if (!modules.ok()) continue;
+    for (const Module& module : *modules) (*ids)[module.path] = module.build_id;
+  }
+  return absl::OkStatus();
+}
+
+// A module that both have and that is another build; empty: none.
+std::string Rebuilt(const std::map<std::string, std::string>& before,
+                    const std::map<std::string, std::string>& after) {
+  for (const auto& [path, id] : before) {
+    const auto other = after.find(path);
+    if (other != after.end() && other->second != id) return path;
+  }
+  return "";
+}
+
+constexpr absl::string_view IdentityText(SiteIdentity identity) {
+  switch (identity) {
+    case SiteIdentity::kStack:
+      return "their call stacks";
+    case SiteIdentity::kNames:
+      return "the names of the functions on their call stacks";
+    case SiteIdentity::kLine:
+      return "the innermost function and its line";
+    case SiteIdentity::kFunction:
+      return "the innermost function";
+  }
+  return "";
+}
+
+absl::StatusOr<Difference> CompareRecordings(const DiffOptions& options) {
+  std::array<RunFiles, 2> runs;
+  std::array<std::map<std::string, std::string>, 2> ids;
+  std::array<std::string, 2> programs;
+  for (size_t i = 0; i < 2; ++i) {
+    absl::StatusOr<std::vector<std::string>> files = FindTraces({options.paths[i]});
+    if (!files.ok()) return files.status();
+    runs[i] = {static_cast<double>(i + 1), 1, options.paths[i], *std::move(files)};
+    for (const std::string& file : runs[i].files) {
+      const absl::Status status = AddBuildIds(file, &ids[i]);
+      if (!status.ok()) return status;
+    }
+    const absl::StatusOr<std::vector<std::string>> facts =
+        ReadChunksOf(runs[i].files[0], ChunkType::kRun);
+    for (const std::string& payload :
+         facts.ok() ? *facts : std::vector<std::string>()) {
+      const absl::StatusOr<RunInfo> run = DecodeRunInfo(payload);
+      if (run.ok()) programs[i] = run->executable;
+    }
+  }
+  std::string rebuilt = Rebuilt(ids[0], ids[1]);
+  // Builds beside each other: two paths, two build-ids.
+  if (rebuilt.empty() && programs[0] != programs[1] &&
+      ids[0][programs[0]] != ids[1][programs[1]]) {
+    rebuilt = programs[1];
+  }
+  const SiteIdentity identity = options.identity.value_or(
+      rebuilt.empty() ? SiteIdentity::kStack : SiteIdentity::kNames);
+  RunsBuilder builder(identity, options.debug_dir);
+  ProgressBar bar("reading");
+  for (const RunFiles& run : runs) {
+    const absl::Status status = builder.Add(
+        run, [&bar](uint64_t done, uint64_t total) { bar.Update(done, total); });
+    if (!status.ok()) return status;
+  }
+  Difference difference = CompareRuns(builder.Finish());
+  difference.matched_by = absl::StrCat(
+      "call sites are matched by ", IdentityText(identity),
+      rebuilt.empty() || options.identity.has_value()
+          ? ""
+          : absl::StrCat(", without lines: ", rebuilt, " was rebuilt"));
+  return difference;
+}
+
+// ---- two moments ----------------------------------------------------------
+
+struct NamedMoment {
+  std::string name;  // as given
+  Moment moment;
+};
+
+// "1.5s", "200ms", "1.5": nanoseconds.
+std::optional<uint64_t> ParseTime(absl::string_view text) {
+  constexpr std::pair<absl::string_view, double> kUnits[] = {
+      {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+  double scale = 1e9;
+  for (const auto& [unit, ns] : kUnits) {
+    if (!absl::EndsWith(text, unit)) continue;
+    text.remove_suffix(unit.size());
+    scale = ns;
+    break;
+  }
+  double value = 0;
+  if (!absl::SimpleAtod(text, &value) || !(value >= 0) || value * scale > 1e18)
+    return std::nullopt;
+  return static_cast<uint64_t>(std::llround(value * scale));
+}
+
+absl::StatusOr<NamedMoment> FindMoment(absl::string_view option,
+                                       const std::string& word,
+                                       const std::vector<Phase>& phases,
+                                       const DiffOptions& options) {
+  if (const Phase* phase = FindPhase(phases, word)) return {{word, phase->moment}};
+  if (word == "start") return {{word, {0, 0}}};
+  if (word == "end") return {{word, {0, Moment::kByTime - 1}}};
+  if (const std::optional<uint64_t> time = ParseTime(word))
+    return {{word, {*time}}};
+  std::vector<absl::string_view> names;
+  for (const Phase& phase : phases) names.push_back(phase.name);
+  if (names.empty()) {
+    return UsageError(absl::StrCat(
+        option, " takes a time (1.5s), start, end, or a phase; ", options.paths[0],
+        options.marks.empty() ? " has no phases, and --marks was not given"
+                              : " and --marks have no phases",
+        ": not \"", word, "\""));
+  }
+  return UsageError(absl::StrCat(
+      option, ": no phase \"", word, "\" in ", options.paths[0], "; it has ",
+      absl::StrJoin(names, ", "), DidYouMean(word, names)));
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!file || (file.peek() != std::ifstream::traits_type::eof() &&
+                !(text << file.rdbuf()))) {
+    return absl::NotFoundError(
+        absl::StrCat(path, ": cannot be read: ", strerror(errno)));
+  }
+  return text.str();
+}
+
+std::string MomentTitle(const DiffOptions& options, const NamedMoment& moment,
+                        const LiveHeap& heap) {
+  std::string title = absl::StrCat(options.paths[0], " at ", moment.name);
+  if (moment.moment.time_ns != 0 && !ParseTime(moment.name)) {
+    absl::StrAppend(
+        &title, ", t = ", FormatSeconds(static_cast<double>(heap.time_ns) / 1e9));
+  }
+  return title;
+}
+
+void WarnOf(const NamedMoment& moment, const LiveHeap& heap,
+            Difference* difference) {
+  if (!heap.warning.empty()) {
+    difference->warnings.push_back(absl::StrCat(
+        moment.name, ": ", heap.warning, "; shown is the heap as it was then"));
+  } else if (!heap.exact()) {
+    difference->warnings.push_back(
+        absl::StrCat(moment.name,
+                     ": the time leaves open which of the events near it came "
+                     "before: ",
+                     FormatByteRange(heap.low_bytes, heap.high_bytes)));
+  }
+}
+
+absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
+  const std::string& path = options.paths[0];
+  std::string text;
+  if (!options.marks.empty()) {
+    absl::StatusOr<std::string> read = ReadText(options.marks);
+    if (!read.ok()) return read.status();
+    text = *std::move(read);
+  }
+  ProgressBar bar("reading");
+  const auto progress = [&bar](uint64_t done, uint64_t total) {
+    bar.Update(done, total);
+  };
+  const absl::StatusOr<Trace> trace = ReadTrace(path, ReadOptions(), progress);
+  if (!trace.ok()) return trace.status();
+  const absl::StatusOr<Marks> marks = ReadMarks(path);
+  if (!marks.ok()) return marks.status();
+  const std::vector<Phase> phases = FindPhases(*marks, ParsePhaseLines(text));
+  const absl::StatusOr<NamedMoment> from =
+      FindMoment("--from", options.from.value_or("start"), phases, options);
+  if (!from.ok()) return from.status();
+  const absl::StatusOr<NamedMoment> to =
+      FindMoment("--to", options.to.value_or("end"), phases, options);
+  if (!to.ok()) return to.status();
+  const absl::StatusOr<std::vector<LiveHeap>> heaps =
+      LiveAt(path, std::vector<Moment>{from->moment, to->moment}, progress);
+  if (!heaps.ok()) return heaps.status();
+  const LiveHeap &before = (*heaps)[0], &after = (*heaps)[1];
+
+  SiteTable table(options.identity.value_or(SiteIdentity::kStack),
+                  options.debug_dir);
+  table.Begin(*trace);
+  std::map<uint32_t, DiffValues> values;
+  const std::vector<uint64_t> nothing(kMomentMeasures);
+  const auto add = [&](const LiveHeap& heap,
+                       std::vector<uint64_t> DiffValues::*side) {
+    for (const LiveSite& site : heap.sites) {
+      const uint32_t index = table.SiteOf(site.stack, site.bytes);
+      std::vector<uint64_t>& sum =
+          values.try_emplace(index, DiffValues{nothing, nothing}).first->second.*
+          side;
+      sum[0] += site.bytes;
+      sum[1] += site.blocks;
+    }
+  };
+  add(before, &DiffValues::before);
+  add(after, &DiffValues::after);
+  std::vector<DiffSite> rows;
+  for (auto& [site, both] : values) rows.push_back({site, std::move(both)});
+  Difference difference = MomentsDifference(table.TakeSites(), std::move(rows));
+  difference.before = MomentTitle(options, *from, before);
+  difference.after = MomentTitle(options, *to, after);
+  difference.warnings = trace->warnings;
+  difference.ranges = {{before.low_bytes, before.high_bytes},
+                       {after.low_bytes, after.high_bytes}};
+  WarnOf(*from, before, &difference);
+  WarnOf(*to, after, &difference);
+  if (trace->run.sample_interval != 0)
+    difference.warnings.push_back("sampled: bytes and blocks are estimates");
+  for (const std::string& note : table.notes()) difference.warnings.push_back(note);
+  return difference;
+}
+
+absl::Status Diff(int argc, char** argv) {
+  const absl::StatusOr<DiffOptions> options = ParseDiff(argc, argv);
+  if (!options.ok()) return options.status();
+  const absl::StatusOr<Difference> difference =
+      options->moments() ? CompareMoments(*options) : CompareRecordings(*options);
+  if (!difference.ok()) return difference.status();
+  const absl::StatusOr<size_t> by = MeasureOf(*difference, options->by);
+  if (!by.ok()) return by.status();
+  std::string text;
+  if (options->json) {
+    text = RenderDiffJson(*difference, *by, options->top.value_or(0));
+  } else {
+    DiffTextOptions how;
+    how.style = DetectStyle();
+    how.by = *by;
+    how.top = options->top.value_or(how.top);
+    how.depth = options->depth.value_or(how.depth);
+    how.full_names = options->full_names;
+    text = RenderDiffText(*difference, how);
+  }
+  if (fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
+      fflush(stdout) != 0) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot write to standard output: ", strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int RunDiff(int argc, char** argv) {
+  const absl::Status status = Diff(argc, argv);
+  if (status.ok()) return 0;
+  const bool usage = absl::IsInvalidArgument(status);
+  fprintf(stderr, "mallogram: %s%s\n", std::string(status.message()).c_str(),
+          usage ? "; see mallogram help diff" : "");
+  return usage ? 2 : 1;
+}
+
+}  // namespace mallogram
