@@ -1,20 +1,21 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "analyzer/format.h"
 #include "analyzer/study/describe.h"
 #include "analyzer/study/render_study.h"
 
 namespace mallogram::study {
 namespace {
 
-// Signs that Markdown would read as its own.
+// Signs that Markdown would read as its own, and those of no text at all.
 std::string Plain(absl::string_view text) {
-  return absl::StrReplaceAll(text, {{"|", "\\|"},
-                                    {"<", "&lt;"},
-                                    {">", "&gt;"},
-                                    {"*", "\\*"},
-                                    {"_", "\\_"},
-                                    {"`", "\\`"}});
+  return absl::StrReplaceAll(Printable(text, true), {{"|", "\\|"},
+                                                     {"<", "&lt;"},
+                                                     {">", "&gt;"},
+                                                     {"*", "\\*"},
+                                                     {"_", "\\_"},
+                                                     {"`", "\\`"}});
 }
 
 std::string Joined(absl::string_view text) {

@@ -76,7 +76,7 @@ VariantResult Sessions(const std::string& name, double each, double leak) {
   variant.residual_fit = Fit(sizes, residuals);
   const StackFrame frame = {"Bridge::Route", "bridge.cc", 53};
   variant.call_sites = {{"1", "Bridge::Route", "bridge.cc", 53, {frame}},
-                        {"2", "audit | log\x1b[31m", "", 0, {frame}}};
+                        {"2", "audit|log\x1b[31m", "", 0, {frame}}};
   variant.scaling.sizes = sizes;
   variant.scaling.target = 3160;
   variant.scaling.sites.resize(3);
@@ -177,6 +177,7 @@ TEST(RenderStudy, AsciiHasNothingElse) {
 
 TEST(RenderStudy, NamesCannotReachTheTerminal) {
   EXPECT_FALSE(absl::StrContains(RenderStudyText(Result(), {false, true}), "\x1b"));
+  EXPECT_FALSE(absl::StrContains(RenderStudyMarkdown(Result(), {}), "\x1b"));
 }
 
 TEST(RenderStudy, Markdown) {
