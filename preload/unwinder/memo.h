@@ -91,6 +91,7 @@ static_assert(sizeof(Twig) == 256);
 // SQLite's store walked 2.3 frames an allocation, with four 1.4, with eight 1.0.
 inline constexpr uint32_t kTwigWays = 8;
 inline constexpr uint32_t kTwigSetBits = 5;
+inline constexpr uint32_t kTwigs = kTwigWays << kTwigSetBits;
 
 struct WalkerMemo {
   MemoArrays<MemoFrame> trunk;
@@ -101,7 +102,7 @@ struct WalkerMemo {
   uint32_t next_way;             // to be replaced
   StackGuard guard;
   void** oracle;  // verify mode: room for libunwind's answer
-  Twig twigs[kTwigWays << kTwigSetBits];
+  Twig* twigs;    // kTwigs of them; nullptr: none yet
 };
 
 // A slot that never compares equal.
@@ -109,8 +110,14 @@ extern const uint64_t g_never;
 inline constexpr MemoSlot kBarrier{&g_never, 1};
 inline bool IsBarrier(const MemoSlot& slot) { return slot.address == &g_never; }
 
+// A stream's first walks leave no twigs: threads and signal handlers that record a
+// few events must not wait for memory, only what goes on pays for going on fast.
+inline constexpr uint64_t kWalksBeforeTwigs = 64;
+
 // nullptr: no memory.
 WalkerMemo* NewMemo();
+// Makes the twigs, none of them used. Without memory there are none.
+void MakeTwigs(WalkerMemo* memo);
 void DropMemo(WalkerMemo* memo);
 // Makes room for `needed` frames, keeping what is there. False: no memory.
 template <typename Frame>

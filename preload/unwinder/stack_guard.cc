@@ -28,36 +28,45 @@ uint64_t ThreadControlBlock() {
   return tcb;
 }
 
-}  // namespace
+// [low, top of the stack): readable for the thread's life. A signal handler may
+// come between any two instructions: each word is right by itself, and only `low`
+// gives a permission.
+struct Known {
+  uint64_t low;      // 0: nothing known yet
+  uint64_t barrier;  // page below low that could not be read, 0: none
+};
+thread_local constinit Known t_below_tcb, t_below_main_end;
 
-bool StackGuard::InOwnStack(uint64_t address) {
+bool InOwnStack(uint64_t address) {
   const uint64_t tcb = ThreadControlBlock();
   const auto main_end = reinterpret_cast<uint64_t>(__libc_stack_end);
-  const uint64_t top = address < tcb ? tcb : address < main_end ? main_end : 0;
-  if (top == 0) return false;
+  const bool below_tcb = address < tcb;
+  if (!below_tcb && address >= main_end) return false;
+  Known& known = below_tcb ? t_below_tcb : t_below_main_end;
   const uint64_t page = address & ~(kPage - 1);
-  if (top_ != top) {  // first use, or the walker went to another thread
-    top_ = top;
-    low_ = top & ~(kPage - 1);
-    barrier_ = 0;
-  }
-  if (page <= barrier_ || (page < low_ && (low_ - page) / kPage > kMaxProbe))
+  uint64_t low = known.low;
+  if (low == 0) low = (below_tcb ? tcb : main_end) & ~(kPage - 1);
+  if (page <= known.barrier || (page < low && (low - page) / kPage > kMaxProbe))
     return false;
-  while (low_ > page) {
-    if (!Readable(low_ - kPage)) {
-      barrier_ = low_ - kPage;
+  for (; low > page; low -= kPage) {
+    if (!Readable(low - kPage)) {
+      known.barrier = low - kPage;
       return false;
     }
-    low_ -= kPage;
+    known.low = low - kPage;
   }
   return true;
 }
+
+}  // namespace
 
 bool StackGuard::Read(uint64_t address, uint64_t* value) {
   if ((address & 7) != 0 && (address & (kPage - 1)) > kPage - 8) return false;
   if (!InOwnStack(address)) {
     unstable_ = true;
-    if (!Readable(address)) return false;
+    const uint64_t page = address & ~(kPage - 1);
+    if (page == 0 || (page != page_ && !Readable(address))) return false;
+    page_ = page;
   }
   __builtin_memcpy(value, reinterpret_cast<const void*>(address), sizeof(*value));
   return true;

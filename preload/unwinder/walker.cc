@@ -67,7 +67,7 @@ uint64_t NodePc(uint64_t key) {
     return frames[count - 1].node;
   }
   const Rule rule = RecallRule(leaf.key);  // an invalid one is not simple
-  if (!rule.simple()) [[unlikely]]
+  if (!rule.simple() || memo->twigs == nullptr) [[unlikely]]
     return 0;
   MemoSlot slots[2];
   const StepResult step = StepSimple(leaf, rule, slots);
@@ -108,6 +108,7 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
     ForgetWalks(&memo, epoch);
   if (max_depth != 0) [[unlikely]]
     memo.count = 0;
+  memo.guard.StartWalk();
   const uint32_t limit = max_depth != 0 ? max_depth : kMaxMemoFrames;
 
   FullWalk full;
@@ -242,6 +243,11 @@ uint32_t Walker::Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
 // Remembers the way from the leaf to trunk frame kept - 1, apart from the trunk.
 inline void Walker::KeepTwig(uint32_t kept) {
   WalkerMemo& memo = *memo_;
+  if (memo.twigs == nullptr) [[unlikely]] {
+    if (stats_.walks <= kWalksBeforeTwigs) return;
+    MakeTwigs(&memo);
+    if (memo.twigs == nullptr) return;
+  }
   const MemoFrame* const frames = memo.trunk.frames;
   const uint32_t leaf = memo.count - 1;
   const uint32_t begin = frames[kept].slots, end = frames[leaf].slots;

@@ -97,7 +97,8 @@ class KilledCollector(KilledProgram):
 
     def check_collector(self, threads, delay, directory):
         directory.mkdir()
-        argv = [accounts.program("steady"), str(threads), "150"]
+        # Long enough that the kill comes first, however busy the machine is.
+        argv = [accounts.program("steady"), str(threads), "600"]
         launcher, pid = self.started(argv, directory)
         trace = harness.wait_for(lambda: harness.traces(directory), "the trace file")[0]
         collectors = [c for c in children_of(launcher.pid)

@@ -36,10 +36,25 @@ std::atomic<int> handled{0};
 thread_local int depth = 0;
 void* kept_by_handler;
 
+// The next alarm, 20 to 120 µs away, so that over time every instruction is
+// interrupted. One at a time and armed by the handlers themselves: a timer that
+// goes on by itself comes faster than handlers can be done with on a machine that
+// has much to do, and fills their stack, recorded or not.
+void ArmAlarm() {
+  static std::atomic<unsigned> random{1};
+  const unsigned next = random.load() * 1664525 + 1013904223;
+  random.store(next);
+  const itimerval soon{{0, 0},
+                       {0, static_cast<suseconds_t>(20 + (next >> 16) % 100)}};
+  setitimer(ITIMER_REAL, &soon, nullptr);
+}
+
+constexpr int kDeepest = 4;
+
 void Handler(int) {
-  ++depth;
+  if (++depth < kDeepest) ArmAlarm();
   void* p = SiteHandler(24);
-  // One handler in eight is interrupted itself.
+  // One handler in eight is interrupted itself, for certain.
   if (depth == 1 && handled.fetch_add(1) % 8 == 0) {
     raise(SIGUSR1);
   }
@@ -52,7 +67,7 @@ void Handler(int) {
     SiteNested_account.Freed(40);
     free(q);
   }
-  --depth;
+  if (--depth == 0) ArmAlarm();
 }
 
 int wanted = 0;
@@ -90,21 +105,13 @@ int main(int argc, char** argv) {
   action.sa_flags = SA_NODEFER | SA_RESTART | (altstack ? SA_ONSTACK : 0);
   sigaction(SIGALRM, &action, nullptr);
   sigaction(SIGUSR1, &action, nullptr);
-  // A walk beyond a signal frame on an alternate stack asks the kernel for every
-  // slot (stack_guard.h): some microseconds for each handler that is already on it.
-  // Every 100 µs is too often on a slow machine: handlers pile up until their stack
-  // is full.
-  const suseconds_t interval = altstack ? 500 : 100;
-  const itimerval often{{0, interval}, {0, interval}};
-  setitimer(ITIMER_REAL, &often, nullptr);
+  ArmAlarm();
   pthread_t ids[3];
   for (int i = 0; threads && i < 3; ++i) {
     if (pthread_create(&ids[i], nullptr, Work, nullptr) != 0) return 3;
   }
   Work(altstack ? argv : nullptr);
   for (int i = 0; threads && i < 3; ++i) pthread_join(ids[i], nullptr);
-  const itimerval never{};
-  setitimer(ITIMER_REAL, &never, nullptr);
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_BLOCK, &all, nullptr);

@@ -166,10 +166,11 @@ void Checker::Check() {
 
 void PlantStaleMemo(Walker* walker) {
   WalkerMemo* memo = *reinterpret_cast<WalkerMemo**>(walker);
-  for (uint32_t i = 0; i <= memo->count; ++i) memo->trunk.frames[i].slots = 1;
-  for (Twig& twig : memo->twigs) {
-    twig.slot_count = 0;
-    twig.slots[0] = kBarrier;
+  for (uint32_t i = 0; memo->count != 0 && i <= memo->count; ++i)
+    memo->trunk.frames[i].slots = 1;
+  for (uint32_t i = 0; memo->twigs != nullptr && i < kTwigs; ++i) {
+    memo->twigs[i].slot_count = 0;
+    memo->twigs[i].slots[0] = kBarrier;
   }
 }
 
