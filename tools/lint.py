@@ -45,6 +45,7 @@ TRACE = [r'preload/trace_format\.h', r'preload/trace/[a-z_]+\.h']
 # First match decides. (files, project includes allowed, freestanding?)
 ROOMS = [
     (r'preload/trace_format\.h', [], True),
+    (r'preload/trace/pch/[^/]+', [], False),
     (r'preload/trace/[^/]+', TRACE, False),
     (r'preload/collector/[^/]+',
      TRACE + [r'preload/collector/[a-z_]+\.h', r'preload/(image|ring|sys|clock)\.h'],
