@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "analyzer/diff/render_diff.h"
 #include "analyzer/format.h"
 #include "analyzer/text_writer.h"
@@ -54,6 +55,8 @@ class DiffText {
     const auto before = static_cast<double>(values.before[by]);
     const auto after = static_cast<double>(values.after[by]);
     if (before == 0 || before == after) return "";
+    if (after >= 1000 * before)
+      return absl::StrCat("x ", FormatCount(static_cast<uint64_t>(after / before)));
     if (after >= 10 * before) return absl::StrFormat("x %.3g", after / before);
     return absl::StrFormat("%+.1f %%", 100 * (after - before) / before);
   }
@@ -150,10 +153,8 @@ class DiffText {
     WriteStack(site);
   }
 
-  static std::string Ascii(std::string text) {
-    for (size_t at; (at = text.find("→")) != std::string::npos;)
-      text.replace(at, std::string("→").size(), "->");
-    return text;
+  static std::string Ascii(const std::string& text) {
+    return absl::StrReplaceAll(text, {{"→", "->"}});
   }
 
   // From the innermost function that is not plumbing outwards.
