@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "analyzer/cli.h"
@@ -148,6 +149,12 @@ absl::StatusOr<Options> Parse(int argc, char** argv) {
       options.sizes.table.empty()) {
     return UsageError(
         "fit needs recordings (FILE.mgram... or a directory) or --data FILE.tsv");
+  }
+  for (const std::string& path : options.paths) {
+    if (absl::EndsWith(path, ".tsv")) {
+      return UsageError(absl::StrCat(path, " is a table: --data ", path,
+                                     " fits it, --n-table takes sizes from it"));
+    }
   }
   return options;
 }

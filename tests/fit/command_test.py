@@ -146,7 +146,7 @@ class Errors(unittest.TestCase):
         self.fails(2, '--data', arguments=())
         self.fails(2, '--predict', arguments=('--data', '-', '--predict', '1,x'))
         self.fails(2, '--budget', arguments=('--data', '-', '--budget', 'lots'))
-        self.fails(2, 'table.tsv', arguments=('table.tsv',))
+        self.fails(2, '--data table.tsv', arguments=('table.tsv',))
         done = run('--help')
         self.assertEqual(done.returncode, 0)
         self.assertIn('--predict', done.stdout)
