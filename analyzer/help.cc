@@ -12,6 +12,7 @@ Usage:
   mallogram info FILE...
   mallogram diff OLD NEW
   mallogram fit FILE... | --data FILE.tsv
+  mallogram sweep --param n=SIZES [OPTIONS] [--] PROGRAM [ARGUMENTS...]
 
 Verbs:
   record    run a program and record its allocations (default)
@@ -19,6 +20,7 @@ Verbs:
   info      what is in a recording: host, command, modules, threads, chunks
   diff      what changed between two recordings, or two moments of one
   fit       growth laws over input sizes, of a program and of its call sites
+  sweep     run a program at several input sizes: how does its memory grow?
   help      this text, or `mallogram help VERB`
   version   the version
 

@@ -18,6 +18,7 @@
 #include "analyzer/record_options.h"
 #include "analyzer/report_command.h"
 #include "analyzer/study/study_command.h"
+#include "analyzer/sweep/sweep_command.h"
 #include "preload/image.h"
 
 namespace mallogram {
@@ -56,10 +57,15 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},  {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},           {"diff", RunDiff, kDiffHelp},
-    {"fit", RunFit, kFitHelp},           {"study", RunStudyVerb, kStudyHelp},
-    {"help", Help, kHelpMain},           {"version", Version, kHelpMain},
+    {"record", RunRecord, kRecordHelp},
+    {"report", Report, kHelpReport},
+    {"info", Info, kHelpInfo},
+    {"diff", RunDiff, kDiffHelp},
+    {"fit", RunFit, kFitHelp},
+    {"study", RunStudyVerb, kStudyHelp},
+    {"sweep", RunSweepVerb, kSweepHelp},
+    {"help", Help, kHelpMain},
+    {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 
