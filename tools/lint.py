@@ -75,7 +75,7 @@ ROOMS = [
     (r'analyzer/fit/[^/]+', [r'analyzer/fit/[a-z_]+\.h'], False),
     # Plots know nothing of heaps; sweeps run programs and read no traces; studies put
     # all of it together.
-    (r'analyzer/plot/[^/]+', [r'analyzer/plot/[a-z_]+\.h'], False),
+    (r'analyzer/plot/[^/]+', [r'analyzer/plot/[a-z_]+\.h', r'analyzer/format\.h'], False),
     (r'analyzer/sweep/[^/]+',
      [r'analyzer/sweep/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
     (r'analyzer/scaling/[^/]+',

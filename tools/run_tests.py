@@ -23,7 +23,7 @@ SKIPPED = {'SKIP', 'IGNORED'}
 
 # Rooms whose unit tests run under the address sanitizer; the library and what is
 # linked like it are never instrumented.
-SANITIZED = re.compile(r'/tests/(ring|trace|collector|analyzer|fit)/')
+SANITIZED = re.compile(r'/tests/(ring|trace|collector|analyzer|fit|plot)/')
 
 
 class Run:

@@ -22,7 +22,7 @@ struct Point {
   double sd = 0;          // standard deviation; of a single run: not looked at
   size_t replicates = 1;  // 1: drawn hollow, without a CV
   // The extremes of the replicates; of a single run: not looked at.
-  std::optional<double> low, high;
+  std::optional<double> low = std::nullopt, high = std::nullopt;
 };
 
 // A law drawn through the points: the value and its 95 % band at many n.
@@ -31,10 +31,10 @@ struct BandPoint {
 };
 
 struct Curve {
-  std::string name;  // of the program, the variant or the call site
-  std::vector<Point> points;
-  std::vector<BandPoint> law;  // by rising n; empty: no law was found
-  std::string law_text;        // "a + b n", for the legend; or the refusal
+  std::string name = {};  // of the program, the variant or the call site
+  std::vector<Point> points = {};
+  std::vector<BandPoint> law = {};  // by rising n; empty: no law was found
+  std::string law_text = {};        // "a + b n", for the legend; or the refusal
 };
 
 // What the numbers of an axis are.
@@ -91,7 +91,7 @@ struct ResidualPlot {
   std::vector<Point> share;  // of 1
 };
 
-// Writes STEM.svg and STEM.png: both or, after an error, neither is new. Errors:
+// Writes STEM.svg and STEM.png, replacing them when both are done. Errors:
 // gnuplot is not installed (NotFound), files can't be written, or what gnuplot
 // said; one line each.
 absl::Status Draw(const ScalingPlot& plot, absl::string_view stem);
