@@ -110,11 +110,7 @@ void Figure::Sign(const LegendEntry& entry, double x, double y) {
         "linecolor rgb '%s' "
         "front",
         At(x, y), At(x + kSignWidth, y),
-<<<<<<< ours
-        entry.sign == Sign::kDashes ? kDashType : "1", entry.color));
-=======
         entry.sign == Sign::kDashes ? kDashed : kSolid, entry.color));
->>>>>>> theirs
   }
   if (entry.sign == Sign::kBox) {
     Command(absl::StrFormat(
