@@ -5,6 +5,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "analyzer/cli.h"
 #include "analyzer/study/units.h"
 
@@ -136,7 +137,8 @@ std::vector<std::string> Fields::Sizes(absl::string_view key) {
       errors_->Add(item.line,
                    absl::StrCat(key, ": ", item.text, " is there twice"));
     }
-    sizes.push_back(item.text);
+    sizes.push_back(item.kind == Kind::kInteger ? item.text
+                                                : absl::StrFormat("%.10g", n));
   }
   return sizes;
 }

@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -366,11 +367,15 @@ class Reader {
 
 }  // namespace
 
-std::string StemOf(absl::string_view file) {
-  const size_t slash = file.rfind('/');
-  if (slash != absl::string_view::npos) file.remove_prefix(slash + 1);
-  const size_t dot = file.rfind('.');
-  return std::string(dot == 0 ? file : file.substr(0, dot));
+std::string StudyName(absl::string_view file) {
+  std::error_code error;
+  const std::filesystem::path path =
+      std::filesystem::absolute(std::string(file), error).lexically_normal();
+  const std::string stem = path.stem().string();
+  if (stem != "study") return stem;
+  const std::string directory = path.parent_path().filename().string();
+  const absl::string_view name = absl::StripSuffix(directory, "-study");
+  return name.empty() ? stem : std::string(name);
 }
 
 absl::StatusOr<StudySpec> ParseStudy(absl::string_view text,
@@ -379,7 +384,7 @@ absl::StatusOr<StudySpec> ParseStudy(absl::string_view text,
   if (!root.ok()) return root.status();
   StudySpec study;
   study.file = std::string(file);
-  study.name = StemOf(file);
+  study.name = StudyName(file);
   StudyErrors errors(file);
   root->line = 1;
   Reader(&errors).Read(*root, &study);

@@ -15,7 +15,8 @@ absl::StatusOr<StudySpec> ParseStudy(absl::string_view text,
                                      absl::string_view file);
 absl::StatusOr<StudySpec> ReadStudy(const std::string& file);
 
-// The name of a file without directories and suffix.
-std::string StemOf(absl::string_view file);
+// The file's name without suffix; of a file study.toml, its directory's (without
+// -study).
+std::string StudyName(absl::string_view file);
 
 }  // namespace mallogram::study

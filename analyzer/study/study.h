@@ -107,6 +107,7 @@ struct Statistics {
   double median = 0, mean = 0, low = 0, high = 0;  // low, high: extremes
   double p25 = 0, p75 = 0;
   std::optional<double> sd, cv;  // nothing: single run
+  std::vector<double> values;    // every replicate's
 };
 
 struct Row {
