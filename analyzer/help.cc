@@ -13,6 +13,7 @@ Usage:
   mallogram diff OLD NEW
   mallogram fit FILE... | --data FILE.tsv
   mallogram sweep --param n=SIZES [OPTIONS] [--] PROGRAM [ARGUMENTS...]
+  mallogram study FILE.toml
 
 Verbs:
   record    run a program and record its allocations (default)
@@ -21,6 +22,7 @@ Verbs:
   diff      what changed between two recordings, or two moments of one
   fit       growth laws over input sizes, of a program and of its call sites
   sweep     run a program at several input sizes: how does its memory grow?
+  study     run a program as a study file says, judge its criteria; compare two
   help      this text, or `mallogram help VERB`
   version   the version
 
