@@ -39,7 +39,9 @@ std::vector<Point> InPercent(std::vector<Point> shares) {
 
 Figure Draft(const ResidualPlot& plot) {
   const std::vector<Point> share = InPercent(plot.share);
-  const std::vector<Curve> curves = {{.points = plot.residual}, {.points = share}};
+  std::vector<Curve> curves(2);
+  curves[0].points = plot.residual;
+  curves[1].points = share;
   const Axis x = LogAxis(SizesOf(curves), plot.labels.n_unit, 4);
   const Axis bytes = ValueAxis(ValuesOf({curves[0]}), plot.labels.value_unit);
   const Axis percent = PercentAxis(ValuesOf({curves[1]}));
