@@ -233,8 +233,8 @@ std::string DefaultDirectory(const StudySpec& spec) {
   return absl::StrCat("./", spec.name, "-study");
 }
 
-absl::StatusOr<std::vector<std::string>> RunStudyFile(Options options,
-                                             const std::string& command_line) {
+absl::StatusOr<std::vector<std::string>> RunStudyFile(
+    Options options, const std::string& command_line) {
   absl::StatusOr<StudySpec> spec = study::ReadStudy(options.operands[0]);
   if (!spec.ok()) return spec.status();
   absl::Status status = Restrict(options, &*spec);
@@ -280,8 +280,8 @@ int RunStudyVerb(int argc, char** argv) {
     status = Published(*options);
   } else if (options.ok()) {
     const std::vector<std::string> words(argv, argv + argc);
-    const absl::StatusOr<std::vector<std::string>> failures =
-        RunStudyFile(*std::move(options), absl::StrCat("mallogram ", JoinCommand(words)));
+    const absl::StatusOr<std::vector<std::string>> failures = RunStudyFile(
+        *std::move(options), absl::StrCat("mallogram ", JoinCommand(words)));
     status = failures.status();
     if (failures.ok()) {
       for (const std::string& failure : *failures) {
