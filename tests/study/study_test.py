@@ -31,8 +31,7 @@ unit = "session"
 units = "truth.sessions"
 value = "at.filled - at.ready"
 columns = [{title = "texts", value = "group.texts.at.filled"}]
-ratios = [{title = "overhead",
-           value = "group.texts.at.filled / truth.entities.message_text.payload_bytes"}]
+ratios = [{title = "overhead", value = "group.texts.at.filled / truth.entities.message_text.payload_bytes"}]
 predict = [200]
 budget = "1MB"
 residual = {before = "at.ready", high = "at.filled", after = "at.end"}
