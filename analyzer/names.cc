@@ -213,6 +213,8 @@ bool IsPlumbing(absl::string_view function) {
   for (const absl::string_view allocator : kAllocators) {
     if (bare == allocator) return true;
   }
+  // An allocator for containers, by the name that the standard gives its function.
+  if (absl::EndsWith(bare, "llocator::allocate")) return true;
   return absl::StartsWith(bare, "std::") || absl::StartsWith(bare, "__gnu_cxx::") ||
          absl::StartsWith(bare, "__cxxabiv1::");
 }

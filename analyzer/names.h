@@ -25,8 +25,9 @@ std::string BareName(absl::string_view name);
 std::string ShortName(absl::string_view name, size_t width, bool utf8);
 
 // True for the functions that allocate on somebody's behalf: the malloc family,
-// operator new, and the standard library's own (containers, strings, allocators,
-// smart pointers). Their caller is what the user wants to see.
+// operator new, the standard library's own (containers, strings, allocators, smart
+// pointers), and anybody's SomeAllocator<T>::allocate. Their caller is what the
+// user wants to see.
 bool IsPlumbing(absl::string_view function);
 
 // The last component of a path.

@@ -18,7 +18,7 @@ constexpr size_t kNameWidth = 64;
 std::string TermText(const fit::SiteTerm& term) {
   // Half a byte of constant is rounding.
   std::string text = FormatSi(std::fabs(term.constant) < 0.5 ? 0 : term.constant);
-  if (term.factor == 0) return text;
+  if (std::fabs(term.factor) < 1e-9) return text;  // rounding as well
   absl::StrAppend(&text, term.factor < 0 ? " - " : " + ",
                   FormatSi(std::fabs(term.factor)), "·n");
   if (term.exponent != 1)

@@ -68,6 +68,7 @@ TEST(Names, Plumbing) {
         "std::allocator_traits<std::allocator<int> "
         ">::allocate(std::allocator<int>&, "
         "unsigned long)",
+        "app::PoolAllocator<int>::allocate(unsigned long)",
         "void std::vector<int>::_M_realloc_insert<int>(int*)",
         "std::__cxx11::basic_string<char>::_M_create(unsigned long&, unsigned "
         "long)",
@@ -76,6 +77,7 @@ TEST(Names, Plumbing) {
   }
   for (const char* name :
        {"main", "my_malloc", "xmlMalloc", "foo::std_like()", "mystd::f()", "",
+        "app::Pool::allocate(unsigned long)", "app::PoolAllocator<int>::Grow()",
         "void app::Sort<std::vector<int> >(std::vector<int>&)",
         "std::vector<int> app::Make()"}) {
     EXPECT_FALSE(IsPlumbing(name)) << name;
