@@ -43,8 +43,10 @@ std::string FormatSi(double bytes) {
   if (unit == 0) {
     // Bytes a unit come in fractions; whole ones are written whole.
     const bool whole = value == std::floor(value) || value >= 99.5;
-    return absl::StrCat(sign, absl::StrFormat(whole ? "%.0f" : "%.3g", value),
-                        " B");
+    return absl::StrCat(
+        sign,
+        whole ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.3g", value),
+        " B");
   }
   const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   return absl::StrCat(sign, absl::StrFormat("%.*f", decimals, value), " ",
@@ -64,7 +66,8 @@ std::string FormatShare(double share) {
   const double percent = share * 100;
   const double size = std::fabs(percent);
   if (size != 0 && size < 0.01) return percent < 0 ? ">-0.01 %" : "<0.01 %";
-  return absl::StrFormat(size < 1 ? "%.2f %%" : "%.1f %%", percent);
+  return size < 1 ? absl::StrFormat("%.2f %%", percent)
+                  : absl::StrFormat("%.1f %%", percent);
 }
 
 std::string FormatSize(double n) {

@@ -35,7 +35,7 @@ struct Known {
   uint64_t low;      // 0: nothing known yet
   uint64_t barrier;  // page below low that could not be read, 0: none
 };
-thread_local constinit Known t_below_tcb, t_below_main_end;
+thread_local constinit Known t_below_tcb{}, t_below_main_end{};
 
 bool InOwnStack(uint64_t address) {
   const uint64_t tcb = ThreadControlBlock();
