@@ -92,7 +92,7 @@ class Figure {
 
   double top_ = 0, height_ = 0;
   Box panel_;
-  size_t elements_ = 0, blocks_ = 0;
+  size_t blocks_ = 0;
   std::vector<std::string> texts_;
   std::string data_, commands_, plot_;
 };

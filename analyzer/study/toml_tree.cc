@@ -20,10 +20,10 @@ TomlNode Convert(const toml::node& node) {
   if (const toml::table* table = node.as_table()) {
     out.kind = TomlNode::Kind::kTable;
     for (const auto& [key, value] : *table) {
-      out.children.emplace_back(std::string(key.str()), Convert(value));
+      TomlNode& child = out.children[std::string(key.str())] = Convert(value);
       // A table's own place is its header; of a key that is wrong people want the
       // key's line.
-      out.children.back().second.line = key.source().begin.line;
+      child.line = key.source().begin.line;
     }
   } else if (const toml::array* array = node.as_array()) {
     out.kind = TomlNode::Kind::kArray;

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,8 +19,8 @@ struct TomlNode {
   std::string text;   // kString; numbers as people write them
   double number = 0;  // kInteger, kFloat
   bool boolean = false;
-  std::vector<TomlNode> items;                             // kArray
-  std::vector<std::pair<std::string, TomlNode>> children;  // kTable, by key
+  std::vector<TomlNode> items;               // kArray
+  std::map<std::string, TomlNode> children;  // kTable
 };
 
 // "a table", "a list", "a string", "a number" …
