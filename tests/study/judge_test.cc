@@ -65,6 +65,9 @@ TEST(Criteria, ExactValuesPassOrFail) {
   EXPECT_EQ(
       Judge("value = \"peak / n\"\nn = 1000\ntarget = \"= 40\"", Linear).status,
       Status::kPass);
+  EXPECT_EQ(
+      Judge("value = \"peak / n\"\nn = 1000\ntarget = \"= 41\"", Linear).status,
+      Status::kFail);
   const CriterionResult result =
       Judge("value = \"peak\"\nn = 1000\ntarget = \"< 1MB\"", Linear);
   EXPECT_EQ(result.measured, "40.0 kB");
