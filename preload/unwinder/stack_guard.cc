@@ -37,11 +37,21 @@ struct Known {
 };
 thread_local constinit Known t_below_tcb{}, t_below_main_end{};
 
+// What lies below the main thread's TCB is no stack: other mappings, which may go.
+bool InMainThread() {
+  enum class Kind : uint8_t { kUnknown, kMain, kOther };
+  static thread_local constinit Kind kind = Kind::kUnknown;
+  if (kind == Kind::kUnknown) {
+    kind = sys::GetTid() == sys::GetPid() ? Kind::kMain : Kind::kOther;
+  }
+  return kind == Kind::kMain;
+}
+
 bool InOwnStack(uint64_t address) {
   const uint64_t tcb = ThreadControlBlock();
   const auto main_end = reinterpret_cast<uint64_t>(__libc_stack_end);
   const bool below_tcb = address < tcb;
-  if (!below_tcb && address >= main_end) return false;
+  if (below_tcb ? InMainThread() : address >= main_end) return false;
   Known& known = below_tcb ? t_below_tcb : t_below_main_end;
   const uint64_t page = address & ~(kPage - 1);
   uint64_t low = known.low;

@@ -285,5 +285,22 @@ TEST(StackGuard, AsksTheKernelElsewhere) {
   munmap(pages, 3 * 4096);
 }
 
+TEST(StackGuard, OnlyTheThreadsOwnStackIsStable) {
+  const auto read = [](uint64_t address) {
+    StackGuard guard{};
+    uint64_t value = 0;
+    EXPECT_TRUE(guard.Read(address, &value));
+    return !guard.unstable();
+  };
+  const uint64_t local = 1;
+  EXPECT_TRUE(read(reinterpret_cast<uint64_t>(&local)));
+  std::thread([&] {
+    const uint64_t own = 2;
+    EXPECT_TRUE(read(reinterpret_cast<uint64_t>(&own)));
+  }).join();
+  // Beside the main thread's TCB lies no stack, but what may be unmapped.
+  EXPECT_FALSE(read(reinterpret_cast<uint64_t>(pthread_self()) - 8));
+}
+
 }  // namespace
 }  // namespace mallogram::testing
