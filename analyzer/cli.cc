@@ -75,26 +75,31 @@ absl::StatusOr<double> ParsePositive(absl::string_view option,
       absl::StrCat(option, " takes a number above 0, not \"", value, "\""));
 }
 
-absl::StatusOr<double> ParseBytes(absl::string_view option,
-                                  absl::string_view value) {
+std::optional<double> BytesOf(absl::string_view text) {
   constexpr struct {
     absl::string_view name;
     double factor;
   } kUnits[] = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
                 {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
                 {"TB", 1e12},    {"B", 1}};
-  absl::string_view digits = value;
   double factor = 1;
   for (const auto& unit : kUnits) {
-    if (!absl::ConsumeSuffix(&digits, unit.name)) continue;
+    if (!absl::ConsumeSuffix(&text, unit.name)) continue;
     factor = unit.factor;
     break;
   }
   double number = 0;
-  if (absl::SimpleAtod(absl::StripAsciiWhitespace(digits), &number) &&
-      std::isfinite(number) && number > 0) {
-    return number * factor;
+  if (!absl::SimpleAtod(absl::StripAsciiWhitespace(text), &number) ||
+      !std::isfinite(number)) {
+    return std::nullopt;
   }
+  return number * factor;
+}
+
+absl::StatusOr<double> ParseBytes(absl::string_view option,
+                                  absl::string_view value) {
+  const std::optional<double> bytes = BytesOf(value);
+  if (bytes.has_value() && *bytes > 0) return *bytes;
   return UsageError(absl::StrCat(
       option, " takes bytes above 0, as in 100MB or 64MiB, not \"", value, "\""));
 }

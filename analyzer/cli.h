@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,10 @@ absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,
 absl::StatusOr<double> ParsePositive(absl::string_view option,
                                      absl::string_view value);
 
-// Bytes above 0: "100000", "100MB" (10^8), "1.5 MiB" (1.5 * 2^20).
+// "100000", "100MB" (10^8), "1.5 MiB" (1.5 * 2^20); nothing: not a finite number.
+std::optional<double> BytesOf(absl::string_view text);
+
+// The same, above 0; `option` names it in the error.
 absl::StatusOr<double> ParseBytes(absl::string_view option,
                                   absl::string_view value);
 

@@ -88,7 +88,7 @@ std::optional<double> Fields::Bytes(absl::string_view key) {
     WrongKind(key, *node, "bytes, as 1500 or \"1.5kB\"");
     return std::nullopt;
   }
-  const std::optional<double> bytes = ParseBytes(node->text);
+  const std::optional<double> bytes = BytesOf(node->text);
   if (!bytes.has_value()) {
     Error(key, absl::StrCat(key, ": \"", node->text,
                             "\" is no number of bytes; write 1500, \"1.5kB\", "

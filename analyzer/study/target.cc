@@ -46,7 +46,7 @@ absl::StatusOr<Target> ParseValueTarget(absl::string_view text) {
       target.value /= 100;
       return target;
     }
-  } else if (const std::optional<double> bytes = ParseBytes(text)) {
+  } else if (const std::optional<double> bytes = BytesOf(text)) {
     target.value = *bytes;
     return target;
   }

@@ -12,24 +12,6 @@
 
 namespace mallogram::study {
 
-std::optional<double> ParseBytes(absl::string_view text) {
-  constexpr struct {
-    absl::string_view name;
-    double factor;
-  } kUnits[] = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
-                {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
-                {"TB", 1e12},    {"B", 1}};
-  double factor = 1;
-  for (const auto& unit : kUnits) {
-    if (!absl::ConsumeSuffix(&text, unit.name)) continue;
-    factor = unit.factor;
-    break;
-  }
-  double value = 0;
-  if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) return std::nullopt;
-  return value * factor;
-}
-
 std::string FormatSi(double bytes) {
   if (!std::isfinite(bytes)) return "-";
   constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_replace.h"
+#include "analyzer/cli.h"
 #include "analyzer/study/quantity.h"
 #include "analyzer/study/target.h"
 #include "analyzer/study/units.h"
@@ -163,10 +164,10 @@ TEST(Quantity, Refuses) {
 }
 
 TEST(Units, BytesAreSi) {
-  EXPECT_EQ(*ParseBytes("1.55kB"), 1550);
-  EXPECT_EQ(*ParseBytes("64 MiB"), 64.0 * 1024 * 1024);
-  EXPECT_EQ(*ParseBytes("12"), 12);
-  EXPECT_FALSE(ParseBytes("12 XB").has_value());
+  EXPECT_EQ(*BytesOf("1.55kB"), 1550);
+  EXPECT_EQ(*BytesOf("64 MiB"), 64.0 * 1024 * 1024);
+  EXPECT_EQ(*BytesOf("12"), 12);
+  EXPECT_FALSE(BytesOf("12 XB").has_value());
   EXPECT_EQ(FormatSi(0), "0 B");
   EXPECT_EQ(FormatSi(999), "999 B");
   EXPECT_EQ(FormatSi(999.7), "1.00 kB");
