@@ -97,7 +97,7 @@ const Phase* FindPhase(const std::vector<Phase>& phases, absl::string_view name)
 
 absl::StatusOr<Marks> ReadMarks(absl::string_view path) {
   const absl::StatusOr<std::vector<std::string>> payloads =
-      ReadChunksOf(path, kMarksChunk);
+      ReadChunksOf(path, ChunkType::kMarks);
   if (!payloads.ok()) return payloads.status();
   Marks all;
   for (const std::string& payload : *payloads) {

@@ -14,7 +14,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 absl::string_view ChunkName(ChunkType type) {
-  if (type == kMarksChunk) return "marks";
   switch (type) {
     case ChunkType::kRun:
       return "run";
@@ -32,6 +31,10 @@ absl::string_view ChunkName(ChunkType type) {
       return "summary";
     case ChunkType::kIndex:
       return "index";
+    case ChunkType::kMarks:
+      return "marks";
+    case ChunkType::kLeaks:
+      return "leaks";
   }
   return "unknown";
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "preload/trace/leaks.h"
 #include "preload/trace/mapped_array.h"
 #include "preload/trace/records.h"
 #include "preload/trace/summary.h"
@@ -33,9 +34,10 @@ struct Trace {
   // By id; sparse, because a lost chunk leaves a hole (all zero) and a hostile one
   // may name any id. Parents are smaller than their children, so walks end.
   SparseArray<Stack> stacks;
-  uint64_t stack_count = 0;     // nodes present
-  std::vector<Thread> threads;  // rising indices
-  Summary summary;              // its timeline is never empty if samples exist
+  uint64_t stack_count = 0;            // nodes present
+  std::vector<Thread> threads;         // rising indices
+  std::vector<LeakCheck> leak_checks;  // in file order
+  Summary summary;  // its timeline is never empty if samples exist
   IndexState index = IndexState::kIntact;
   bool still_recording = false;    // no footer, but the program is running here
   std::vector<ChunkStats> chunks;  // only if asked for

@@ -155,6 +155,13 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
     }
     case ChunkType::kEvents:
       return have_summary_ || heap_broken_ ? absl::OkStatus() : Fold(payload);
+    case ChunkType::kLeaks: {
+      absl::StatusOr<LeakCheck> check = DecodeLeakCheck(payload);
+      if (!check.ok()) return check.status();
+      trace_.leak_checks.push_back(*std::move(check));
+      return absl::OkStatus();
+    }
+    case ChunkType::kMarks:  // phase_marks.h reads them
     case ChunkType::kIndex:
       break;
   }

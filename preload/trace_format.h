@@ -22,6 +22,8 @@
 //   kSamples  heap and RSS over time                         about one a second
 //   kSummary  totals, sites, histograms (see summary.h)      once, at the end
 //   kIndex    type, offset and event range of every chunk    last, with kSummary
+//   kMarks    states that the program named (marks.h)        after the first kRun
+//   kLeaks    one leak check: classes and holders (leaks.h)  one a check
 //
 // Reading order: kIndex is found through the last kTrailerBytes of the file
 // (its offset, then kTrailerMagic). Without a valid trailer the reader walks the
@@ -70,6 +72,8 @@ enum class ChunkType : uint16_t {
   kSamples = 6,
   kSummary = 7,
   kIndex = 8,
+  kMarks = 9,
+  kLeaks = 10,
 };
 
 enum class ChunkCodec : uint16_t { kStored = 0, kZstd = 1 };

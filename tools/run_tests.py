@@ -23,7 +23,12 @@ SKIPPED = {'SKIP', 'IGNORED'}
 
 # Rooms whose unit tests run under the address sanitizer; the library and what is
 # linked like it are never instrumented.
-SANITIZED = re.compile(r'/tests/(ring|trace|collector|analyzer|fit|plot)/')
+SANITIZED = re.compile(r'/tests/(ring|trace|collector|analyzer|fit|plot|study|sweep)/')
+LIBRARIES = ['preload/libmallogram.so', 'preload/libmallogram_new.so']
+
+
+def suites(test):
+    return {suite.split(':')[-1] for suite in test['suite']}
 
 
 class Run:
@@ -106,14 +111,20 @@ class Run:
         self.rows.append((step, time.monotonic() - start, counts['passed'],
                           counts['failed'], counts['skipped']))
 
-    def names(self, directory, suite, path=None):
-        """Names of the tests of a suite, as meson knows them."""
+    def introspect(self, directory):
+        """The tests of a build, as meson knows them."""
         text = subprocess.run(['meson', 'introspect', '--tests', directory], cwd=ROOT,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               text=True).stdout
-        return [test['name'] for test in json.loads(text)
-                if any(s.split(':')[-1] == suite for s in test['suite'])
-                and (path is None or path.search(test['cmd'][0]))]
+        return json.loads(text)
+
+    def unit_tests(self, directory, wanted):
+        """Name → target of the unit tests that are programs whose path is wanted."""
+        base = ROOT / directory
+        return {test['name']: str(Path(test['cmd'][0]).relative_to(base))
+                for test in self.introspect(directory)
+                if 'unit' in suites(test) and Path(test['cmd'][0]).is_relative_to(base)
+                and wanted(test['cmd'][0])}
 
     def finish(self):
         width = max(len(row[0]) for row in self.rows)
@@ -133,25 +144,31 @@ class Run:
 
 
 def full(run):
-    if run.build('build, clang', 'build-clang', ['-Dwerror=true'], CLANG):
-        run.tests('unit tests, clang', 'build-clang',
-                  ['--no-rebuild', '--suite', 'unit'])
+    # The sanitized build compiles with clang what its tests test; the library, the
+    # workloads and their tests are never instrumented, and have a plain one.
+    if setup(run, 'build-clang', ['-Dwerror=true'], CLANG):
+        tests = run.unit_tests('build-clang', lambda path: not SANITIZED.search(path))
+        if run.build('build, clang', 'build-clang', (), CLANG,
+                     [*LIBRARIES, *tests.values()]):
+            run.tests('unit tests, clang', 'build-clang', ['--no-rebuild', *tests])
 
     # fuzz.sh makes an ASan + UBSan build; the unit tests run in the same one.
     run.single(f'fuzz the reader, {FUZZ_SECONDS} s, ASan + UBSan',
                ['bash', 'tests/analyzer/fuzz.sh', FUZZ_SECONDS, 'build-asan'],
                {'TMPDIR': '/tmp'}, seconds=1200)
     if (ROOT / 'build-asan' / 'build.ninja').exists():
-        names = run.names('build-asan', 'unit', SANITIZED)
-        run.tests('unit tests, ASan + UBSan', 'build-asan', names,
-                  {'ASAN_OPTIONS': 'detect_leaks=1',
-                   'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1'})
+        tests = run.unit_tests('build-asan', SANITIZED.search)
+        if run.build('build, clang, ASan + UBSan', 'build-asan', (), CLANG,
+                     ['analyzer/mallogram', *tests.values()]):
+            run.tests('unit tests, ASan + UBSan', 'build-asan', ['--no-rebuild', *tests],
+                      {'ASAN_OPTIONS': 'detect_leaks=1',
+                       'UBSAN_OPTIONS': 'halt_on_error=1:print_stacktrace=1'})
 
     # Clang, because g++ warns of every fence here.
     options = ['-Db_sanitize=thread', '-Db_lundef=false']
     if setup(run, 'build-tsan', options, CLANG):
-        names = run.names('build-tsan', 'tsan')
-        names += [n for n in run.names('build-tsan', 'unit') if n == 'threads']
+        names = [test['name'] for test in run.introspect('build-tsan')
+                 if 'tsan' in suites(test) or test['name'] == 'threads']
         run.tests('threads, TSan', 'build-tsan', names,
                   {'TSAN_OPTIONS': 'halt_on_error=1'})
 

@@ -171,7 +171,7 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   run_.allocator = options.allocator;
   run_.parent_trace = options.parent_trace;
   writer_.Write(ChunkType::kRun, EncodeRunInfo(run_));
-  writer_.Write(kMarksChunk, EncodeMarks({clock_.start_monotonic_ns(), {}}));
+  writer_.Write(ChunkType::kMarks, EncodeMarks({clock_.start_monotonic_ns(), {}}));
   // Only now: a caller may try again under another name, and the program must not
   // meet a collector that came and died.
   MarkAlive(image_->header());
@@ -275,7 +275,7 @@ void SessionImpl::Flush() {
   write(ChunkType::kModules, translator_.TakeModules());
   write(ChunkType::kStacks, translator_.TakeStacks());
   write(ChunkType::kThreads, feed_.TakeThreads());
-  write(kMarksChunk, feed_.TakeMarks());
+  write(ChunkType::kMarks, feed_.TakeMarks());
   EventEncoder& encoder = feed_.encoder();
   if (encoder.event_count() == 0) return;
   IndexEntry entry;

@@ -16,9 +16,6 @@
 
 namespace mallogram {
 
-// Readers that know no marks skip it.
-inline constexpr ChunkType kMarksChunk = static_cast<ChunkType>(9);
-
 struct Mark {
   std::string name;     // its first 24 bytes; not empty
   uint64_t events = 0;  // that came before: exact

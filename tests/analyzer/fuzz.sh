@@ -16,7 +16,7 @@ fi
 if [ ! -f "$build/build.ninja" ]; then
   CC=clang CXX=clang++ CXXFLAGS=-fsanitize=fuzzer-no-link \
     meson setup "$build" "$root" --buildtype=debugoptimized \
-    -Db_sanitize=address,undefined -Db_lundef=false >"$build.log" 2>&1 || {
+    -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true >"$build.log" 2>&1 || {
     cat "$build.log" >&2
     exit 1
   }
