@@ -10,6 +10,8 @@
 
 #include "preload/trace/chunk_io.h"
 #include "preload/trace/heap_model.h"
+#include "preload/trace/leaks.h"
+#include "preload/trace/marks.h"
 #include "preload/trace/records.h"
 #include "preload/trace/summary.h"
 
@@ -25,6 +27,7 @@ struct ReadTrace {
   std::vector<Sample> samples;
   std::vector<Event> events;
   HeapModel model;  // of the events
+  std::vector<LeakCheck> leak_checks;
   std::optional<Summary> summary;
   std::vector<IndexEntry> index;
   bool trailer = false;
@@ -96,6 +99,12 @@ inline void ReadPayload(ChunkType type, const std::string& payload, ReadTrace* t
       return;
     case ChunkType::kIndex:
       t->index = DecodeIndex(payload).value();
+      return;
+    case ChunkType::kMarks:
+      if (!DecodeMarks(payload).ok()) fail("marks do not decode");
+      return;
+    case ChunkType::kLeaks:
+      t->leak_checks.push_back(DecodeLeakCheck(payload).value());
       return;
   }
 }
