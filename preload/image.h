@@ -125,6 +125,32 @@ enum class ProgramState : uint32_t {
   kDetached = 2,  // the library gave up; reason in detach_reason
 };
 
+// Whether and how a process is looked at for leaks.
+enum class LeakCheckMode : uint32_t {
+  kNone = 0,
+  kExit = 1,  // held at its end, if the library sees it coming
+  kFull = 2,  // traced for life, so that it is held at any end but SIGKILL
+};
+
+// What the program asks of the collector, and the answer: preload/leak_hold.h. The
+// program fills it in while it is kFilling.
+struct HoldRequest {
+  static constexpr uint32_t kFree = 0, kFilling = 1, kAsked = 2;
+  static constexpr uint32_t kTaken = 3;                 // collector: under way
+  static constexpr uint32_t kGranted = 4, kRefused = 5;  // collector
+  enum Kind : uint32_t {
+    kEnd = 0,    // the process is about to end: hold it there
+    kCheck = 1,  // hold it now, and let it go on
+    kLetGo = 2,  // trace it no longer: it wants another tracer
+  };
+  std::atomic<uint32_t> state;  // futex
+  uint32_t kind;
+  // The frame from which on the thread's stack is alive, and its registers; sp 0:
+  // not known.
+  int32_t tid;
+  uint64_t pc, sp, bx, bp, r12, r13, r14, r15;
+};
+
 // Classes of difference that verify mode counts (see unwinder/verify.h).
 inline constexpr int kVerifyClasses = 8;
 
@@ -183,6 +209,12 @@ struct ImageHeader {
   // collector says that it sleeps.
   std::atomic<uint32_t> doorbell;
   std::atomic<uint32_t> collector_sleeps;  // collector
+
+  LeakCheckMode leak_check;  // constant after creation
+  // kFull: 1 once the process is traced, 2 if it can't be; futex.
+  std::atomic<uint32_t> traced;  // collector
+  HoldRequest at_end;            // kEnd, once
+  HoldRequest at_once;           // kCheck and kLetGo
 };
 
 // glibc keeps the futex word first in pthread_mutex_t; FUTEX_OWNER_DIED is ABI.
@@ -201,7 +233,7 @@ inline bool CollectorAttached(const ImageHeader& header) {
 
 // ---- handover -------------------------------------------------------------
 
-// The one message of the Unix SOCK_SEQPACKET connection, program → collector;
+// The message of a program on the Unix SOCK_SEQPACKET connection, program → collector;
 // the image's descriptor rides along as SCM_RIGHTS. There is no answer: the
 // program never waits, and the message survives its sender's death.
 struct HelloMessage {
@@ -220,6 +252,7 @@ inline constexpr char kEnvOnFull[] = "MALLOGRAM_ON_FULL";      // wait | drop
 inline constexpr char kEnvSample[] = "MALLOGRAM_SAMPLE";       // bytes
 inline constexpr char kEnvSampleSeed[] = "MALLOGRAM_SAMPLE_SEED";  // for tests
 inline constexpr char kEnvVerify[] = "MALLOGRAM_VERIFY";           // 1
+inline constexpr char kEnvLeakCheck[] = "MALLOGRAM_LEAK_CHECK";  // none | exit | full
 inline constexpr char kEnvRingKib[] = "MALLOGRAM_RING_KIB";        // power of two
 // How the library starts a collector of its own (bare LD_PRELOAD): it execs
 // `mallogram collect --fd N`, N being the socket on which HelloMessage waits.
