@@ -18,6 +18,11 @@
 #include "preload/sampler.h"
 #include "preload/sys.h"
 
+// Where this library begins and ends, by the linker.
+extern "C" {
+[[gnu::visibility("hidden")]] extern const char __ehdr_start, _end;
+}
+
 namespace mallogram {
 namespace {
 
@@ -347,6 +352,11 @@ bool CreateImage(const Options& options, Image* image) {
   header->on_full = options.on_full;
   header->verify = options.verify ? 1 : 0;
   header->sample_interval = options.sample_interval;
+  header->library_start = reinterpret_cast<uint64_t>(&__ehdr_start);
+  header->library_end = reinterpret_cast<uint64_t>(&_end);
+  header->image_address = reinterpret_cast<uint64_t>(header);
+  header->own_ranges = reinterpret_cast<uint64_t>(&sys::own_ranges);
+  header->own_ranges_max = sys::kMaxOwnRanges;
   header->node_count.store(kFirstNode, std::memory_order_relaxed);
   header->magic = kImageMagic;
 

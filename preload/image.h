@@ -31,7 +31,7 @@ namespace mallogram {
 inline constexpr uint64_t kImageMagic = 0x31474d4952474c4dULL;  // "MLGRIMG1"
 // Bumped when anything in this file or in ring.h changes meaning. Library and
 // collector come from one build; a mismatch means a mixed installation.
-inline constexpr uint32_t kImageVersion = 2;
+inline constexpr uint32_t kImageVersion = 3;
 inline constexpr size_t kImagePage = 4096;
 
 // ---- stacks ---------------------------------------------------------------
@@ -136,7 +136,7 @@ enum class LeakCheckMode : uint32_t {
 // program fills it in while it is kFilling.
 struct HoldRequest {
   static constexpr uint32_t kFree = 0, kFilling = 1, kAsked = 2;
-  static constexpr uint32_t kTaken = 3;                 // collector: under way
+  static constexpr uint32_t kTaken = 3;                  // collector: under way
   static constexpr uint32_t kGranted = 4, kRefused = 5;  // collector
   enum Kind : uint32_t {
     kEnd = 0,    // the process is about to end: hold it there
@@ -184,6 +184,11 @@ struct ImageHeader {
   // ends with a NUL; a very long command line is cut.
   uint32_t executable_offset, directory_offset;
   uint32_t arguments_offset, arguments_bytes;
+  // Memory of the recorder in the program, in which no pointer counts for leak
+  // checks: the library as mapped, this image, and sys::OwnRange[own_ranges_max] at
+  // the address own_ranges.
+  uint64_t library_start, library_end, image_address, own_ranges;
+  uint32_t own_ranges_max;
 
   // Counters of the program. High-water marks: slots below were ever used.
   alignas(64) std::atomic<uint32_t> ring_count;
@@ -233,9 +238,9 @@ inline bool CollectorAttached(const ImageHeader& header) {
 
 // ---- handover -------------------------------------------------------------
 
-// The message of a program on the Unix SOCK_SEQPACKET connection, program → collector;
-// the image's descriptor rides along as SCM_RIGHTS. There is no answer: the
-// program never waits, and the message survives its sender's death.
+// The message of a program on the Unix SOCK_SEQPACKET connection, program →
+// collector; the image's descriptor rides along as SCM_RIGHTS. There is no answer:
+// the program never waits, and the message survives its sender's death.
 struct HelloMessage {
   uint64_t magic;  // kImageMagic
   uint32_t version;
@@ -252,8 +257,9 @@ inline constexpr char kEnvOnFull[] = "MALLOGRAM_ON_FULL";      // wait | drop
 inline constexpr char kEnvSample[] = "MALLOGRAM_SAMPLE";       // bytes
 inline constexpr char kEnvSampleSeed[] = "MALLOGRAM_SAMPLE_SEED";  // for tests
 inline constexpr char kEnvVerify[] = "MALLOGRAM_VERIFY";           // 1
-inline constexpr char kEnvLeakCheck[] = "MALLOGRAM_LEAK_CHECK";  // none | exit | full
-inline constexpr char kEnvRingKib[] = "MALLOGRAM_RING_KIB";        // power of two
+inline constexpr char kEnvLeakCheck[] =
+    "MALLOGRAM_LEAK_CHECK";                                  // none | exit | full
+inline constexpr char kEnvRingKib[] = "MALLOGRAM_RING_KIB";  // power of two
 // How the library starts a collector of its own (bare LD_PRELOAD): it execs
 // `mallogram collect --fd N`, N being the socket on which HelloMessage waits.
 inline constexpr char kCollectVerb[] = "collect";

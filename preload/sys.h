@@ -50,6 +50,54 @@ inline uint64_t MappedBytes() {
   return mapped_bytes.load(std::memory_order_relaxed);
 }
 
+// Where that memory is, for who scans the program for pointers: what the library
+// remembers of stacks and blocks must keep no block alive. In the library's own
+// data, so that a forked child, which inherits the mappings, inherits this, too;
+// the image says where (ImageHeader.own_ranges). start == 0: free.
+struct OwnRange {
+  std::atomic<uint64_t> start, end;
+};
+// Five a thread at most, as many threads as there are rings; 512 KiB of addresses,
+// of which a program with ten threads touches one page.
+inline constexpr uint32_t kMaxOwnRanges = 32768;
+inline constinit OwnRange own_ranges[kMaxOwnRanges] = {};
+inline constinit std::atomic<uint32_t> own_ranges_used{0};  // high-water mark
+inline constinit std::atomic<uint32_t> own_ranges_free{0};  // a hint: where to look
+
+inline void NoteOwn(const void* p, size_t bytes) {
+  const auto start = reinterpret_cast<uint64_t>(p);
+  uint32_t i = own_ranges_free.load(std::memory_order_relaxed);
+  for (; i < kMaxOwnRanges; ++i) {
+    uint64_t expected = 0;
+    if (own_ranges[i].start.load(std::memory_order_relaxed) == 0 &&
+        own_ranges[i].start.compare_exchange_strong(expected, start)) {
+      own_ranges[i].end.store(start + bytes, std::memory_order_relaxed);
+      break;
+    }
+  }
+  if (i == kMaxOwnRanges) return;
+  own_ranges_free.store(i + 1, std::memory_order_relaxed);
+  uint32_t used = own_ranges_used.load(std::memory_order_relaxed);
+  while (used <= i && !own_ranges_used.compare_exchange_weak(used, i + 1)) {
+  }
+}
+
+// REQUIRES: before it is unmapped, or another thread may map the same addresses and
+// note them.
+inline void ForgetOwn(const void* p) {
+  const auto start = reinterpret_cast<uint64_t>(p);
+  const uint32_t used = own_ranges_used.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < used; ++i) {
+    if (own_ranges[i].start.load(std::memory_order_relaxed) != start) continue;
+    own_ranges[i].end.store(0, std::memory_order_relaxed);
+    own_ranges[i].start.store(0, std::memory_order_release);
+    uint32_t free = own_ranges_free.load(std::memory_order_relaxed);
+    while (free > i && !own_ranges_free.compare_exchange_weak(free, i)) {
+    }
+    return;
+  }
+}
+
 // Zeroed private memory, or nullptr. `wipe_on_fork`: the child of a fork finds
 // it zeroed again (MADV_WIPEONFORK), which is how it learns that it is one.
 inline void* MapPrivate(size_t bytes, bool wipe_on_fork = false) {
@@ -62,10 +110,12 @@ inline void* MapPrivate(size_t bytes, bool wipe_on_fork = false) {
     return nullptr;
   }
   mapped_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  NoteOwn(reinterpret_cast<void*>(p), bytes);
   return reinterpret_cast<void*>(p);
 }
 
 inline void Unmap(void* p, size_t bytes) {
+  ForgetOwn(p);
   mapped_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   Call(SYS_munmap, Arg(p), static_cast<long>(bytes));
 }
@@ -80,16 +130,19 @@ inline void* MapTable(size_t bytes) {
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (IsError(p)) return nullptr;
     mapped_bytes.fetch_add(bytes, std::memory_order_relaxed);
+    NoteOwn(reinterpret_cast<void*>(p), bytes);
     return reinterpret_cast<void*>(p);
   }
   auto* const mapped = static_cast<char*>(MapPrivate(bytes + kHugePage));
   if (mapped == nullptr) return nullptr;
+  ForgetOwn(mapped);
   const size_t skip = -reinterpret_cast<size_t>(mapped) % kHugePage;
   char* const table = mapped + skip;
   if (skip != 0) Unmap(mapped, skip);
   constexpr size_t kPage = 4096;
   const size_t end = (bytes + kPage - 1) / kPage * kPage;
   Unmap(table + end, bytes + kHugePage - skip - end);
+  NoteOwn(table, end);
   // Both are mere advice. What is very large fills slowly.
   constexpr size_t kSlowly = 16 << 20;
   Call(SYS_madvise, Arg(table), static_cast<long>(bytes), MADV_HUGEPAGE);

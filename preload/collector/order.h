@@ -85,6 +85,7 @@ class Orderer {
   bool HasWork() const;
   uint64_t violations() const { return violations_; }
   uint64_t live_blocks() const { return live_.size(); }
+  const LiveMap& live() const { return live_; }
   uint64_t records() const;
   uint32_t damaged_streams() const;
 

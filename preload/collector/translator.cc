@@ -34,6 +34,7 @@ uint32_t Translator::Translate(uint32_t id) {
     const uint64_t bias = module == 0 ? 0 : modules_[module - 1].module.bias;
     const uint32_t file_id = static_cast<uint32_t>(roots_.size()) + kFirstStackId;
     roots_.push_back(static_cast<uint8_t>(RootOf(parent)));
+    image_ids_.push_back(chain_.back());
     pending_stacks_.push_back({parent, module, node.pc - bias});
     file_ids_[chain_.back()] = file_id;
     parent = file_id;
@@ -48,6 +49,15 @@ uint32_t Translator::Module(uint32_t index) {
   if (known != 0) return known;
   ImageView::ModuleFacts facts;
   if (!image_->ReadModule(index, &facts)) return 0;
+  for (Known& one : modules_) {  // one that a leak check brought
+    if (one.index != kNoModule || one.module.bias != facts.bias ||
+        one.module.path != facts.path) {
+      continue;
+    }
+    one.index = index;
+    module_ids_[index] = one.module.id;
+    return one.module.id;
+  }
   mallogram::Module module;
   module.id = static_cast<uint32_t>(modules_.size() + 1);
   module.path = std::move(facts.path);
@@ -62,10 +72,46 @@ uint32_t Translator::Module(uint32_t index) {
   return modules_.back().module.id;
 }
 
+size_t Translator::Frames(uint32_t file_id, uint64_t* pcs, size_t max) const {
+  if (file_id < kFirstStackId || file_id - kFirstStackId >= image_ids_.size())
+    return 0;
+  size_t count = 0;
+  uint32_t at = image_ids_[file_id - kFirstStackId];
+  StackNode node;
+  while (count < max && at >= kFirstNode && image_->ReadNode(at, &node)) {
+    pcs[count++] = node.pc;
+    if (node.parent >= at) break;
+    at = node.parent;
+  }
+  return count;
+}
+
+uint32_t Translator::ModuleId(const LoadedModule& loaded, uint64_t now_ns) {
+  for (size_t i = modules_.size(); i-- != 0;) {
+    const mallogram::Module& module = modules_[i].module;
+    if (module.unload_ns == 0 && module.bias == loaded.bias &&
+        module.start < loaded.end && loaded.start < module.end) {
+      return module.id;
+    }
+  }
+  mallogram::Module module;
+  module.id = static_cast<uint32_t>(modules_.size() + 1);
+  module.path = loaded.path;
+  module.build_id = loaded.build_id;
+  module.bias = loaded.bias;
+  module.start = loaded.start;
+  module.end = loaded.end;
+  module.load_ns = now_ns;
+  modules_.push_back({kNoModule, std::move(module)});
+  pending_modules_.push_back(static_cast<uint32_t>(modules_.size() - 1));
+  return modules_.back().module.id;
+}
+
 void Translator::SweepModules() {
   for (uint32_t i = 0; i < modules_.size(); ++i) {
     mallogram::Module& module = modules_[i].module;
     if (module.unload_ns != 0) continue;
+    if (modules_[i].index == kNoModule) continue;  // of a leak check: still there
     const uint64_t stamp = image_->UnloadStamp(modules_[i].index);
     if (stamp == 0) continue;
     module.unload_ns = std::max<uint64_t>(clock_->ToNs(stamp), 1);

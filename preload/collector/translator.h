@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "preload/collector/image_view.h"
+#include "preload/collector/leaks/loaded_module.h"
 #include "preload/collector/stamp_clock.h"
 #include "preload/trace/mapped_array.h"
 #include "preload/trace/records.h"
@@ -33,6 +34,14 @@ class Translator {
   }
   uint32_t stack_count() const { return static_cast<uint32_t>(roots_.size()); }
 
+  // The innermost return addresses of a file id's stack, at most `max`, absolute;
+  // how many there are. Read from the image: good as long as the program did not
+  // scribble.
+  size_t Frames(uint32_t file_id, uint64_t* pcs, size_t max) const;
+  // The file id of a module that is loaded now; one of which no frame has come yet
+  // becomes known by it. 0: no such module can be told.
+  uint32_t ModuleId(const LoadedModule& loaded, uint64_t now_ns);
+
   // Looks for modules that were unloaded since.
   void SweepModules();
 
@@ -46,15 +55,16 @@ class Translator {
 
   const ImageView* const image_;
   const StampClock* const clock_;
-  SparseArray<uint32_t> file_ids_;  // by image id; 0: not yet
-  std::vector<uint8_t> roots_;      // by file id - kFirstStackId
-  std::vector<uint32_t> chain_;     // scratch
+  SparseArray<uint32_t> file_ids_;   // by image id; 0: not yet
+  std::vector<uint8_t> roots_;       // by file id - kFirstStackId
+  std::vector<uint32_t> image_ids_;  // likewise
+  std::vector<uint32_t> chain_;      // scratch
   uint32_t first_pending_ = kFirstStackId;
   std::vector<mallogram::Stack> pending_stacks_;
 
   SparseArray<uint32_t> module_ids_;  // by image index; 0: not yet
   struct Known {
-    uint32_t index;  // in the image
+    uint32_t index;  // in the image, or kNoModule
     mallogram::Module module;
   };
   std::vector<Known> modules_;             // file id - 1
