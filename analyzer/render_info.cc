@@ -35,6 +35,10 @@ absl::string_view ChunkName(ChunkType type) {
       return "marks";
     case ChunkType::kLeaks:
       return "leaks";
+    case ChunkType::kMismatches:
+      return "mismatches";
+    case ChunkType::kPools:
+      return "pools";
   }
   return "unknown";
 }

@@ -9,6 +9,8 @@
 
 #include "preload/trace/leaks.h"
 #include "preload/trace/mapped_array.h"
+#include "preload/trace/mismatches.h"
+#include "preload/trace/pools.h"
 #include "preload/trace/records.h"
 #include "preload/trace/summary.h"
 
@@ -37,6 +39,9 @@ struct Trace {
   uint64_t stack_count = 0;            // nodes present
   std::vector<Thread> threads;         // rising indices
   std::vector<LeakCheck> leak_checks;  // in file order
+  bool has_mismatches = false;         // the recording looked for them
+  Mismatches mismatches;
+  std::vector<Pool> pools;
   Summary summary;  // its timeline is never empty if samples exist
   IndexState index = IndexState::kIntact;
   bool still_recording = false;    // no footer, but the program is running here

@@ -161,6 +161,19 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
       trace_.leak_checks.push_back(*std::move(check));
       return absl::OkStatus();
     }
+    case ChunkType::kMismatches: {
+      absl::StatusOr<Mismatches> mismatches = DecodeMismatches(payload);
+      if (!mismatches.ok()) return mismatches.status();
+      trace_.mismatches = *std::move(mismatches);
+      trace_.has_mismatches = true;
+      return absl::OkStatus();
+    }
+    case ChunkType::kPools: {
+      absl::StatusOr<std::vector<Pool>> pools = DecodePools(payload);
+      if (!pools.ok()) return pools.status();
+      trace_.pools = *std::move(pools);
+      return absl::OkStatus();
+    }
     case ChunkType::kMarks:  // phase_marks.h reads them
     case ChunkType::kIndex:
       break;

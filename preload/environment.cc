@@ -16,9 +16,9 @@ namespace mallogram {
 namespace {
 
 constexpr char kLdPreload[] = "LD_PRELOAD";
-constexpr const char* kLaunchVariables[] = {kEnvSocket, kEnvOut,    kEnvMaxDepth,
-                                            kEnvOnFull, kEnvSample, kEnvSampleSeed,
-                                            kEnvVerify, kEnvRingKib};
+constexpr const char* kLaunchVariables[] = {
+    kEnvSocket,     kEnvOut,    kEnvMaxDepth, kEnvOnFull,    kEnvSample,
+    kEnvSampleSeed, kEnvVerify, kEnvRingKib,  kEnvMismatches};
 constexpr size_t kVariables =
     sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
 static_assert(kVariables + 1 <= kLaunchEntries);

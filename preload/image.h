@@ -170,6 +170,11 @@ struct ImageHeader {
   // 1: the executable defines malloc itself, so its own calls never reach this
   // library (the executable comes first in symbol lookup). Set by the constructor.
   uint32_t own_malloc;
+  // 1: allocations say their kind, frees their kind and stack (kKind, kFreeNote).
+  uint32_t mismatches;
+  uint32_t forked;  // 1: its first blocks are its parent's
+  uint32_t
+      other_allocator;  // 1: malloc is not libc's: it may have more entry points
 
   // The process, as it sees itself.
   int32_t pid, ppid;
@@ -256,6 +261,7 @@ inline constexpr char kEnvMaxDepth[] = "MALLOGRAM_MAX_DEPTH";  // frames
 inline constexpr char kEnvOnFull[] = "MALLOGRAM_ON_FULL";      // wait | drop
 inline constexpr char kEnvSample[] = "MALLOGRAM_SAMPLE";       // bytes
 inline constexpr char kEnvSampleSeed[] = "MALLOGRAM_SAMPLE_SEED";  // for tests
+inline constexpr char kEnvMismatches[] = "MALLOGRAM_MISMATCHES";   // 1
 inline constexpr char kEnvVerify[] = "MALLOGRAM_VERIFY";           // 1
 inline constexpr char kEnvLeakCheck[] =
     "MALLOGRAM_LEAK_CHECK";                                  // none | exit | full

@@ -27,6 +27,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "preload/block_kind.h"
 #include "preload/image.h"
 
 namespace mallogram {
@@ -73,6 +74,17 @@ enum class Extended : uint32_t {
   kLost = 7,           // w0, stack, count, bytes: allocations dropped at this stack
   kMark = 8,           // w0, name (24 bytes, zeros at the end): trace/marks.h
   kMoveOver = 9,       // w0, address: realloc returned a block that is not followed
+  kScale = 10,         // w0, double: of the mark that follows
+  kKind = 11,        // w0 + kind, alignment; address, size: of the block that this
+                     // thread recorded last
+  kFreeNote = 12,    // w0 + kind, alignment, told size?; address, stack, size: of a
+                     // kFree or kMoveBegin that this thread records next
+  kUnfollowed = 13,  // w0, address: a block that is not recorded (paused)
+  kIgnore = 14,      // w0, address: no leak, says the program
+  kPoolCreate = 15,  // w0 + pool, name (24 bytes): client/mallogram.h
+  kPoolAlloc = 16,   // w0 + pool, address, stack, size
+  kPoolFree = 17,    // w0 + pool, address
+  kPoolDestroy = 18,  // w0 + pool, 0
 };
 
 inline constexpr int kKindBits = 3;
@@ -99,6 +111,24 @@ constexpr uint64_t PackTime(uint64_t stamp) {
 constexpr uint64_t PackExtended(Extended subtype, uint32_t words) {
   return static_cast<uint64_t>(RecordKind::kExtended) |
          static_cast<uint64_t>(subtype) << 3 | uint64_t{words} << 8;
+}
+// Extended records' word 0 has room for more: bits 16…23 BlockKind, 24…31 binary
+// logarithm of the alignment (0: the usual one), 32 whether a size was told.
+constexpr uint64_t PackNote(BlockKind kind, uint32_t alignment_log2,
+                            bool told_size = false) {
+  return static_cast<uint64_t>(kind) << 16 | uint64_t{alignment_log2} << 24 |
+         uint64_t{told_size} << 32;
+}
+constexpr BlockKind NoteKind(uint64_t word0) {
+  const uint64_t kind = (word0 >> 16) & 255;
+  return kind < kBlockKinds ? static_cast<BlockKind>(kind) : BlockKind::kUnknown;
+}
+constexpr uint32_t NoteAlignmentLog2(uint64_t word0) { return (word0 >> 24) & 63; }
+constexpr bool NoteTellsSize(uint64_t word0) { return (word0 >> 32 & 1) != 0; }
+// Bits 16…47: a pool's number.
+constexpr uint64_t PackPool(uint32_t pool) { return uint64_t{pool} << 16; }
+constexpr uint32_t PoolOf(uint64_t word0) {
+  return static_cast<uint32_t>(word0 >> 16);
 }
 constexpr RecordKind KindOf(uint64_t word0) {
   return static_cast<RecordKind>(word0 & 7);

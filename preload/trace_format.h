@@ -24,6 +24,9 @@
 //   kIndex    type, offset and event range of every chunk    last, with kSummary
 //   kMarks    states that the program named (marks.h)        after the first kRun
 //   kLeaks    one leak check: classes and holders (leaks.h)  one a check
+//   kMismatches  frees that do not fit (mismatches.h)        the last one counts
+//   kPools    blocks of the program's own allocators         the last one counts
+//             (pools.h)
 //
 // Reading order: kIndex is found through the last kTrailerBytes of the file
 // (its offset, then kTrailerMagic). Without a valid trailer the reader walks the
@@ -74,6 +77,8 @@ enum class ChunkType : uint16_t {
   kIndex = 8,
   kMarks = 9,
   kLeaks = 10,
+  kMismatches = 11,
+  kPools = 12,
 };
 
 enum class ChunkCodec : uint16_t { kStored = 0, kZstd = 1 };

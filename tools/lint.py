@@ -40,11 +40,11 @@ FREESTANDING_C = re.compile(
     r'limits|alloca|malloc|pthread|sched|signal|spawn|stdarg|stddef|stdint|stdlib|string|'
     r'time|ucontext|unistd|setjmp|poll)\.h')
 
-TRACE = [r'preload/trace_format\.h', r'preload/trace/[a-z_]+\.h']
+TRACE = [r'preload/(trace_format|block_kind)\.h', r'preload/trace/[a-z_]+\.h']
 
 # First match decides. (files, project includes allowed, freestanding?)
 ROOMS = [
-    (r'preload/trace_format\.h', [], True),
+    (r'preload/(trace_format|block_kind)\.h', [], True),
     (r'preload/trace/pch/[^/]+', [], False),
     (r'preload/trace/[^/]+', TRACE, False),
     # A leak check reads a stopped process: it knows the blocks and where the image is,

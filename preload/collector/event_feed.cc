@@ -1,6 +1,8 @@
 #include "preload/collector/event_feed.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "preload/collector/process_facts.h"
@@ -62,8 +64,11 @@ uint32_t EventFeed::Move(uint32_t stream, uint32_t slot, const Record& end) {
   event.stack = translator_->Stack(end.stack);
   event.size = std::min(end.size, HeapModel::kMaxSize);
   event.time_ns = TimeOf(end.stamp);
+  if (watch_ != nullptr)
+    watch_->Free(stream, slot, MomentOf(stream, event.time_ns));
   const uint32_t moved =
       model_.Move(event.thread, slot, event.stack, event.size, event.time_ns);
+  if (watch_ != nullptr) watch_->Allocate(stream, moved, end);
   Store(event);
   return moved;
 }
@@ -73,6 +78,8 @@ void EventFeed::FreeUnknown(uint32_t stream, uint64_t stamp) {
   event.kind = EventKind::kFreeUnknown;
   event.thread = ThreadOf(stream);
   event.time_ns = TimeOf(stamp);
+  if (watch_ != nullptr)
+    watch_->FreeUnknown(stream, MomentOf(stream, event.time_ns));
   model_.FreeUnknown(event.time_ns);
   Store(event);
 }
@@ -89,7 +96,7 @@ void EventFeed::Lose(uint32_t stream, const Record& record) {
   Store(event);
 }
 
-void EventFeed::Mark(uint32_t, const Record& record) {
+void EventFeed::Mark(uint32_t stream, const Record& record) {
   if (pending_marks_.size() == kMaxPendingMarks) return;
   const uint64_t words[] = {record.address, record.size, record.count};
   char name[sizeof(words)];
@@ -98,7 +105,52 @@ void EventFeed::Mark(uint32_t, const Record& record) {
   mark.name.assign(name, strnlen(name, sizeof(name)));
   mark.events = encoder_.first_event() + encoder_.event_count();
   mark.time_ns = TimeOf(record.stamp);
+  const auto scale = std::bit_cast<double>(scale_of_stream_.Get(stream));
+  if (scale != 0) scale_of_stream_[stream] = 0;
+  mark.scale = std::isfinite(scale) ? scale : 0;
   pending_marks_.push_back(std::move(mark));
+}
+
+[[gnu::noinline]] void EventFeed::Freed(uint32_t stream, uint32_t slot,
+                                        uint64_t time_ns) {
+  ignored_.erase(slot);
+  if (watch_ != nullptr) watch_->Free(stream, slot, MomentOf(stream, time_ns));
+}
+
+void EventFeed::Note(uint32_t stream, uint32_t slot, const Record& record) {
+  if (record.op == RecordOp::kNote) {
+    switch (SubtypeOf(record.count)) {
+      case Extended::kScale:
+        scale_of_stream_[stream] = record.address;
+        return;
+      case Extended::kIgnore:
+        if (slot >= LiveMap::kUnfollowed) return;
+        ignored_.insert(slot);
+        watched_ = true;
+        return;
+      case Extended::kPoolCreate:
+      case Extended::kPoolAlloc:
+      case Extended::kPoolFree:
+      case Extended::kPoolDestroy:
+        pools_.Note(record, ThreadOf(stream), TimeOf(record.stamp));
+        return;
+      default:
+        break;
+    }
+  }
+  if (watch_ != nullptr) watch_->Note(stream, slot, record);
+}
+
+std::string EventFeed::Mismatches() const {
+  if (watch_ == nullptr) return "";
+  return EncodeMismatches(
+      watch_->List([this](uint32_t id) { return translator_->Stack(id); }));
+}
+
+std::string EventFeed::Pools() const {
+  if (pools_.empty()) return "";
+  return EncodePools(
+      pools_.List([this](uint32_t id) { return translator_->Stack(id); }));
 }
 
 void EventFeed::AddSample(uint64_t time_ns) {

@@ -7,10 +7,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "preload/collector/mismatch_watch.h"
 #include "preload/collector/order.h"
+#include "preload/collector/pool_book.h"
 #include "preload/collector/stamp_clock.h"
 #include "preload/collector/timeline.h"
 #include "preload/collector/translator.h"
@@ -38,6 +42,7 @@ class EventFeed {
   void FreeUnknown(uint32_t stream, uint64_t stamp);
   void Lose(uint32_t stream, const Record& record);
   void Mark(uint32_t stream, const Record& record);
+  void Note(uint32_t stream, uint32_t slot, const Record& record);
   void StartThread(uint32_t stream, int64_t tid, uint64_t stamp);
   [[gnu::always_inline]] void Prefetch(uint32_t slot) const {
     model_.PrefetchSlot(slot);
@@ -67,6 +72,20 @@ class EventFeed {
   EventEncoder& encoder() { return encoder_; }
   uint32_t thread_count() const { return static_cast<uint32_t>(threads_.size()); }
   uint64_t last_ns() const { return last_ns_; }
+
+  // Looks for frees that do not fit from now on: see MismatchWatch.
+  void WatchMismatches(bool may_hide) {
+    watch_ = std::make_unique<MismatchWatch>(may_hide);
+    watched_ = true;
+  }
+  MismatchWatch* watch() { return watch_.get(); }
+  // The program said of the block that it is no leak: mallogram_ignore().
+  bool IsIgnored(uint32_t slot) const { return ignored_.contains(slot); }
+
+  // All so far, the stacks translated: not for payloads only, so before the file's
+  // last stacks are taken. Empty: nobody looked for them, there are none.
+  std::string Mismatches() const;
+  std::string Pools() const;
 
   // Payload of what the file does not know yet; empty: nothing.
   std::string TakeThreads();
@@ -102,6 +121,11 @@ class EventFeed {
     if (checked) [[unlikely]]
       FlushIfFull();
   }
+  MismatchWatch::Moment MomentOf(uint32_t stream, uint64_t time_ns) {
+    return {time_ns, encoder_.first_event() + encoder_.event_count(),
+            ThreadOf(stream)};
+  }
+  void Freed(uint32_t stream, uint32_t slot, uint64_t time_ns);
   void Store(const Event& event);
   void FlushIfFull();
   void AddSample(uint64_t time_ns);
@@ -122,6 +146,12 @@ class EventFeed {
   SparseArray<uint32_t> site_of_stack_;  // by image id: model's + 1; 0: not yet
   uint64_t floor_ = 0, ceiling_ = 0, last_ns_ = 0, rss_bytes_ = 0;
   uint64_t last_stamp_ = kNoStamp;  // of which last_ns_ is the time
+
+  bool watched_ = false;  // what becomes of blocks is of interest to the following
+  std::unique_ptr<MismatchWatch> watch_;
+  absl::flat_hash_set<uint32_t> ignored_;  // slots
+  PoolBook pools_;
+  SparseArray<uint64_t> scale_of_stream_;  // for its next mark: the double's bits
 };
 
 [[gnu::always_inline]] inline uint32_t EventFeed::Allocate(uint32_t stream,
@@ -131,6 +161,8 @@ class EventFeed {
   const uint64_t size = std::min(record.size, HeapModel::kMaxSize);
   const uint64_t time_ns = TimeOf(record.stamp);
   const uint32_t slot = model_.AllocateAt(thread, site, size, time_ns);
+  if (watched_ && watch_ != nullptr) [[unlikely]]
+    watch_->Allocate(stream, slot, record);
   Stored(time_ns, encoder_.AddAlloc(thread, model_.StackOf(site), size, time_ns));
   return slot;
 }
@@ -139,6 +171,8 @@ class EventFeed {
                                                    uint64_t stamp) {
   const uint32_t thread = ThreadOf(stream);
   const uint64_t time_ns = TimeOf(stamp);
+  if (watched_) [[unlikely]]
+    Freed(stream, slot, time_ns);
   model_.Free(thread, slot, time_ns);
   Stored(time_ns, encoder_.AddFree(thread, slot, time_ns));
 }

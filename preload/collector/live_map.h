@@ -36,6 +36,9 @@ namespace mallogram {
 class LiveMap {
  public:
   static constexpr uint32_t kNone = UINT32_MAX;
+  // Given by callers to addresses that are live, but not followed; the largest that
+  // may be given.
+  static constexpr uint32_t kUnfollowed = UINT32_MAX - 1;
 
   LiveMap();
   LiveMap(const LiveMap&) = delete;

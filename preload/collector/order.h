@@ -24,6 +24,9 @@
 // come before the move's end is seen; the block itself keeps its slot and changes
 // hands at the end.
 //
+// Blocks that are not recorded (a thread that pauses) hold their addresses as
+// others do, under no slot: neither they nor their frees reach the sink.
+//
 // Single-threaded.
 #pragma once
 
@@ -52,6 +55,8 @@ concept EventSink = requires(T sink, uint32_t stream, uint32_t slot, uint64_t st
   sink.FreeUnknown(stream, stamp);
   sink.Lose(stream, record);
   sink.Mark(stream, record);
+  // `slot`: of the block at the record's address, LiveMap::kNone or kUnfollowed.
+  sink.Note(stream, slot, record);
   sink.StartThread(stream, tid, stamp);
   // The block of this slot will be freed soon, and then again: sooner.
   sink.Prefetch(slot);

@@ -268,9 +268,11 @@ template <bool kForce>
     *slot = sink_->Allocate(s->index, record);
   } else if (record.op == RecordOp::kFree) {
     const uint32_t slot = live_.Take(record.address);
-    if (slot == LiveMap::kNone) [[unlikely]] {
-      if (!kForce) return false;
-      sink_->FreeUnknown(s->index, record.stamp);
+    if (slot >= LiveMap::kUnfollowed) [[unlikely]] {
+      if (slot == LiveMap::kNone) {
+        if (!kForce) return false;
+        sink_->FreeUnknown(s->index, record.stamp);
+      }
     } else {
       sink_->Free(s->index, slot, record.stamp);
     }
@@ -303,10 +305,11 @@ template <bool kForce>
         if (!kForce) return false;
         slot = Evict(s, record);
       }
-      if (s->moving && s->moving_slot != LiveMap::kNone) {
+      if (s->moving && s->moving_slot < LiveMap::kUnfollowed) {
         *slot = sink_->Move(s->index, s->moving_slot, record);
       } else {
-        if (s->moving) sink_->FreeUnknown(s->index, record.stamp);
+        if (s->moving && s->moving_slot == LiveMap::kNone)
+          sink_->FreeUnknown(s->index, record.stamp);
         *slot = sink_->Allocate(s->index, record);
       }
       s->moving = false;
@@ -326,11 +329,24 @@ template <bool kForce>
       break;
     case RecordOp::kMoveOver:
       // Its address was taken when the move began.
-      if (s->moving && s->moving_slot != LiveMap::kNone) {
+      if (s->moving && s->moving_slot < LiveMap::kUnfollowed) {
         sink_->Free(s->index, s->moving_slot, record.stamp);
       }
       s->moving = false;
       return true;
+    case RecordOp::kNote:
+      sink_->Note(s->index, live_.Find(record.address), record);
+      return true;
+    case RecordOp::kUnfollowed: {
+      uint32_t* slot = live_.Insert(record.address);
+      if (slot == nullptr) {
+        if (!kForce) return false;
+        slot = Evict(s, record);
+      }
+      *slot = LiveMap::kUnfollowed;
+      sink_->Note(s->index, LiveMap::kUnfollowed, record);
+      break;
+    }
     case RecordOp::kLost:
       sink_->Lose(s->index, record);
       return true;
@@ -351,7 +367,8 @@ template <bool kForce>
 template <EventSink Sink>
 [[gnu::noinline]] uint32_t* Orderer<Sink>::Evict(Stream* s, const Record& record) {
   ++violations_;
-  sink_->Free(s->index, live_.Take(record.address), record.stamp);
+  const uint32_t slot = live_.Take(record.address);
+  if (slot < LiveMap::kUnfollowed) sink_->Free(s->index, slot, record.stamp);
   return live_.Insert(record.address);
 }
 
@@ -362,7 +379,7 @@ template <EventSink Sink>
 void Orderer<Sink>::AbandonMove(Stream* s, uint64_t stamp) {
   if (!s->moving) return;
   s->moving = false;
-  if (s->moving_slot == LiveMap::kNone) return;
+  if (s->moving_slot >= LiveMap::kUnfollowed) return;
   ++violations_;
   sink_->Free(s->index, s->moving_slot, stamp);
 }

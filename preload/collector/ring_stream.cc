@@ -124,7 +124,14 @@ bool RingStream::DecodeExtended(uint64_t word0, Record* record) {
     if (needed == 4) {
       record->stack = static_cast<uint32_t>(reader_.Peek(2));
       record->size = reader_.Peek(3);
+    } else if (needed == 3) {
+      record->size = reader_.Peek(2);
     }
+    return true;
+  };
+  const auto take_note = [&](uint32_t needed) {
+    if (!take(RecordOp::kNote, needed)) return false;
+    record->count = word0;
     return true;
   };
   switch (SubtypeOf(word0)) {
@@ -152,6 +159,19 @@ bool RingStream::DecodeExtended(uint64_t word0, Record* record) {
       record->size = reader_.Peek(2);
       record->count = reader_.Peek(3);
       return true;
+    case Extended::kScale:
+    case Extended::kIgnore:
+    case Extended::kPoolFree:
+    case Extended::kPoolDestroy:
+      return take_note(2);
+    case Extended::kKind:
+    case Extended::kPoolCreate:
+      return take_note(3);
+    case Extended::kFreeNote:
+    case Extended::kPoolAlloc:
+      return take_note(4);
+    case Extended::kUnfollowed:
+      return take(RecordOp::kUnfollowed, 2);
   }
   return false;  // a later version's: its length is known, so skip it
 }

@@ -23,10 +23,12 @@ enum class RecordOp : uint32_t {
   kMoveBegin = static_cast<uint32_t>(RecordKind::kMoveBegin),
   kMoveEnd = static_cast<uint32_t>(RecordKind::kMoveEnd),
   kMoveFail = static_cast<uint32_t>(RecordKind::kMoveFail),
-  kMoveOver,  // the move ended in a block that is not followed (sampling)
-  kLost,      // `count` allocations of together `size` bytes at `stack`
-  kThread,    // the records that follow are of thread `address`
-  kMark,      // a phase begins: its name are the bytes of address, size and count
+  kMoveOver,    // the move ended in a block that is not followed (sampling)
+  kLost,        // `count` allocations of together `size` bytes at `stack`
+  kThread,      // the records that follow are of thread `address`
+  kMark,        // a phase begins: its name are the bytes of address, size and count
+  kNote,        // about the block at `address`, or none; `count` is its word 0
+  kUnfollowed,  // the block at `address` is not recorded, nor will its free be
 };
 
 // What an op has no use for is left over from another record.

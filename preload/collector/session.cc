@@ -114,6 +114,7 @@ class SessionImpl final : public Session {
   void FillLoss(Loss* loss) const;
   void FillSelfReport(SelfReport* self) const;
   std::string Details() const;
+  void WatchTrust();
 
   const std::unique_ptr<ImageView> image_;
   AllocateAhead ahead_;
@@ -146,6 +147,10 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
                StampClock::Read(is_tsc_));
   run_.sample_interval = h.sample_interval;
   const bool sampled = run_.sample_interval != 0;
+  if (h.mismatches != 0) {
+    feed_.WatchMismatches(h.forked != 0);
+    if (h.on_full == OnFull::kDrop) feed_.watch()->TrustNoAddress();
+  }
   if (sampled) sampled_ = std::make_unique<SampledModel>(run_.sample_interval);
   absl::Status status = writer_.Create(options.path, options.compression_level,
                                        sampled ? kTraceVersion : kUnsampledVersion);
@@ -202,6 +207,7 @@ uint64_t SessionImpl::Round(bool last) {
   // Still the only ring after its head was read: no other thread can have recorded
   // anything that comes before what was seen.
   const bool alone = image_->ring_count() == 1;
+  if (feed_.watch() != nullptr) WatchTrust();
   feed_.SetWindow(last_horizon_, now.stamp);
   const uint64_t records =
       orderer_.Process(last ? Orderer<EventFeed>::kNoHorizon : horizon, alone);
@@ -347,6 +353,13 @@ void SessionImpl::FillSelfReport(SelfReport* self) const {
   }
 }
 
+// What the library finds out after the session has begun, or events it lost.
+void SessionImpl::WatchTrust() {
+  const ImageHeader& h = *image_->header();
+  if (h.own_malloc != 0 || h.other_allocator != 0 || h.rings_exhausted.load() != 0)
+    feed_.watch()->TrustNoAddress();
+}
+
 // What the program has to say in words, and what was wrong with what it wrote.
 std::string SessionImpl::Details() const {
   const ImageHeader& h = *image_->header();
@@ -386,7 +399,11 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   const StampClock::Reading now = StampClock::Read(is_tsc_);
   const ImageHeader& h = *image_->header();
   translator_.SweepModules();
+  // First, since they name stacks.
+  const std::string mismatches = feed_.Mismatches(), pools = feed_.Pools();
   Flush();
+  if (!mismatches.empty()) writer_.Write(ChunkType::kMismatches, mismatches);
+  if (!pools.empty()) writer_.Write(ChunkType::kPools, pools);
   WriteSamples();
   run_.tsc_hz = clock_.ticks_per_second();
   writer_.Write(ChunkType::kRun, EncodeRunInfo(run_));

@@ -3,7 +3,10 @@
 // where others are (analyzer/phase_marks.h). One chunk of them follows the first
 // kRun, more as marks come.
 //
-//   payload := start_monotonic_ns count (name events time_ns)*
+//   payload := start_monotonic_ns count (name events time_ns)* [scale*]
+//
+// The scales, eight bytes each, are there if the program gave one to any of the
+// marks (client/mallogram.h).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +23,7 @@ struct Mark {
   std::string name;     // its first 24 bytes; not empty
   uint64_t events = 0;  // that came before: exact
   uint64_t time_ns = 0;
+  double scale = 0;  // that the program gave it, finite; 0: none
 };
 struct Marks {
   uint64_t start_monotonic_ns = 0;  // the recording's start on CLOCK_MONOTONIC

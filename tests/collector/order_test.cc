@@ -42,6 +42,7 @@ class Notes {
     absl::StrAppend(&text, " M", stream, ":", record.address, ":", record.size, ":",
                     record.count);
   }
+  void Note(uint32_t, uint32_t, const Record&) {}
   void StartThread(uint32_t stream, int64_t tid, uint64_t) {
     absl::StrAppend(&text, " T", stream, ":", tid);
   }

@@ -12,6 +12,8 @@
 #include "preload/trace/heap_model.h"
 #include "preload/trace/leaks.h"
 #include "preload/trace/marks.h"
+#include "preload/trace/mismatches.h"
+#include "preload/trace/pools.h"
 #include "preload/trace/records.h"
 #include "preload/trace/summary.h"
 
@@ -28,6 +30,8 @@ struct ReadTrace {
   std::vector<Event> events;
   HeapModel model;  // of the events
   std::vector<LeakCheck> leak_checks;
+  Mismatches mismatches;
+  std::vector<Pool> pools;
   std::optional<Summary> summary;
   std::vector<IndexEntry> index;
   bool trailer = false;
@@ -105,6 +109,12 @@ inline void ReadPayload(ChunkType type, const std::string& payload, ReadTrace* t
       return;
     case ChunkType::kLeaks:
       t->leak_checks.push_back(DecodeLeakCheck(payload).value());
+      return;
+    case ChunkType::kMismatches:
+      t->mismatches = DecodeMismatches(payload).value();
+      return;
+    case ChunkType::kPools:
+      t->pools = DecodePools(payload).value();
       return;
   }
 }
