@@ -1,0 +1,47 @@
+// What the programs of the corpus share; C and C++.
+//
+// A program says on the line of each allocation what must become of it:
+//
+//   p = malloc(24);  // LEAK definite 1 block 24 bytes
+//
+// The kinds are definite, indirect, possible, reachable, unclassified and none;
+// "definite or reachable" leaves it open, a list after commas has one entry for
+// each kind, the size may be left out. "LEAK in child" belongs to the second
+// process, if the line "PROCESSES parent child" names them in the order of their
+// births. A line "RUN args: exit 3" or "RUN args: signal 6" says how to start it
+// and how it ends; without one it takes no arguments and ends with 0.
+// tests/leaks/corpus.py reads this.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOINLINE __attribute__((noinline))
+
+// The compiler can't know what becomes of the pointer, nor of what it points to.
+static inline void Use(const void* p) {
+  __asm__ volatile(""
+                   :
+                   : "g"(p)
+                   : "memory");
+}
+
+// Nothing in the block can be taken for a pointer, a length or a count.
+static inline void* Fill(void* p, size_t size) {
+  if (p != NULL) memset(p, 0xA5, size);
+  Use(p);
+  return p;
+}
+
+// Overwrites what calls before have left on the stack below the caller's frame, in
+// programs whose truth must not depend on it.
+NOINLINE __attribute__((unused)) static void ScrubStack(void) {
+  volatile char dead[64 << 10];
+  for (size_t i = 0; i < sizeof dead; i++) dead[i] = 0x5A;
+  __asm__ volatile(""
+                   :
+                   :
+                   : "memory");  // and what main stored, is stored
+}
