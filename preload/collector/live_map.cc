@@ -174,4 +174,29 @@ uint32_t LiveMap::Find(uint64_t address) const {
   return entry->key != 0 ? entry->slot : kNone;
 }
 
+LiveMap::Start LiveMap::LastBefore(uint64_t address) const {
+  Start last = {0, kNone};
+  const Page* const page = FindPage(address);
+  if (page == nullptr || page->count() == 0) return last;
+  const uint64_t start = address & ~kOffsetMask;
+  if (page->kind() == kSingle) {
+    if (page->name <= address) last = {page->name, page->node};
+  } else if (page->kind() == kDirect) {
+    const uint32_t* const slots = Slots(page->node);
+    for (uint64_t g = Granule(address) + 1; g-- != 0;) {
+      if (slots[g] != kNone) return {start + (g << kGranuleBits), slots[g]};
+    }
+  } else {
+    const Entry* const entries = Entries(page->node);
+    const uint32_t key = KeyOf(address);
+    uint32_t best = 0;
+    for (uint32_t i = 0; i < 1u << page->kind(); ++i) {
+      if (entries[i].key > key || entries[i].key <= best) continue;
+      best = entries[i].key;
+      last = {start + best - 1, entries[i].slot};
+    }
+  }
+  return last;
+}
+
 }  // namespace mallogram

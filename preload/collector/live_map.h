@@ -54,6 +54,17 @@ class LiveMap {
   bool Contains(uint64_t address) const { return Find(address) != kNone; }
   uint64_t size() const { return size_; }
 
+  // The last block that starts at or before `address` in the same page of 4 KiB.
+  // slot == kNone: none does.
+  struct Start {
+    uint64_t address;
+    uint32_t slot;
+  };
+  Start LastBefore(uint64_t address) const;
+  // f(address, slot) for every block, page by page, in no order of the addresses.
+  template <typename F>
+  void ForEach(F&& f) const;
+
   // For a batch of addresses: first PrefetchPage of all, then PrefetchBlock of
   // all, so that both levels' cache misses overlap. (Always inlined: see
   // HeapModel.)
@@ -261,6 +272,34 @@ inline void LiveMap::PrefetchBlock(uint64_t address) const {
     __builtin_prefetch(&Slots(page.node)[Granule(address)], 1);
   } else if (kind >= kFirstNode && kind <= kLastNode) {
     __builtin_prefetch(&Entries(page.node)[HomeOf(KeyOf(address), kind)], 1);
+  }
+}
+
+template <typename F>
+void LiveMap::ForEach(F&& f) const {
+  // Nodes are fetched ahead: the table of pages is read in order, they are not.
+  constexpr size_t kAhead = 16;
+  for (size_t i = 0; i < pages_.size(); ++i) {
+    if (i + kAhead < pages_.size()) {
+      const Page& next = pages_[i + kAhead];
+      if (next.count() > 1) __builtin_prefetch(Entries(next.node));
+    }
+    const Page& page = pages_[i];
+    const uint64_t start = page.name & ~kOffsetMask;
+    const uint32_t kind = page.kind();
+    if (kind == kSingle) {
+      f(page.name, page.node);
+    } else if (kind == kDirect) {
+      const uint32_t* const slots = Slots(page.node);
+      for (uint32_t g = 0; g < 1u << (kPageBits - kGranuleBits); ++g) {
+        if (slots[g] != kNone) f(start + (uint64_t{g} << kGranuleBits), slots[g]);
+      }
+    } else if (kind >= kFirstNode && kind <= kLastNode) {
+      const Entry* const entries = Entries(page.node);
+      for (uint32_t e = 0; e < 1u << kind; ++e) {
+        if (entries[e].key != 0) f(start + entries[e].key - 1, entries[e].slot);
+      }
+    }
   }
 }
 

@@ -97,6 +97,12 @@ class HeapModel {
   // said; truncated_stacks is left to the caller, who knows the stacks.
   Summary Summarize() const;
 
+  // Of a block alive. REQUIRES: IsLive(slot).
+  uint64_t SizeAt(uint32_t slot) const { return SizeOf(slot, blocks_[slot].what); }
+  uint32_t StackAt(uint32_t slot) const {
+    return sites_[(blocks_[slot].what >> kSizeBits) - 1].stack;
+  }
+
   // Blocks alive, for leak reports: calls f(slot, stack, size, time_ns, thread).
   template <typename F>
   void ForEachLive(F&& f) const {
