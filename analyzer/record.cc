@@ -286,6 +286,8 @@ int RunRecord(int argc, char** argv) {
   if (!options.max_depth.empty())
     variables.push_back({kEnvMaxDepth, options.max_depth});
   if (!options.sample.empty()) variables.push_back({kEnvSample, options.sample});
+  if (!options.leak_check.empty())
+    variables.push_back({kEnvLeakCheck, options.leak_check});
   if (!options.on_full.empty()) variables.push_back({kEnvOnFull, options.on_full});
 
   const absl::StatusOr<CollectorProcess> collector =

@@ -25,6 +25,7 @@ const option kLongOptions[] = {
     {"max-depth", required_argument, nullptr, 'd'},
     {"on-full", required_argument, nullptr, 'f'},
     {"sample", required_argument, nullptr, 's'},
+    {"leak-check", required_argument, nullptr, 'l'},
     {"allocator", required_argument, nullptr, 'a'},
     {"help", no_argument, nullptr, 'h'},
     {nullptr, 0, nullptr, 0},
@@ -79,6 +80,13 @@ recorded into files of their own.
                           average (512KiB, 1M or bytes; at most 1024GiB): costs next
                           to nothing; all figures become estimates with 95 %
                           intervals. 0 and 1 mean every block, as without the option
+      --leak-check none|exit|full
+                          classify what is still allocated at the end, for mallogram
+                          leaks. exit: by a look at the program's memory when it ends
+                          by itself or by abort; it is slowed down in no other way.
+                          full: also when a signal kills it (not SIGKILL); it is
+                          traced for life, as by a debugger, so that signals and new
+                          threads cost more and nobody else can trace it [exit]
       --allocator NAME    run the program with another allocator: mimalloc, jemalloc,
                           tcmalloc or the path of a library
   -h, --help              this text
@@ -133,6 +141,14 @@ absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options) {
         options->sample = bytes > 1 ? absl::StrCat(bytes) : "";
         break;
       }
+      case 'l':
+        options->leak_check = optarg;
+        if (options->leak_check != "none" && options->leak_check != "exit" &&
+            options->leak_check != "full") {
+          return absl::InvalidArgumentError(
+              absl::StrCat("--leak-check is none, exit or full, not ", optarg));
+        }
+        break;
       case 'a':
         options->allocator = optarg;
         break;

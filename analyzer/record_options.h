@@ -14,6 +14,7 @@ struct RecordOptions {
   bool quiet = false;
   std::string max_depth, on_full;  // as the library's variables take them
   std::string sample;              // bytes; empty: every allocation is recorded
+  std::string leak_check;          // none, exit or full; empty: the default
   std::string allocator;
   char** program = nullptr;  // PROGRAM ARGUMENT… nullptr
 };

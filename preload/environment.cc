@@ -17,8 +17,8 @@ namespace {
 
 constexpr char kLdPreload[] = "LD_PRELOAD";
 constexpr const char* kLaunchVariables[] = {
-    kEnvSocket,     kEnvOut,    kEnvMaxDepth, kEnvOnFull,    kEnvSample,
-    kEnvSampleSeed, kEnvVerify, kEnvRingKib,  kEnvMismatches};
+    kEnvSocket,     kEnvOut,    kEnvMaxDepth, kEnvOnFull,     kEnvSample,
+    kEnvSampleSeed, kEnvVerify, kEnvRingKib,  kEnvMismatches, kEnvLeakCheck};
 constexpr size_t kVariables =
     sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
 static_assert(kVariables + 1 <= kLaunchEntries);

@@ -170,6 +170,14 @@ bool FindCommand(char* path, size_t room) {
   return false;
 }
 
+// Where only ancestors may trace a process (Yama), it has to name who else may:
+// this process or one below it. Nothing follows from an error.
+void AllowTracer(const Image& image, long pid) {
+  if (image.header->leak_check == LeakCheckMode::kNone || pid <= 0) return;
+  constexpr int kSetTracer = 0x59616d61;  // PR_SET_PTRACER
+  sys::Call(SYS_prctl, kSetTracer, pid);
+}
+
 bool SendHello(int socket, const Image& image) {
   HelloMessage hello{kImageMagic, kImageVersion, image.header->pid,
                      image.header->image_bytes};
@@ -245,6 +253,7 @@ bool StartCollector(const Image& image) {
     if (child == 0) {
       const long grandchild = sys::Call(SYS_clone, 0);
       if (grandchild == 0) BecomeCollector(command, pair[1]);
+      sys::Call(SYS_write, pair[1], sys::Arg(&grandchild), sizeof(grandchild));
       sys::Call(SYS_exit_group, sys::IsError(grandchild) ? 1 : 0);
     }
     ok = !sys::IsError(child);
@@ -252,6 +261,11 @@ bool StartCollector(const Image& image) {
     if (ok) {
       sys::Call(SYS_wait4, child, sys::Arg(&status), __WALL);
       ok = status == 0;
+      long collector = 0;
+      if (ok && sys::Call(SYS_recvfrom, pair[0], sys::Arg(&collector),
+                          sizeof(collector), MSG_DONTWAIT) == sizeof(collector)) {
+        AllowTracer(image, collector);
+      }
     }
   }
   sys::Call(SYS_close, pair[0]);
@@ -268,8 +282,15 @@ bool SendToSocket(const char* path, const Image& image) {
       sys::Call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (sys::IsError(socket)) return false;
   const long bytes = static_cast<long>(offsetof(sockaddr_un, sun_path) + n + 1);
-  const bool ok = sys::Call(SYS_connect, socket, sys::Arg(&address), bytes) == 0 &&
-                  SendHello(static_cast<int>(socket), image);
+  bool ok = sys::Call(SYS_connect, socket, sys::Arg(&address), bytes) == 0;
+  // The launcher listens, and the collector is its child.
+  ucred listener{};
+  socklen_t room = sizeof(listener);
+  if (ok && sys::Call(SYS_getsockopt, socket, SOL_SOCKET, SO_PEERCRED,
+                      sys::Arg(&listener), sys::Arg(&room)) == 0) {
+    AllowTracer(image, listener.pid);
+  }
+  ok = ok && SendHello(static_cast<int>(socket), image);
   sys::Call(SYS_close, socket);
   return ok;
 }
@@ -291,6 +312,13 @@ const Options& ReadOptions() {
       on_full != nullptr && on_full[0] == 'd' ? OnFull::kDrop : OnFull::kWait;
   const char* verify = Environment(kEnvVerify);
   options.verify = verify != nullptr && verify[0] == '1';
+  const char* leak_check = Environment(kEnvLeakCheck);
+  options.leak_check = leak_check == nullptr  ? LeakCheckMode::kExit
+                       : leak_check[0] == 'n' ? LeakCheckMode::kNone
+                       : leak_check[0] == 'f' ? LeakCheckMode::kFull
+                                              : LeakCheckMode::kExit;
+  // Most blocks are not known then: nothing could be followed.
+  if (options.sample_interval != 0) options.leak_check = LeakCheckMode::kNone;
   // Rounded down to a power of two; 0 keeps the geometry's own.
   const auto kib =
       static_cast<uint32_t>(ParseNumber(Environment(kEnvRingKib), 0, UINT32_MAX));
@@ -357,6 +385,7 @@ bool CreateImage(const Options& options, Image* image) {
   header->image_address = reinterpret_cast<uint64_t>(header);
   header->own_ranges = reinterpret_cast<uint64_t>(&sys::own_ranges);
   header->own_ranges_max = sys::kMaxOwnRanges;
+  header->leak_check = options.leak_check;
   header->node_count.store(kFirstNode, std::memory_order_relaxed);
   header->magic = kImageMagic;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "preload/caller_state.h"
+#include "preload/leak_hold.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 
@@ -206,6 +207,9 @@ MALLOGRAM_EXPORT size_t malloc_usable_size(void* p) {
 namespace {
 
 __attribute__((constructor)) void StartLibrary() { mallogram::StartRecording(); }
-__attribute__((destructor)) void EndLibrary() { mallogram::NoteExit(); }
+__attribute__((destructor)) void EndLibrary() {
+  mallogram::NoteExit();
+  mallogram::HoldAtEnd(nullptr);
+}
 
 }  // namespace

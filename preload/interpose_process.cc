@@ -1,5 +1,5 @@
-// Entry points other than the malloc family: what ends a process, replaces it,
-// starts another, and what loads and unloads code.
+// Entry points other than the malloc family: what replaces a process or starts
+// another, and what loads and unloads code. What ends one: interpose_end.cc.
 //
 // fork, vfork and clone need no wrapper: a forked child finds its thread states
 // wiped and starts a trace of its own (recorder.h), a vfork child is its parent.
@@ -123,16 +123,6 @@ MALLOGRAM_EXPORT int posix_spawnp(pid_t* pid, const char* file,
   return g_real.posix_spawnp(pid, file, actions, attributes, argv,
                              LAUNCH_ENVIRONMENT(envp));
 }
-
-// exit() runs the library's destructor; these don't. A SIGKILL needs nothing at
-// all: what was recorded lies in the collector's memory.
-MALLOGRAM_EXPORT void _exit(int status) {
-  mallogram::NoteExit();
-  if (Resolved(g_real.exit_now)) g_real.exit_now(status);
-  __builtin_trap();
-}
-
-MALLOGRAM_EXPORT void _Exit(int status) { _exit(status); }
 
 MALLOGRAM_EXPORT int dlclose(void* handle) {
   if (!Resolved(g_real.dlclose)) return -1;

@@ -117,6 +117,10 @@ void ResolveReal() {
   Find(&real.posix_spawn, "posix_spawn");
   Find(&real.posix_spawnp, "posix_spawnp");
   Find(&real.exit_now, "_exit");
+  Find(&real.quick_exit, "quick_exit");
+  Find(&real.abort, "abort");
+  Find(&real.assert_fail, "__assert_fail");
+  Find(&real.ptrace, "ptrace");
   Find(&real.write, "write");
   Find(&real.calloc, "calloc");
   Find(&real.realloc, "realloc");

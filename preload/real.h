@@ -41,6 +41,11 @@ struct RealFunctions {
                       const posix_spawnattr_t*, char* const*,
                       char* const*) = nullptr;
   void (*exit_now)(int) = nullptr;  // _exit
+  void (*quick_exit)(int) = nullptr;
+  void (*abort)() = nullptr;
+  void (*assert_fail)(const char*, const char*, unsigned int,
+                      const char*) = nullptr;
+  long (*ptrace)(int, ...) = nullptr;
   ssize_t (*write)(int, const void*, size_t) = nullptr;
 };
 

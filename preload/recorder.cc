@@ -10,6 +10,7 @@
 
 #include "preload/environment.h"
 #include "preload/handover.h"
+#include "preload/leak_hold.h"
 #include "preload/modules.h"
 #include "preload/real.h"
 #include "preload/sys.h"
@@ -178,6 +179,7 @@ bool SetUpProcess() {
     return false;
   }
   g_fork_page->armed = 1;
+  if (options.leak_check == LeakCheckMode::kFull) AwaitTracer();
   return true;
 }
 
@@ -284,6 +286,9 @@ void StartRecording() {
   ResolveReal();
   RememberLaunch();
   const int saved_errno = errno;
+  t_in_set_up = true;
+  RememberExit();
+  t_in_set_up = false;
   if (!g_have_exit_key) {
     g_have_exit_key = pthread_key_create(&g_exit_key, OnThreadExit) == 0;
   }
@@ -305,12 +310,15 @@ void StartRecording() {
   errno = saved_errno;
 }
 
-void NoteExit() {
+ImageHeader* OwnImage() {
   // A vfork child leaves by _exit, too, and must not speak for its parent.
-  if (g_set_up.load(std::memory_order_acquire) != kOn || g_fork_page->armed == 0 ||
-      g_image.header->pid != sys::GetPid()) {
-    return;
-  }
+  const bool own = g_set_up.load(std::memory_order_acquire) == kOn &&
+                   g_fork_page->armed != 0 && g_image.header->pid == sys::GetPid();
+  return own ? g_image.header : nullptr;
+}
+
+void NoteExit() {
+  if (OwnImage() == nullptr) return;
   if (t_state != nullptr && t_state->active != 0) CopyStats(t_state);
   rusage usage{};
   sys::Call(SYS_getrusage, RUSAGE_SELF, sys::Arg(&usage));

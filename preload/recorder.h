@@ -112,6 +112,9 @@ void RecordMoveOver(const void* p);
 void StartRecording();
 // Tells the collector that the process ends now.
 void NoteExit();
+// The image, if this process is recorded and the caller runs in it, not in a vfork
+// child of it; else nullptr.
+ImageHeader* OwnImage();
 
 // ---- hot path -------------------------------------------------------------
 

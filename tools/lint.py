@@ -38,7 +38,7 @@ FREESTANDING = {
 FREESTANDING_C = re.compile(
     r'(sys|linux|asm)/[a-z_]+\.h|(cpuid|x86intrin|immintrin|dlfcn|elf|link|errno|fcntl|'
     r'limits|alloca|malloc|pthread|sched|signal|spawn|stdarg|stddef|stdint|stdlib|string|'
-    r'time|ucontext|unistd|setjmp|poll)\.h')
+    r'time|ucontext|unistd|setjmp|poll|assert)\.h')
 
 TRACE = [r'preload/(trace_format|block_kind)\.h', r'preload/trace/[a-z_]+\.h']
 
@@ -61,7 +61,7 @@ ROOMS = [
      [r'preload/unwinder/[a-z_]+\.h',
       r'preload/(image|sys|clock|modules|stack_table)\.h'], True),
     (r'preload/[^/]+',
-     [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify)\.h'], True),
+     [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify|full_walk)\.h'], True),
     # The launcher is control flow: it starts the collector and knows the launch
     # variables. Nobody else here sees how recording works.
     (r'analyzer/record[a-z_]*\.(cc|h)',

@@ -3,7 +3,6 @@
 #include "preload/collector/collector.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -12,17 +11,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "preload/collector/control.h"
-#include "preload/collector/hello.h"
+#include "preload/collector/heirs.h"
+#include "preload/collector/leak_checks.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/open_session.h"
 #include "preload/collector/processes.h"
+#include "preload/collector/reception.h"
 #include "preload/collector/session.h"
 #include "preload/collector/stamp_clock.h"
 #include "preload/collector/waker.h"
@@ -73,8 +74,7 @@ class Collector {
 
   void Watch(int fd, Watched what);
   void HandleReady();
-  void HandleConnections();
-  void ReadHello(int connection);
+  Reception::Guests Guests();
   void Admit(const Peer& peer, const Hello& hello);
   std::unique_ptr<Session> OpenNamed(const std::string& program, pid_t pid,
                                      pid_t parent, int image_fd);
@@ -90,20 +90,21 @@ class Collector {
   }
   ProcessEnd EndOfTraced(const Traced& traced) const;
   bool Finished();
-  bool FindHeirs();
 
   const CollectorOptions options_;
-  int listen_fd_, control_fd_;
+  int control_fd_;
   const int epoll_fd_;
+  Waker waker_;
+  Reception reception_;
+  Heirs heirs_;
+  LeakChecks leak_checks_;
   TraceNames names_;
   std::vector<Traced> traced_;
   std::vector<Session*> sessions_;  // of traced_, for the waker
-  std::vector<int> connections_;    // accepted, without a message so far
   std::unordered_map<pid_t, Known> known_;
   pid_t main_pid_ = 0;
   pid_t stopped_launcher_ = 0;
   uint64_t ticks_ = 0;
-  std::vector<int> heirs_;  // pidfds of processes that may still connect
   ReportBuilder report_;
   absl::Status first_error_;
 };
@@ -111,27 +112,35 @@ class Collector {
 Collector::Collector(const CollectorOptions& options, int listen_fd, int first_fd,
                      int control_fd)
     : options_(options),
-      listen_fd_(listen_fd),
       control_fd_(control_fd),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      waker_(epoll_fd_),
+      reception_(Guests(),
+                 [this](int fd, bool connection) {
+                   Watch(fd, connection ? kConnection : kListener);
+                 }),
+      heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
+      leak_checks_([this] { waker_.Call(); }),
       names_(options.output, options.directory) {
-  if (listen_fd_ >= 0) {
-    fcntl(listen_fd_, F_SETFL, O_NONBLOCK);
-    Watch(listen_fd_, kListener);
-  }
+  reception_.Open(listen_fd, first_fd);
   if (control_fd_ >= 0) Watch(control_fd_, kControl);
-  if (first_fd >= 0) {
-    connections_.push_back(first_fd);
-    Watch(first_fd, kConnection);
-  }
 }
 
 Collector::~Collector() {
-  for (const int fd : connections_) close(fd);
-  for (const int fd : heirs_) close(fd);
-  if (listen_fd_ >= 0) close(listen_fd_);
   if (control_fd_ >= 0) close(control_fd_);
-  close(epoll_fd_);
+}
+
+Reception::Guests Collector::Guests() {
+  return {
+      [this](const Peer& peer, const Hello& hello) { Admit(peer, hello); },
+      [this] {
+        first_error_.Update(absl::FailedPreconditionError(
+            "library and command come from different builds of Mallogram"));
+      },
+      [this](pid_t pid, int connection) { leak_checks_.Check(pid, connection); },
+      [this] {
+        report_.AddTrouble("too many processes at once: some are not recorded");
+      }};
 }
 
 absl::Status Collector::Run() {
@@ -139,16 +148,16 @@ absl::Status Collector::Run() {
   // not push another from its CPU. If it is not allowed, it is not.
   const sched_param no_priority{};
   sched_setscheduler(0, SCHED_BATCH, &no_priority);
-  Waker waker(epoll_fd_);
   HandleReady();  // a first hello is handled even if the watcher could not start
   uint64_t sleep_ns = kMinSleepNs;
   uint64_t last_tick = 0;
   int idle_rounds = 0;
   for (;;) {
-    if (waker.attention()) {
+    if (waker_.attention()) {
       HandleReady();
-      waker.Handled();
+      waker_.Handled();
     }
+    leak_checks_.Look();
     uint64_t taken = 0;
     for (Traced& traced : traced_) taken += traced.session->Drain();
     const uint64_t now = MonotonicNs();
@@ -170,7 +179,8 @@ absl::Status Collector::Run() {
                                                       : 0;
     // A ring that can't be read (damaged by the program) always looks like work:
     // after some rounds without any progress we sleep all the same.
-    waker.Sleep(sessions_, timeout, /*only_if_idle=*/taken == 0 && idle_rounds < 8);
+    waker_.Sleep(sessions_, timeout,
+                 /*only_if_idle=*/taken == 0 && idle_rounds < 8);
   }
 }
 
@@ -188,70 +198,24 @@ void Collector::HandleReady() {
     const int fd = static_cast<int>(event.data.u64 & 0xffffffff);
     switch (static_cast<Watched>(event.data.u64 >> 32)) {
       case kListener:
-        HandleConnections();
+        reception_.Receive();
         break;
       case kControl:
         HandleControl();
         break;
       case kConnection:
-        ReadHello(fd);
+        reception_.Read(fd);
         break;
       case kProcess:
         // What the process sent at its very end comes first.
-        HandleConnections();
+        reception_.Receive();
         HandleProcessEnd(fd);
         break;
       case kHeir:
-        heirs_.erase(std::find(heirs_.begin(), heirs_.end(), fd));
-        close(fd);
+        heirs_.Gone(fd);
         break;
     }
   }
-}
-
-// Accepts all who wait and reads the messages that are there.
-void Collector::HandleConnections() {
-  while (listen_fd_ >= 0) {
-    const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (fd < 0) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        // Out of descriptors: who waits is not recorded, but must not be waited
-        // for in a busy loop either.
-        close(listen_fd_);
-        listen_fd_ = -1;
-        report_.AddTrouble("too many processes at once: some are not recorded");
-      }
-      break;
-    }
-    connections_.push_back(fd);
-    Watch(fd, kConnection);
-  }
-  const std::vector<int> waiting = connections_;
-  for (const int fd : waiting) ReadHello(fd);
-}
-
-// Takes the one message of a connection, if it is there, and closes it.
-void Collector::ReadHello(int connection) {
-  Hello hello;
-  switch (ReceiveHello(connection, &hello)) {
-    case HelloResult::kNotYet:
-      return;
-    case HelloResult::kGood:
-      Admit(PeerOf(connection), hello);
-      break;
-    case HelloResult::kOtherVersion:
-      RefuseImage(hello.image_fd);
-      first_error_.Update(absl::FailedPreconditionError(
-          "library and command come from different builds of Mallogram"));
-      break;
-    case HelloResult::kNothing:
-      break;
-  }
-  if (hello.image_fd >= 0) close(hello.image_fd);
-  connections_.erase(
-      std::find(connections_.begin(), connections_.end(), connection));
-  close(connection);
 }
 
 // A process hands over its image: opens its trace. The descriptor stays the
@@ -290,6 +254,8 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
   known_[pid] = {traced.session->path(), traced.program};
   traced_.push_back(std::move(traced));
   sessions_.push_back(traced_.back().session.get());
+  leak_checks_.Add(sessions_.back(), parent);
+  reception_.OpenForChecks(pid);
   if (peer.gone) {
     EndTraced(traced_.size() - 1, {});
   } else if (peer.pidfd >= 0) {
@@ -354,6 +320,7 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   Traced traced = std::move(traced_[index]);
   traced_.erase(traced_.begin() + static_cast<ptrdiff_t>(index));
   sessions_.erase(sessions_.begin() + static_cast<ptrdiff_t>(index));
+  leak_checks_.Remove(traced.session.get(), end);
   const absl::Status status = traced.session->Finish(end.reason, end.detail, 0);
   FinishedFile file;
   file.path = traced.session->path();
@@ -399,7 +366,7 @@ void Collector::HandleControl() {
 // The program has ended: finishes its trace and all others that can be, and tells
 // the launcher, which then ends.
 void Collector::Report(int wait_status) {
-  HandleConnections();
+  reception_.Receive();
   for (size_t i = 0; i < traced_.size(); ++i) {
     if (traced_[i].pid != main_pid_) continue;
     EndTraced(i, EndFromWaitStatus(wait_status));
@@ -456,7 +423,7 @@ void Collector::CheckForExec() {
     // It may have connected just now; that ends the old session and moves others.
     const pid_t pid = traced.pid;
     const size_t before = traced_.size();
-    HandleConnections();
+    reception_.Receive();
     if (traced_.size() == before && traced_[i].pid == pid &&
         !MayMap(pid, traced_[i].image_inode, kImageName)) {
       EndTraced(i, {EndReason::kExeced, -1});
@@ -466,29 +433,16 @@ void Collector::CheckForExec() {
 }
 
 bool Collector::Finished() {
-  if (!traced_.empty() || !connections_.empty() || control_fd_ >= 0) return false;
-  if (listen_fd_ < 0 || !report_.connected()) return true;
-  return !FindHeirs();
-}
-
-// In the background, without any traced process: a forked child connects only when
-// it first allocates, which may be hours later. So we stay as long as there is a
-// process that knows our socket. They fork and end while we look, hence the second
-// look; from then on their ends wake us, and we look again.
-bool Collector::FindHeirs() {
-  if (!heirs_.empty()) return true;
-  const std::string entry = absl::StrCat(kEnvSocket, "=", options_.socket_path);
-  for (int look = 0; look < 2 && heirs_.empty(); ++look) {
-    for (const pid_t pid : ProcessesWithVariable(entry)) {
-      const int fd = OpenProcess(pid);
-      if (fd < 0) continue;
-      heirs_.push_back(fd);
-      Watch(fd, kHeir);
-    }
-  }
-  // Who has connected meanwhile is handled first.
-  HandleConnections();
-  return !heirs_.empty() || !traced_.empty() || !connections_.empty();
+  const auto busy = [this] {
+    return !traced_.empty() || reception_.busy() || control_fd_ >= 0;
+  };
+  if (busy()) return false;
+  // In the background, without any traced process: as long as there is one that
+  // knows our socket, we stay. Who has connected meanwhile is handled first.
+  if (!reception_.open() || !report_.connected()) return true;
+  const bool found = heirs_.Find();
+  reception_.Receive();
+  return !found && !busy();
 }
 
 }  // namespace

@@ -141,6 +141,19 @@ bool MayMap(pid_t pid, uint64_t inode, absl::string_view name) {
   return false;
 }
 
+std::string VariableOf(pid_t pid, absl::string_view name) {
+  const std::string environment = ReadFile(absl::StrCat("/proc/", pid, "/environ"));
+  const std::string label = absl::StrCat(name, "=");
+  for (size_t at = 0; at < environment.size();) {
+    const size_t end = std::min(environment.find('\0', at), environment.size());
+    if (environment.compare(at, label.size(), label) == 0) {
+      return environment.substr(at + label.size(), end - at - label.size());
+    }
+    at = end + 1;
+  }
+  return "";
+}
+
 std::vector<pid_t> ProcessesWithVariable(absl::string_view entry) {
   std::vector<pid_t> found;
   DIR* proc = opendir("/proc");

@@ -61,6 +61,9 @@ Executable ExecutableOf(pid_t pid);
 // inode and name any more: an exec has dropped it.
 bool MayMap(pid_t pid, uint64_t inode, absl::string_view name);
 
+// The value that the variable had when the process was started; empty if it had
+// none or may not be read.
+std::string VariableOf(pid_t pid, absl::string_view name);
 // All processes that were started with (or forked from one that had) this entry in
 // their environment, as far as this user may look.
 std::vector<pid_t> ProcessesWithVariable(absl::string_view entry);

@@ -99,6 +99,18 @@ class SessionImpl final : public Session {
   const std::string& path() const override { return writer_.path(); }
   pid_t pid() const override { return pid_; }
   const std::string& trouble() const override { return writer_.trouble(); }
+  LeakCheckMode leak_check() const override { return leak_check_; }
+  bool HasRequest() const override;
+  void CatchUp(bool ended) override;
+  void Describe(ScanRequest* request) override;
+  void CountLive(uint64_t* blocks, uint64_t* bytes) const override;
+  void CopyLive(uint64_t most, std::vector<InheritedBlock>* blocks) const override;
+  uint64_t NowNs() const override {
+    return std::max(feed_.last_ns(),
+                    clock_.MonotonicToNs(StampClock::Read(is_tsc_).monotonic_ns));
+  }
+  uint64_t event_count() const override { return orderer_.records(); }
+  uint32_t WriteLeakCheck(const LeakCheck& check) override;
 
  private:
   struct Suspect {  // the owner of a ring that no longer answers
@@ -121,6 +133,8 @@ class SessionImpl final : public Session {
   const pid_t pid_;
   const bool is_tsc_;
   bool alive_ = false;
+  LeakCheckMode leak_check_ = LeakCheckMode::kNone;
+  uint32_t leak_checks_ = 0;  // written
   StampClock clock_;
   Translator translator_;
   EventFeed feed_;
@@ -145,6 +159,10 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   const ImageHeader& h = *image_->header();
   clock_.Start(is_tsc_, {h.start_tsc, h.start_monotonic_ns},
                StampClock::Read(is_tsc_));
+  leak_check_ =
+      h.leak_check == LeakCheckMode::kFull || h.leak_check == LeakCheckMode::kExit
+          ? h.leak_check
+          : LeakCheckMode::kNone;
   run_.sample_interval = h.sample_interval;
   const bool sampled = run_.sample_interval != 0;
   if (h.mismatches != 0) {
@@ -304,6 +322,59 @@ void SessionImpl::WriteSamples() {
     samples = EncodeSamples(restated);
   }
   writer_.Write(ChunkType::kSamples, samples);
+}
+
+bool SessionImpl::HasRequest() const {
+  const ImageHeader& h = *image_->header();
+  return h.at_end.state.load(std::memory_order_acquire) == HoldRequest::kAsked ||
+         h.at_once.state.load(std::memory_order_acquire) == HoldRequest::kAsked;
+}
+
+void SessionImpl::CatchUp(bool ended) {
+  const CpuMeter meter(&cpu_ns_);
+  for (int i = 0; i < kMaxLastRounds && HasWork(); ++i) {
+    if (Round(ended) == 0 && !ended) return;
+  }
+}
+
+void SessionImpl::Describe(ScanRequest* request) {
+  request->live = &orderer_.live();
+  request->model = &feed_.model();
+  request->image = image_->header();
+  request->module_id = [this](const LoadedModule& module) {
+    return translator_.ModuleId(module, feed_.last_ns());
+  };
+  request->frames = [this](uint32_t stack, uint64_t* pcs, size_t max) {
+    return translator_.Frames(stack, pcs, max);
+  };
+  request->glibc_heap = run_.allocator.empty();
+}
+
+void SessionImpl::CountLive(uint64_t* blocks, uint64_t* bytes) const {
+  *blocks = feed_.model().live_blocks();
+  *bytes = feed_.model().live_bytes();
+}
+
+void SessionImpl::CopyLive(uint64_t most,
+                           std::vector<InheritedBlock>* blocks) const {
+  const HeapModel& model = feed_.model();
+  if (model.live_blocks() > most) return;
+  std::vector<uint64_t> address_of_slot(model.slot_count());
+  orderer_.live().ForEach([&](uint64_t address, uint32_t slot) {
+    if (slot < address_of_slot.size()) address_of_slot[slot] = address;
+  });
+  blocks->reserve(model.live_blocks());
+  model.ForEachLive(
+      [&](uint32_t slot, uint32_t, uint64_t size, uint64_t, uint32_t) {
+        if (address_of_slot[slot] != 0)
+          blocks->push_back({address_of_slot[slot], size});
+      });
+}
+
+uint32_t SessionImpl::WriteLeakCheck(const LeakCheck& check) {
+  Flush();  // the stacks and modules that it names
+  writer_.Write(ChunkType::kLeaks, EncodeLeakCheck(check));
+  return leak_checks_++;
 }
 
 void SessionImpl::FillLoss(Loss* loss) const {

@@ -11,10 +11,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "preload/collector/leaks/scan_process.h"
 #include "preload/image.h"
+#include "preload/trace/leaks.h"
 #include "preload/trace/summary.h"
 
 namespace mallogram {
@@ -54,6 +57,26 @@ class Session {
   // what was sampled.
   virtual absl::Status Finish(EndReason reason, int64_t detail,
                               uint64_t peak_rss_bytes) = 0;
+
+  // ---- leak checks (leak_checks.h) ----
+
+  virtual LeakCheckMode leak_check() const = 0;
+  // True if the program asks for something that nobody has taken up.
+  virtual bool HasRequest() const = 0;
+  // Takes all records that there are, for a process that stands still. `ended`: it
+  // writes no more, so nothing is waited for.
+  virtual void CatchUp(bool ended) = 0;
+  // What a scan needs of the session; good until the next record is taken.
+  virtual void Describe(ScanRequest* request) = 0;
+  virtual void CountLive(uint64_t* blocks, uint64_t* bytes) const = 0;
+  // All blocks alive, unless there are more than `most`.
+  virtual void CopyLive(uint64_t most,
+                        std::vector<InheritedBlock>* blocks) const = 0;
+  // In the trace's time.
+  virtual uint64_t NowNs() const = 0;
+  virtual uint64_t event_count() const = 0;
+  // Writes it behind all that came before, to the file; its index there.
+  virtual uint32_t WriteLeakCheck(const LeakCheck& check) = 0;
 
   // After Finish.
   virtual const Summary& summary() const = 0;

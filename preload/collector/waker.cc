@@ -62,6 +62,11 @@ void Waker::Watch() {
   }
 }
 
+void Waker::Call() {
+  attention_.store(1, std::memory_order_release);
+  Futex(attention_, FUTEX_WAKE_PRIVATE, 2, 0);
+}
+
 void Waker::Handled() {
   if (!watching_) return;
   attention_.store(0, std::memory_order_release);
@@ -82,8 +87,9 @@ void Waker::Sleep(const std::vector<Session*>& sessions, uint64_t timeout_ns,
   }
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const bool work =
-      only_if_idle && std::any_of(sessions.begin(), sessions.end(),
-                                  [](Session* s) { return s->HasWork(); });
+      std::any_of(sessions.begin(), sessions.end(), [only_if_idle](Session* s) {
+        return s->HasRequest() || (only_if_idle && s->HasWork());
+      });
   if (!watching_) {
     if (!work) usleep(kNapNs / 1000);
   } else if (!work && !attention()) {

@@ -29,12 +29,15 @@ class Waker {
 
   // True: some descriptor in the epoll instance is (or may be) ready. One load.
   bool attention() const { return attention_.load(std::memory_order_acquire) != 0; }
+  // Sets it, from any thread, and ends the sleep.
+  void Call();
   // After epoll_wait said that nothing is ready any more.
   void Handled();
 
-  // Sleeps until attention, a doorbell of one of `sessions`, or the timeout (in
-  // nanoseconds; 0: none). `only_if_idle`: returns at once if a session HasWork.
-  // Sets and clears collector_sleeps around it.
+  // Sleeps (not at all if a session HasRequest) until attention, a doorbell of one
+  // of `sessions`, or the timeout (in nanoseconds; 0: none). `only_if_idle`:
+  // returns at once if a session HasWork. Sets and clears collector_sleeps around
+  // it.
   void Sleep(const std::vector<Session*>& sessions, uint64_t timeout_ns,
              bool only_if_idle);
 

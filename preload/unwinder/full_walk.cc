@@ -9,6 +9,9 @@ namespace {
 // The library's own frames and whatever the compiler made of them: far fewer.
 constexpr int kMaxAdvance = 1 << 26;
 
+// Frames between a function of the C library and a callback of ours.
+constexpr int kMaxCallback = 64;
+
 // The registers of the function that this is inlined into.
 [[gnu::always_inline]] inline void CaptureRegisters(RegisterFile* file) {
   uint64_t rbx, rbp, rsp, r12, r13, r14, r15, pc;
@@ -62,6 +65,20 @@ bool FullWalk::Start(const FrameState& target, StackGuard* guard) {
   flags_ = kExactPc;
   started_ = AdvanceTo(target, guard);
   return started_;
+}
+
+bool FullWalk::StartBeyond(uint64_t start, uint64_t end, StackGuard* guard) {
+  CaptureRegisters(&registers_);
+  flags_ = kExactPc;
+  bool met = false;
+  for (int i = 0; i < kMaxCallback; ++i) {
+    const uint64_t pc = registers_.value[kRa] - 1;
+    const bool inside = pc - start < end - start;
+    if (met && !inside) return started_ = true;
+    met = met || inside;
+    if (Step(guard) != StepEnd::kNotYet) return false;
+  }
+  return false;
 }
 
 bool FullWalk::AdvanceTo(const FrameState& target, StackGuard* guard) {

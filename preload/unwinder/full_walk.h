@@ -19,6 +19,17 @@ class FullWalk {
   // exist while it is unwound.
   [[gnu::noinline]] bool Start(const FrameState& target, StackGuard* guard);
 
+  // The same outward to the frame that called into the code in [start, end), a
+  // library function that calls back.
+  [[gnu::noinline]] bool StartBeyond(uint64_t start, uint64_t end,
+                                     StackGuard* guard);
+
+  // Of the frame at which the walk stands, by DWARF's number (kRa: its pc); 0 if it
+  // is not known.
+  uint64_t Register(int reg) const {
+    return registers_.Has(static_cast<uint64_t>(reg)) ? registers_.value[reg] : 0;
+  }
+
   bool started() const { return started_; }
   // From where it stands outward to `target`.
   bool AdvanceTo(const FrameState& target, StackGuard* guard);

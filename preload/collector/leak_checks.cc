@@ -1,0 +1,284 @@
+#include "preload/collector/leak_checks.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "preload/collector/check_request.h"
+#include "preload/collector/stamp_clock.h"
+#include "preload/collector/thread_facts.h"
+#include "preload/sys.h"
+
+namespace mallogram {
+namespace {
+
+// Of larger heaps no copy is made for forked children: 16 bytes a block.
+constexpr uint64_t kMostInherited = 4 << 20;
+// So many ended processes' heaps are kept for children that have not spoken yet.
+constexpr size_t kPastProcesses = 64;
+constexpr uint64_t kMostPast = 64 << 10;  // blocks, of each
+
+void AnswerRequest(HoldRequest* request, bool granted) {
+  // Not if it was withdrawn.
+  uint32_t state = HoldRequest::kTaken;
+  request->state.compare_exchange_strong(
+      state, granted ? HoldRequest::kGranted : HoldRequest::kRefused);
+  sys::FutexWake(&request->state, 1);
+}
+
+bool TakeRequest(HoldRequest* request) {
+  uint32_t state = HoldRequest::kAsked;
+  return request->state.load(std::memory_order_relaxed) == state &&
+         request->state.compare_exchange_strong(state, HoldRequest::kTaken);
+}
+
+bool IsFull(const Session& session) {
+  return session.leak_check() == LeakCheckMode::kFull;
+}
+
+// Why the end of a process was not looked at.
+std::string WhyNot(const Session& session, const ProcessEnd& end, bool asked,
+                   const std::string& refusal) {
+  const bool signalled = end.reason == EndReason::kSignalled;
+  if (signalled && end.detail == SIGKILL) return "killed by SIGKILL";
+  if (!refusal.empty()) return refusal;
+  const char* const hint = "; record with --leak-check full to have it classified";
+  if (!IsFull(session) && signalled && !asked) {
+    const char* const name = sigabbrev_np(static_cast<int>(end.detail));
+    return absl::StrCat("died of SIG", name != nullptr ? name : "?", hint);
+  }
+  if (!IsFull(session) && !asked) {
+    return absl::StrCat("it ended by a system call of its own", hint);
+  }
+  return "it could not be held at its end";
+}
+
+// What the program said of its stack, for the thread that said it.
+void ApplyFrame(const HoldRequest& request, std::vector<StoppedThread>* threads) {
+  if (request.sp == 0) return;
+  for (StoppedThread& thread : *threads) {
+    if (thread.tid != request.tid || thread.registers.rsp > request.sp) continue;
+    user_regs_struct live{};
+    live.fs_base = thread.registers.fs_base;
+    live.gs_base = thread.registers.gs_base;
+    live.rip = request.pc;
+    live.rsp = request.sp;
+    live.rbx = request.bx;
+    live.rbp = request.bp;
+    live.r12 = request.r12;
+    live.r13 = request.r13;
+    live.r14 = request.r14;
+    live.r15 = request.r15;
+    thread.registers = live;
+    thread.live_sp = request.sp;
+  }
+}
+
+void DescribeCheck(const Session& session, LeakCheck* check) {
+  check->time_ns = session.NowNs();
+  check->events = session.event_count();
+}
+
+}  // namespace
+
+LeakCheck ScanHeld(Session* session, const TraceReport& held,
+                   const InheritedHeap* inherited) {
+  session->CatchUp(/*ended=*/held.at_end);
+  ScanRequest request;
+  session->Describe(&request);
+  // A main thread that has ended has no memory any more; any other shows it.
+  request.pid = held.pid;
+  request.threads = held.threads;
+  bool leader = false;
+  for (const StoppedThread& thread : held.threads) {
+    leader = leader || thread.tid == held.pid;
+  }
+  if (!leader && !held.threads.empty()) request.pid = held.threads.front().tid;
+  const ImageHeader& header = *session->header();
+  if (header.at_end.state.load(std::memory_order_acquire) != HoldRequest::kFree) {
+    ApplyFrame(header.at_end, &request.threads);
+  }
+  if (header.at_once.state.load(std::memory_order_acquire) == HoldRequest::kTaken &&
+      header.at_once.kind == HoldRequest::kCheck) {
+    ApplyFrame(header.at_once, &request.threads);
+  }
+  for (; inherited != nullptr; inherited = inherited->older.get()) {
+    request.inherited.insert(request.inherited.end(), inherited->blocks.begin(),
+                             inherited->blocks.end());
+  }
+  LeakCheck check;
+  absl::StatusOr<LeakCheck> scanned = ScanProcess(request);
+  if (scanned.ok()) {
+    check = *std::move(scanned);
+  } else {
+    check.reason = std::string(scanned.status().message());
+    session->CountLive(&check.blocks, &check.bytes);
+  }
+  check.warnings.insert(check.warnings.end(), held.warnings.begin(),
+                        held.warnings.end());
+  DescribeCheck(*session, &check);
+  check.pause_ns = MonotonicNs() - held.since_ns;
+  return check;
+}
+
+LeakChecks::~LeakChecks() {
+  for (auto& [pid, watched] : watched_) {
+    for (const int fd : watched.connections) close(fd);
+  }
+}
+
+void LeakChecks::Add(Session* session, pid_t parent) {
+  if (session->leak_check() == LeakCheckMode::kNone) return;
+  const pid_t pid = session->pid();
+  Watched& watched = watched_[pid];
+  watched.session = session;
+  const auto open = watched_.find(parent);
+  if (open != watched_.end()) {
+    watched.inherited = HeapOf(open->second);
+  } else {
+    for (const Past& past : past_) {
+      if (past.pid == parent) watched.inherited = past.heap;
+    }
+  }
+  if (IsFull(*session)) tracer_.Seize(pid, /*for_life=*/true);
+}
+
+std::shared_ptr<const InheritedHeap> LeakChecks::HeapOf(
+    const Watched& watched) const {
+  watched.session->CatchUp(/*ended=*/false);
+  auto heap = std::make_shared<InheritedHeap>();
+  heap->older = watched.inherited;
+  watched.session->CopyLive(kMostInherited, &heap->blocks);
+  return heap;
+}
+
+void LeakChecks::Remove(Session* session, const ProcessEnd& end) {
+  const auto found = watched_.find(session->pid());
+  if (found == watched_.end() || found->second.session != session) return;
+  Watched& watched = found->second;
+  Answer(&watched, "the process has ended", 0);
+  session->CatchUp(/*ended=*/true);
+  const bool over = end.reason == EndReason::kExited ||
+                    end.reason == EndReason::kSignalled ||
+                    end.reason == EndReason::kVanished;
+  if (over && !watched.ended) {
+    LeakCheck check;
+    const bool signalled = end.reason == EndReason::kSignalled;
+    check.cause = signalled ? CheckCause::kSignal : CheckCause::kExit;
+    check.detail = end.detail;
+    check.reason = WhyNot(*session, end, watched.asked_end, watched.refusal);
+    session->CountLive(&check.blocks, &check.bytes);
+    DescribeCheck(*session, &check);
+    session->WriteLeakCheck(check);
+  }
+  // Its children may come later; an exec has none of its blocks.
+  if (over) {
+    auto heap = std::make_shared<InheritedHeap>();
+    heap->older = std::move(watched.inherited);
+    session->CopyLive(kMostPast, &heap->blocks);
+    past_.push_back({session->pid(), std::move(heap)});
+    if (past_.size() > kPastProcesses) past_.pop_front();
+  }
+  watched_.erase(found);
+}
+
+void LeakChecks::Look() {
+  for (auto& [pid, watched] : watched_) LookAtRequests(pid, &watched);
+  for (const TraceReport& report : tracer_.Take()) Handle(report);
+}
+
+void LeakChecks::LookAtRequests(pid_t pid, Watched* watched) {
+  ImageHeader* const header = watched->session->header();
+  if (TakeRequest(&header->at_end)) {
+    watched->asked_end = true;
+    tracer_.Seize(pid, IsFull(*watched->session));
+  }
+  if (!TakeRequest(&header->at_once)) return;
+  if (header->at_once.kind == HoldRequest::kLetGo) return tracer_.LetGo(pid);
+  const bool under_way = watched->client || !watched->connections.empty();
+  watched->client = true;
+  if (!under_way) tracer_.Hold(pid);
+}
+
+void LeakChecks::Check(pid_t pid, int connection) {
+  const auto found = watched_.find(pid);
+  if (found == watched_.end()) {
+    SendAnswer(connection, {"", 0, "the process is not recorded for leak checks"});
+    close(connection);
+    return;
+  }
+  Watched& watched = found->second;
+  const bool under_way = watched.client || !watched.connections.empty();
+  watched.connections.push_back(connection);
+  if (!under_way) tracer_.Hold(pid);
+}
+
+// To all that wait for the check that was made, or was not.
+void LeakChecks::Answer(Watched* watched, const std::string& error,
+                        uint32_t index) {
+  for (const int fd : std::exchange(watched->connections, {})) {
+    SendAnswer(fd, {watched->session->path(), index, error});
+    close(fd);
+  }
+  if (std::exchange(watched->client, false)) {
+    AnswerRequest(&watched->session->header()->at_once, error.empty());
+  }
+}
+
+void LeakChecks::Handle(const TraceReport& report) {
+  const auto found = watched_.find(report.pid);
+  if (found == watched_.end()) {
+    if (report.what == TraceReport::kHeld) tracer_.Resume(report.pid);
+    return;
+  }
+  Watched* const watched = &found->second;
+  ImageHeader* const header = watched->session->header();
+  switch (report.what) {
+    case TraceReport::kSeized:
+      header->traced.store(1, std::memory_order_release);
+      sys::FutexWake(&header->traced, 1);
+      AnswerRequest(&header->at_end, true);
+      break;
+    case TraceReport::kRefused:
+      Refused(report, watched);
+      break;
+    case TraceReport::kHeld:
+      Held(report, watched);
+      break;
+    case TraceReport::kLetGo:
+      if (header->at_once.kind == HoldRequest::kLetGo) {
+        AnswerRequest(&header->at_once, true);
+      }
+      break;
+  }
+}
+
+void LeakChecks::Refused(const TraceReport& report, Watched* watched) {
+  if (report.of_hold) return Answer(watched, report.reason, 0);
+  ImageHeader* const header = watched->session->header();
+  watched->refusal = report.reason;
+  header->traced.store(2, std::memory_order_release);
+  sys::FutexWake(&header->traced, 1);
+  AnswerRequest(&header->at_end, false);
+}
+
+void LeakChecks::Held(const TraceReport& report, Watched* watched) {
+  LeakCheck check = ScanHeld(watched->session, report, watched->inherited.get());
+  // Before the file is written: that is no business of the program's.
+  tracer_.Resume(report.pid);
+  if (report.at_end) {
+    watched->ended = true;
+    const bool signalled = WIFSIGNALED(report.status);
+    check.cause = signalled ? CheckCause::kSignal : CheckCause::kExit;
+    check.detail = signalled ? WTERMSIG(report.status) : WEXITSTATUS(report.status);
+  } else {
+    check.cause = watched->client ? CheckCause::kClient : CheckCause::kCommand;
+  }
+  const uint32_t index = watched->session->WriteLeakCheck(check);
+  if (!report.at_end) Answer(watched, "", index);
+}
+
+}  // namespace mallogram

@@ -1,0 +1,72 @@
+#include "preload/collector/thread_facts.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace mallogram {
+namespace {
+
+// The first 4 KiB, all that is needed of these files.
+std::string ReadHead(const std::string& path) {
+  char text[4096];
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return "";
+  const ssize_t got = read(fd, text, sizeof(text));
+  close(fd);
+  return got > 0 ? std::string(text, static_cast<size_t>(got)) : "";
+}
+
+// The number behind "\nNAME:" in /proc/TID/status.
+uint64_t StatusField(pid_t tid, absl::string_view name, int base) {
+  const std::string status = ReadHead(absl::StrCat("/proc/", tid, "/status"));
+  const std::string label = absl::StrCat("\n", name, ":");
+  const size_t at = status.find(label);
+  if (at == std::string::npos) return 0;
+  return strtoull(status.c_str() + at + label.size(), nullptr, base);
+}
+
+}  // namespace
+
+std::vector<pid_t> ThreadsOf(pid_t pid) {
+  std::vector<pid_t> threads;
+  DIR* const directory = opendir(absl::StrCat("/proc/", pid, "/task").c_str());
+  if (directory == nullptr) return threads;
+  while (const dirent* entry = readdir(directory)) {
+    const pid_t tid = atoi(entry->d_name);
+    if (tid > 0) threads.push_back(tid);
+  }
+  closedir(directory);
+  return threads;
+}
+
+pid_t ProcessOfThread(pid_t tid) {
+  return static_cast<pid_t>(StatusField(tid, "Tgid", 10));
+}
+
+pid_t TracerOf(pid_t tid) {
+  return static_cast<pid_t>(StatusField(tid, "TracerPid", 10));
+}
+
+bool IsBeingKilled(pid_t tid) {
+  return (StatusField(tid, "SigPnd", 16) >> (SIGKILL - 1) & 1) != 0;
+}
+
+bool Executes(pid_t tid) {
+  const std::string call = ReadHead(absl::StrCat("/proc/", tid, "/syscall"));
+  if (call.empty() || call[0] < '0' || call[0] > '9') return false;
+  const int number = atoi(call.c_str());
+  return number == SYS_execve || number == SYS_execveat;
+}
+
+}  // namespace mallogram

@@ -1,0 +1,21 @@
+// What /proc says about threads of other processes. Every answer may be old by the
+// time it is read.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+namespace mallogram {
+
+std::vector<pid_t> ThreadsOf(pid_t pid);
+// The process that the thread belongs to; 0: no such thread.
+pid_t ProcessOfThread(pid_t tid);
+// The process that traces it; 0: none.
+pid_t TracerOf(pid_t tid);
+// True if it has still to take a SIGKILL: of somebody's, or of its process's end.
+bool IsBeingKilled(pid_t tid);
+// True if it is in an execve system call.
+bool Executes(pid_t tid);
+
+}  // namespace mallogram

@@ -1,0 +1,78 @@
+// Entry points that end the process, and ptrace, which may take our tracer away.
+//
+// exit() runs the library's destructor (interpose.cc); these don't. A SIGKILL needs
+// nothing at all: what was recorded lies in the collector's memory.
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+#include "preload/caller_state.h"
+#include "preload/leak_hold.h"
+#include "preload/real.h"
+#include "preload/recorder.h"
+
+using mallogram::g_real;
+using mallogram::Resolved;
+
+// Noinline, so that the entry point stays on the stack while it is unwound.
+[[gnu::noinline]] static void EndsHere(const mallogram::CallerState& caller) {
+  const int saved_errno = errno;
+  mallogram::NoteExit();
+  mallogram::HoldAtEnd(&caller);
+  errno = saved_errno;
+}
+
+MALLOGRAM_EXPORT void _exit(int status) {
+  EndsHere(CALLER_STATE());
+  if (Resolved(g_real.exit_now)) g_real.exit_now(status);
+  __builtin_trap();
+}
+
+MALLOGRAM_EXPORT void _Exit(int status) {
+  EndsHere(CALLER_STATE());
+  if (Resolved(g_real.exit_now)) g_real.exit_now(status);
+  __builtin_trap();
+}
+
+// Its handlers run behind it, and free what they free.
+MALLOGRAM_EXPORT void quick_exit(int status) {
+  EndsHere(CALLER_STATE());
+  if (Resolved(g_real.quick_exit)) g_real.quick_exit(status);
+  __builtin_trap();
+}
+
+MALLOGRAM_EXPORT void abort() {
+  EndsHere(CALLER_STATE());
+  if (Resolved(g_real.abort)) g_real.abort();
+  __builtin_trap();
+}
+
+// The C library calls its own abort here, not ours.
+MALLOGRAM_EXPORT void __assert_fail(const char* assertion, const char* file,
+                                    unsigned int line, const char* function) {
+  EndsHere(CALLER_STATE());
+  if (Resolved(g_real.assert_fail)) {
+    g_real.assert_fail(assertion, file, line, function);
+  }
+  __builtin_trap();
+}
+
+// A process has one tracer: one that offers itself to its parent must not have the
+// collector for it.
+MALLOGRAM_EXPORT long ptrace(enum __ptrace_request request, ...) {
+  va_list arguments;
+  va_start(arguments, request);
+  const auto pid = va_arg(arguments, pid_t);
+  void* const address = va_arg(arguments, void*);
+  void* const data = va_arg(arguments, void*);
+  va_end(arguments);
+  if (request == PTRACE_TRACEME) mallogram::LetGoOfTracer();
+  if (!Resolved(g_real.ptrace)) {
+    errno = ENOSYS;
+    return -1;
+  }
+  return g_real.ptrace(request, pid, address, data);
+}

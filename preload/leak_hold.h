@@ -1,0 +1,37 @@
+// What the library says to the collector for leak checks: "I am about to end, hold
+// me there", "look at me now", "let go of me". One HoldRequest of the image each,
+// the doorbell, and a bounded wait for the answer, which ends at once if the
+// collector is dead. No system call but futex.
+//
+// The process then goes on to its real end, untouched: what static destructors and
+// exit handlers still free is freed. The collector, which traces it from here on,
+// looks at its memory when the kernel takes it down (collector/tracer.h).
+//
+// Callable in signal handlers. Says nothing for a vfork child, which shares its
+// parent's memory, or where recording is off.
+#pragma once
+
+#include "preload/caller_state.h"
+
+namespace mallogram {
+
+// Before the process ends by a call of `caller`'s (abort, _exit); nullptr: by
+// exit(), from a destructor. What lies below that frame is dead, and full of old
+// pointers: the scan starts there.
+void HoldAtEnd(const CallerState* caller);
+
+// A leak check now; returns when it is done. False: there was none.
+// REQUIRES: called (transitively) from the function whose caller is `caller`.
+bool RequestLeakCheckNow(const CallerState& caller);
+
+// Has the collector stop tracing this process, as it does for life in full mode.
+void LetGoOfTracer();
+
+// Full mode, at the start: until the collector traces the process, so that no early
+// crash escapes it. Bounded by a second.
+void AwaitTracer();
+
+// Remembers where exit() lies in the C library. Call once, early.
+void RememberExit();
+
+}  // namespace mallogram
