@@ -89,6 +89,11 @@ ROOMS = [
      TRACE + [r'analyzer/(fit/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/diff/[^/]+',
      TRACE + [r'analyzer/(diff/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
+    # Arithmetic, but for the file that reads traces.
+    (r'analyzer/leaks/growth/read_growth\.(cc|h)',
+     TRACE + [r'analyzer/(leaks/growth/)?(?!record|render|main)[a-z_]+\.h'], False),
+    (r'analyzer/leaks/growth/[^/]+',
+     [r'analyzer/leaks/growth/[a-z_]+\.h', r'analyzer/fit/[a-z_]+\.h'], False),
     (r'analyzer/study/[^/]+',
      [r'analyzer/(fit/|plot/|scaling/|study/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/[^/]+',

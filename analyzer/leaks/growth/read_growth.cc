@@ -1,0 +1,252 @@
+#include "analyzer/leaks/growth/read_growth.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "analyzer/byte_source.h"
+#include "analyzer/leaks/growth/course.h"
+#include "preload/trace/chunk_io.h"
+#include "preload/trace/event_codec.h"
+#include "preload/trace/mapped_array.h"
+#include "preload/trace/sampling.h"
+
+namespace mallogram {
+namespace {
+
+using Caller = std::pair<uint32_t, uint64_t>;
+
+Caller CallerOf(const Trace& trace, uint32_t stack) {
+  Stack node;
+  if (!trace.FindStack(stack, &node)) return {0, stack};
+  return {node.module, node.offset};
+}
+
+// The blocks alive, under the names that events give them (heap_model.h), with what
+// CourseRecorder wants to hear when they go. 10 bytes a block, 4 a freed one.
+class Blocks {
+ public:
+  uint32_t Add(uint32_t site, uint64_t bytes, uint16_t cohorts) {
+    uint32_t slot;
+    if (free_count_ != 0) {
+      slot = free_[--free_count_];
+    } else {
+      slot = static_cast<uint32_t>(blocks_.size());
+      blocks_.PushBack();
+      cohorts_.PushBack();
+    }
+    blocks_[slot] = std::min(bytes, kMostBytes) | uint64_t{site + 1} << kBytesBits;
+    cohorts_[slot] = cohorts;
+    return slot;
+  }
+  // False: no block has that name.
+  bool Remove(uint32_t slot, uint32_t* site, uint64_t* bytes, uint16_t* cohorts) {
+    if (slot >= blocks_.size() || blocks_[slot] == 0) return false;
+    *site = static_cast<uint32_t>(blocks_[slot] >> kBytesBits) - 1;
+    *bytes = blocks_[slot] & kMostBytes;
+    *cohorts = cohorts_[slot];
+    blocks_[slot] = 0;
+    if (free_count_ == free_.size()) free_.PushBack();
+    free_[free_count_++] = slot;
+    return true;
+  }
+  static uint64_t Kept(uint64_t bytes) { return std::min(bytes, kMostBytes); }
+
+ private:
+  static constexpr int kBytesBits = 35;
+  static constexpr uint64_t kMostBytes = (uint64_t{1} << kBytesBits) - 1;
+  static_assert(kMaxStackIds < 1u << (64 - kBytesBits));
+
+  GrowingArray<uint64_t> blocks_;  // bytes | site + 1; 0: not alive
+  GrowingArray<uint16_t> cohorts_;
+  GrowingArray<uint32_t> free_;
+  uint64_t free_count_ = 0;
+};
+
+// Reads events; a file that is cut or damaged, as far as it goes.
+class Pass {
+ public:
+  Pass(absl::string_view path, const Trace& trace, uint64_t until_events)
+      : path_(path), trace_(trace), until_events_(until_events) {}
+
+  absl::StatusOr<RunGrowth> Run(ProgressFn progress);
+
+ private:
+  absl::Status Open(ProgressFn progress);
+  template <typename F>
+  void ForEachEvent(ProgressFn progress, F&& take);
+  void AddSite(uint32_t stack, uint64_t calls);
+  bool Take(const Event& event);
+  bool Allocate(const Event& event);
+  bool Free(uint32_t slot);
+
+  const absl::string_view path_;
+  const Trace& trace_;
+  const uint64_t until_events_;
+  std::unique_ptr<ByteSource> source_;
+  ChunkDirectory directory_;
+  SparseArray<uint32_t> site_of_stack_;  // index + 1
+  std::vector<uint32_t> stacks_;         // by site
+  std::vector<uint64_t> calls_;          // by site
+  std::vector<uint32_t> caller_of_site_;
+  std::vector<Caller> callers_;
+  std::unique_ptr<CourseRecorder> by_stack_, by_caller_;
+  Blocks blocks_;
+  uint64_t time_ns_ = 0;
+};
+
+absl::Status Pass::Open(ProgressFn progress) {
+  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenFile(path_);
+  if (!source.ok()) return source.status();
+  source_ = *std::move(source);
+  absl::StatusOr<ChunkDirectory> directory = ReadIndex(
+      *source_, [](ChunkType type) { return type == ChunkType::kEvents; });
+  if (!directory.ok()) directory = WalkChunks(*source_, progress);
+  if (!directory.ok()) return directory.status();
+  directory_ = *std::move(directory);
+  return absl::OkStatus();
+}
+
+template <typename F>
+void Pass::ForEachEvent(ProgressFn progress, F&& take) {
+  uint64_t events = 0;
+  for (const ChunkRef& chunk : directory_.chunks) {
+    if (chunk.header.type != ChunkType::kEvents) continue;
+    progress(chunk.offset, source_->size());
+    const absl::StatusOr<std::string> payload = ReadChunk(*source_, chunk);
+    if (!payload.ok()) return;
+    EventDecoder decoder;
+    if (!decoder.Init(*payload).ok() || decoder.first_event() != events) return;
+    Event event;
+    while (events < until_events_ && decoder.Next(&event)) {
+      if (!take(event)) return;
+      ++events;
+    }
+    if (events >= until_events_ || !decoder.status().ok()) return;
+  }
+}
+
+void Pass::AddSite(uint32_t stack, uint64_t calls) {
+  if (stack >= kMaxStackIds || site_of_stack_.Get(stack) != 0) return;
+  stacks_.push_back(stack);
+  calls_.push_back(calls);
+  site_of_stack_[stack] = static_cast<uint32_t>(stacks_.size());
+}
+
+bool Pass::Allocate(const Event& event) {
+  const uint32_t index = site_of_stack_.Get(event.stack);
+  if (index == 0) return false;
+  const uint32_t site = index - 1;
+  uint64_t bytes = event.size;
+  const uint64_t interval = trace_.summary.sampling.interval;
+  if (interval != 0) {
+    bytes = static_cast<uint64_t>(std::llround(static_cast<double>(bytes) /
+                                               SampleProbability(bytes, interval)));
+  }
+  bytes = Blocks::Kept(bytes);
+  const uint16_t own = by_stack_->Allocate(site, bytes, event.time_ns);
+  const uint16_t shared =
+      by_caller_->Allocate(caller_of_site_[site], bytes, event.time_ns);
+  blocks_.Add(site, bytes, static_cast<uint16_t>(own | shared << 8));
+  return true;
+}
+
+bool Pass::Free(uint32_t slot) {
+  uint32_t site = 0;
+  uint64_t bytes = 0;
+  uint16_t cohorts = 0;
+  if (!blocks_.Remove(slot, &site, &bytes, &cohorts)) return false;
+  by_stack_->Free(site, static_cast<uint8_t>(cohorts & 0xff), bytes);
+  by_caller_->Free(caller_of_site_[site], static_cast<uint8_t>(cohorts >> 8),
+                   bytes);
+  return true;
+}
+
+bool Pass::Take(const Event& event) {
+  time_ns_ = std::max(time_ns_, event.time_ns);
+  switch (event.kind) {
+    case EventKind::kAlloc:
+      return Allocate(event);
+    case EventKind::kFree:
+      return Free(event.slot);
+    case EventKind::kMove:
+      return Free(event.slot) && Allocate(event);
+    case EventKind::kFreeUnknown:
+    case EventKind::kLost:
+      return true;
+  }
+  return false;
+}
+
+absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
+  const absl::Status status = Open(progress);
+  if (!status.ok()) return status;
+  // How often each stack allocates: the summary knows it of a whole recording of
+  // every block.
+  if (until_events_ == UINT64_MAX && trace_.summary.sampling.interval == 0) {
+    for (const SiteTotals& site : trace_.summary.sites) {
+      if (site.calls != 0) AddSite(site.stack, site.calls);
+    }
+  } else {
+    ForEachEvent(progress, [this](const Event& event) {
+      if (event.stack >= kMaxStackIds) return false;
+      if (event.kind != EventKind::kAlloc && event.kind != EventKind::kMove)
+        return true;
+      AddSite(event.stack, 0);
+      ++calls_[site_of_stack_.Get(event.stack) - 1];
+      return true;
+    });
+  }
+  absl::flat_hash_map<Caller, uint32_t> index_of_caller;
+  std::vector<uint64_t> caller_calls;
+  for (size_t site = 0; site < stacks_.size(); ++site) {
+    const Caller caller = CallerOf(trace_, stacks_[site]);
+    const auto [entry, is_new] =
+        index_of_caller.try_emplace(caller, static_cast<uint32_t>(callers_.size()));
+    if (is_new) {
+      callers_.push_back(caller);
+      caller_calls.push_back(0);
+    }
+    caller_of_site_.push_back(entry->second);
+    caller_calls[entry->second] += calls_[site];
+  }
+  by_stack_ = std::make_unique<CourseRecorder>(calls_);
+  by_caller_ = std::make_unique<CourseRecorder>(caller_calls);
+  ForEachEvent(progress, [this](const Event& event) { return Take(event); });
+  if (until_events_ == UINT64_MAX)
+    time_ns_ = std::max(time_ns_, trace_.summary.totals.duration_ns);
+
+  RunGrowth growth;
+  const std::vector<SiteGrowth> stacks = LabelGrowth(by_stack_->Finish(time_ns_));
+  for (size_t i = 0; i < stacks.size(); ++i)
+    growth.of_stack[stacks_[i]] = stacks[i];
+  const std::vector<SiteGrowth> callers = LabelGrowth(by_caller_->Finish(time_ns_));
+  for (size_t i = 0; i < callers.size(); ++i)
+    growth.of_caller[callers_[i]] = callers[i];
+  return growth;
+}
+
+}  // namespace
+
+SiteGrowth RunGrowth::Of(const Trace& trace, uint32_t stack) const {
+  const auto own = of_stack.find(stack);
+  if (own != of_stack.end() && own->second.label == GrowthKind::kGrowing) {
+    return own->second;
+  }
+  const auto shared = of_caller.find(CallerOf(trace, stack));
+  if (shared != of_caller.end() && shared->second.label == GrowthKind::kGrowing) {
+    return shared->second;
+  }
+  return own != of_stack.end() ? own->second : SiteGrowth();
+}
+
+absl::StatusOr<RunGrowth> ReadGrowth(absl::string_view path, const Trace& trace,
+                                     ProgressFn progress, uint64_t until_events) {
+  return Pass(path, trace, until_events).Run(progress);
+}
+
+}  // namespace mallogram
