@@ -15,7 +15,8 @@
 namespace mallogram {
 
 absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments,
-                                               absl::Span<const OptionSpec> specs) {
+                                               absl::Span<const OptionSpec> specs,
+                                               bool until_operand) {
   ParsedArguments parsed;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const absl::string_view argument = arguments[i];
@@ -25,6 +26,11 @@ absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments
       break;
     }
     if (argument.size() < 2 || argument[0] != '-') {
+      if (until_operand) {
+        parsed.operands.assign(arguments.begin() + static_cast<ptrdiff_t>(i),
+                               arguments.end());
+        break;
+      }
       parsed.operands.emplace_back(argument);
       continue;
     }
@@ -48,6 +54,8 @@ absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments
       } else {
         return UsageError(absl::StrCat("option ", name, " needs a value"));
       }
+    } else if (equals != absl::string_view::npos && spec->value_optional) {
+      option.value = std::string(argument.substr(equals + 1));
     } else if (equals != absl::string_view::npos) {
       return UsageError(absl::StrCat("option ", name, " takes no value"));
     }

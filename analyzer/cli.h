@@ -23,6 +23,7 @@ inline absl::Status UsageError(absl::string_view message) {
 struct OptionSpec {
   absl::string_view name;  // "--by"
   bool takes_value = false;
+  bool value_optional = false;  // may have one, but only as --name=value
 };
 
 struct ParsedArguments {
@@ -35,9 +36,10 @@ struct ParsedArguments {
 };
 
 // "--name value", "--name=value", "--" ends the options. `arguments` does not
-// hold the verb.
+// hold the verb. `until_operand`: the first operand ends the options, too.
 absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments,
-                                               absl::Span<const OptionSpec> specs);
+                                               absl::Span<const OptionSpec> specs,
+                                               bool until_operand = false);
 
 // A decimal number; `option` names it in the error.
 absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,

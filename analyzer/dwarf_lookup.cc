@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/names.h"
 
@@ -186,7 +187,7 @@ void DwarfLookup::LoadFunctions(Unit* unit) {
   SortRanges(&unit->ranges);
 }
 
-const std::string& DwarfLookup::NameOf(Dwarf_Die* die) {
+const DwarfLookup::Name& DwarfLookup::NameOf(Dwarf_Die* die) {
   // All inlined copies of a function share the name of its abstract entry.
   Dwarf_Attribute attribute;
   Dwarf_Die origin = *die;
@@ -196,9 +197,17 @@ const std::string& DwarfLookup::NameOf(Dwarf_Die* die) {
   auto [entry, is_new] = names_.try_emplace(origin.addr);
   if (is_new) {
     const char* linkage = LinkageName(&origin);
-    entry->second = linkage != nullptr ? Demangle(linkage) : NameInScope(&origin);
+    entry->second.function =
+        linkage != nullptr ? Demangle(linkage) : NameInScope(&origin);
+    if (linkage != nullptr && absl::StartsWith(linkage, "_Z"))
+      entry->second.symbol = linkage;
   }
   return entry->second;
+}
+
+void DwarfLookup::SetName(const Name& name, Frame* frame) {
+  frame->function = name.function;
+  frame->symbol = name.symbol;
 }
 
 std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
@@ -226,14 +235,14 @@ std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
   // The line belongs to the innermost; each call says where its caller was.
   std::vector<Frame> frames;
   for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
-    place.function = NameOf(&*call);
+    SetName(NameOf(&*call), &place);
     place.inlined = true;
     frames.push_back(place);
     place = Frame();
     place.file = CallFile(&unit.die, &*call);
     place.line = UnsignedAttribute(&*call, DW_AT_call_line);
   }
-  place.function = NameOf(&function);
+  SetName(NameOf(&function), &place);
   frames.push_back(place);
   return frames;
 }

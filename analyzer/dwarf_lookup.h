@@ -44,13 +44,17 @@ class DwarfLookup {
   static void AddRanges(Dwarf_Die* die, uint32_t index, std::vector<Range>* ranges);
   static void SortRanges(std::vector<Range>* ranges);
   static const Range* Find(const std::vector<Range>& ranges, uint64_t address);
-  const std::string& NameOf(Dwarf_Die* die);
+  struct Name {
+    std::string function, symbol;  // as in Frame
+  };
+  const Name& NameOf(Dwarf_Die* die);
+  static void SetName(const Name& name, Frame* frame);
 
   Dwarf* const dwarf_;
   bool units_loaded_ = false;
   std::vector<Unit> units_;
   std::vector<Range> unit_ranges_;
-  std::unordered_map<const void*, std::string> names_;  // by entry address
+  std::unordered_map<const void*, Name> names_;  // by entry address
 };
 
 }  // namespace mallogram

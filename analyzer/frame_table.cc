@@ -40,7 +40,8 @@ FrameTable::FrameTable(const Report& report) {
         const auto first = by_function.try_emplace(function, entry->second).first;
         functions_.push_back(first->second);
         frames_.push_back({frame.function, frame.file, frame.line, module,
-                           location.offset, IsPlumbing(frame.function), false});
+                           location.offset, IsPlumbing(frame.function), false,
+                           frame.symbol});
       }
       shown.push_back({entry->second, frame.inlined});
     }

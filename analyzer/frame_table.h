@@ -19,6 +19,7 @@ struct FrameView {
   bool plumbing = false;
   // A line that says how the stack ends, instead of a frame.
   bool note = false;
+  std::string symbol = {};  // mangled; empty: none
 };
 
 // How a stack is shown: the frames after folding.

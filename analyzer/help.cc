@@ -10,6 +10,7 @@ Usage:
   mallogram [record] [OPTIONS] [--] PROGRAM [ARGUMENTS...]
   mallogram report [OPTIONS] FILE...
   mallogram info FILE...
+  mallogram leaks FILE... | PROGRAM [ARGUMENTS...] | --pid PID
   mallogram diff OLD NEW
   mallogram fit FILE... | --data FILE.tsv
   mallogram sweep --param n=SIZES [OPTIONS] [--] PROGRAM [ARGUMENTS...]
@@ -19,6 +20,7 @@ Verbs:
   record    run a program and record its allocations (default)
   report    totals, timeline and call sites of a recording
   info      what is in a recording: host, command, modules, threads, chunks
+  leaks     what a program lost: blocks that nothing points to, and why
   diff      what changed between two recordings, or two moments of one
   fit       growth laws over input sizes, of a program and of its call sites
   sweep     run a program at several input sizes: how does its memory grow?
@@ -30,6 +32,7 @@ Examples:
   mallogram xmllint --noout big.xml
   mallogram report xmllint.*.mgram
   mallogram report --by leaked --top 3 xmllint.*.mgram
+  mallogram leaks xmllint --noout big.xml
 
 Exit status: of the program when recording; else 0, 1 for an error, 2 for a
 mistake in the command line.

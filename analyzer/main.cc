@@ -13,6 +13,7 @@
 #include "analyzer/diff/diff_command.h"
 #include "analyzer/fit/fit_command.h"
 #include "analyzer/help.h"
+#include "analyzer/leaks/leaks_command.h"
 #include "analyzer/record.h"
 #include "analyzer/record_check.h"
 #include "analyzer/record_options.h"
@@ -57,15 +58,11 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},
-    {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},
-    {"diff", RunDiff, kDiffHelp},
-    {"fit", RunFit, kFitHelp},
-    {"study", RunStudyVerb, kStudyHelp},
-    {"sweep", RunSweepVerb, kSweepHelp},
-    {"help", Help, kHelpMain},
-    {"version", Version, kHelpMain},
+    {"record", RunRecord, kRecordHelp},  {"report", Report, kHelpReport},
+    {"info", Info, kHelpInfo},           {"leaks", RunLeaks, kLeaksHelp},
+    {"diff", RunDiff, kDiffHelp},        {"fit", RunFit, kFitHelp},
+    {"study", RunStudyVerb, kStudyHelp}, {"sweep", RunSweepVerb, kSweepHelp},
+    {"help", Help, kHelpMain},           {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 
@@ -100,8 +97,9 @@ int Help(int argc, char** argv) {
 }
 
 int Run(const Verb& verb, int argc, char** argv) {
-  // record reads its options itself: --help may be its program's.
-  for (int i = 1; i < argc && verb.help != nullptr && verb.run != RunRecord; ++i) {
+  // These read their options themselves: --help may be their program's.
+  const bool runs_programs = verb.run == RunRecord || verb.run == RunLeaks;
+  for (int i = 1; i < argc && verb.help != nullptr && !runs_programs; ++i) {
     const absl::string_view word = argv[i];
     if (word == "--") break;
     if (word == "--help" || word == "-h") {

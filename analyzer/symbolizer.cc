@@ -8,9 +8,12 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "analyzer/data_symbols.h"
 #include "analyzer/dwarf_lookup.h"
 #include "analyzer/names.h"
+#include "analyzer/returned_string.h"
 #include "analyzer/symbol_table.h"
 
 namespace mallogram {
@@ -99,9 +102,21 @@ class Symbolizer::Object {
     if (frames.back().function.empty()) {
       if (symbols_ == nullptr) symbols_ = std::make_unique<SymbolTable>(module_);
       const char* name = symbols_->Find(address + bias_);
-      if (name != nullptr) frames.back().function = Demangle(name);
+      if (name != nullptr) {
+        frames.back().function = Demangle(name);
+        if (absl::StartsWith(name, "_Z")) frames.back().symbol = name;
+      }
     }
     return frames;
+  }
+
+  DataName ResolveData(uint64_t address) {
+    if (data_ == nullptr) data_ = std::make_unique<DataSymbols>(module_);
+    return data_->Find(address + bias_);
+  }
+
+  ReturnedString ResolveReturned(const char* function) {
+    return ReadReturnedString(module_, function);
   }
 
  private:
@@ -121,6 +136,7 @@ class Symbolizer::Object {
   bool searched_debug_ = false;
   std::unique_ptr<DwarfLookup> lookup_;
   std::unique_ptr<SymbolTable> symbols_;
+  std::unique_ptr<DataSymbols> data_;
 };
 
 Symbolizer::Symbolizer(absl::string_view debug_dir) : debug_dir_(debug_dir) {
@@ -166,6 +182,17 @@ std::vector<Frame> Symbolizer::Resolve(const Module& module, uint64_t offset) {
   // The return address may be the first byte of the next line, or function.
   if (!object->usable() || offset == 0) return {Frame()};
   return object->Resolve(offset - 1);
+}
+
+DataName Symbolizer::ResolveData(const Module& module, uint64_t address) {
+  Object* object = Open(module);
+  return object->usable() ? object->ResolveData(address) : DataName();
+}
+
+ReturnedString Symbolizer::ResolveReturned(const Module& module,
+                                           const char* function) {
+  Object* object = Open(module);
+  return object->usable() ? object->ResolveReturned(function) : ReturnedString();
 }
 
 }  // namespace mallogram

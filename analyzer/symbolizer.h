@@ -30,6 +30,21 @@ struct Frame {
   uint32_t line = 0;
   bool inlined = false;
   bool folded = false;  // allocation plumbing: set by names.h, not here
+  std::string symbol;   // the name as in the file if that is mangled; else empty
+};
+
+// The variable at an address of a module.
+struct DataName {
+  std::string name;     // demangled; empty: not known
+  uint64_t offset = 0;  // of the address in the variable, or, without name, in
+  std::string section;  // the section (".bss"; empty: not known either)
+};
+
+// What a function returns, if that is a constant string.
+struct ReturnedString {
+  bool exists = false;    // the module has the function
+  bool constant = false;  // and this is what it returns
+  std::string text;
 };
 
 class Symbolizer {
@@ -43,6 +58,12 @@ class Symbolizer {
   // Frames of the call that returns to `offset` (Stack.offset). Never empty; a
   // frame without function if nothing is known.
   std::vector<Frame> Resolve(const Module& module, uint64_t offset);
+
+  // What variable is at `address`, in the ELF file's own addresses.
+  DataName ResolveData(const Module& module, uint64_t address);
+
+  // The function is read, never run. REQUIRES: its name is not mangled.
+  ReturnedString ResolveReturned(const Module& module, const char* function);
 
   // Modules that could not be used as recorded: sentences for the user.
   const std::vector<std::string>& notes() const { return notes_; }

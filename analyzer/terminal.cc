@@ -26,14 +26,14 @@ bool Is(const char* variable, const char* value) {
 
 }  // namespace
 
-Style DetectStyle() {
+Style DetectStyle(int fd) {
   Style style;
   style.utf8 = IsUtf8();
-  if (!isatty(STDOUT_FILENO)) return style;
+  if (!isatty(fd)) return style;
   const char* const no_color = getenv("NO_COLOR");
   style.color = (no_color == nullptr || *no_color == '\0') && !Is("TERM", "dumb");
   struct winsize size;
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
     style.width = std::clamp<size_t>(size.ws_col, 60, 160);
   }
   return style;

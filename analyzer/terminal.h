@@ -16,9 +16,9 @@ struct Style {
   size_t width = 100;  // columns
 };
 
-// For standard output. Colours only on a terminal, and not with NO_COLOR (set
-// and not empty) or TERM=dumb. REQUIRES: setlocale() was called.
-Style DetectStyle();
+// For standard output, or another descriptor. Colours only on a terminal, and not
+// with NO_COLOR (set and not empty) or TERM=dumb. REQUIRES: setlocale() was called.
+Style DetectStyle(int fd = 1);
 
 // A bar on standard error, if that is a terminal, for what takes more than a
 // second. Removed by Clear() or the destructor.

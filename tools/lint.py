@@ -94,6 +94,8 @@ ROOMS = [
      TRACE + [r'analyzer/(leaks/growth/)?(?!record|render|main)[a-z_]+\.h'], False),
     (r'analyzer/leaks/growth/[^/]+',
      [r'analyzer/leaks/growth/[a-z_]+\.h', r'analyzer/fit/[a-z_]+\.h'], False),
+    (r'analyzer/leaks/[^/]+',
+     TRACE + [r'analyzer/(leaks/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/study/[^/]+',
      [r'analyzer/(fit/|plot/|scaling/|study/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
     (r'analyzer/[^/]+',

@@ -1,0 +1,325 @@
+#include "analyzer/leaks/leaks_command.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "analyzer/cli.h"
+#include "analyzer/leaks/builder.h"
+#include "analyzer/leaks/lsan_defaults.h"
+#include "analyzer/leaks/options.h"
+#include "analyzer/leaks/render_leaks.h"
+#include "analyzer/leaks/run_program.h"
+#include "analyzer/leaks/suppressions.h"
+#include "analyzer/record_check.h"
+#include "analyzer/report_command.h"
+#include "analyzer/symbolizer.h"
+#include "analyzer/terminal.h"
+#include "analyzer/trace_reader.h"
+
+namespace mallogram {
+namespace {
+
+constexpr int kFailure = 1, kUsage = 2, kNotJudged = 3, kLeaksFound = 23;
+constexpr KindSet kDefaultKinds =
+    SetOf(LeakKind::kDefinite) | SetOf(LeakKind::kPossible) |
+    SetOf(LeakKind::kGrowth) | SetOf(LeakKind::kUnclassified);
+constexpr size_t kDefaultTop = 20, kDefaultDepth = 12;
+
+int Fail(int exit_status, absl::string_view message) {
+  fprintf(stderr, "mallogram: %s\n", std::string(message).c_str());
+  return exit_status;
+}
+
+bool IsTrace(const std::string& path) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return absl::EndsWith(path, kTraceSuffix);
+  if (S_ISDIR(status.st_mode)) return true;
+  if (!S_ISREG(status.st_mode)) return false;
+  char magic[sizeof kFileMagic] = {};
+  std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
+  return memcmp(magic, kFileMagic, sizeof magic) == 0 ||
+         (absl::EndsWith(path, kTraceSuffix) && access(path.c_str(), X_OK) != 0);
+}
+
+Operand LookAt(const std::string& word) {
+  if (IsTrace(word)) return Operand::kTrace;
+  const absl::Status status = FindProgram(word).status();
+  // One that cannot be recorded is a program all the same: record says why not.
+  return absl::IsNotFound(status) || absl::IsPermissionDenied(status)
+             ? Operand::kNeither
+             : Operand::kProgram;
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  struct stat status;
+  std::ifstream file(path, std::ios::binary);
+  if (!file || stat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": cannot be read: ", file ? "it is a directory" : strerror(errno)));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+absl::Status WriteText(const std::string& path, absl::string_view text) {
+  FILE* file = fopen(path.c_str(), "wb");
+  const bool written =
+      file != nullptr && fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file != nullptr && fclose(file) == 0 && written) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat(path, ": cannot be written: ", strerror(errno)));
+}
+
+// THE HOOK FOR --pid: asks the collector of a process that is being recorded for a
+// leak check, waits for it, and returns the trace that now has it.
+absl::StatusOr<std::string> CheckLivingProcess(int64_t pid) {
+  return absl::UnimplementedError(
+      absl::StrCat("process ", pid, " cannot be looked into: not there yet"));
+}
+
+// THE HOOK FOR GROWTH: see builder.h.
+GrowthOf FindGrowth(const Trace&) { return {}; }
+
+// The traces of the command line, as one document.
+class Reading {
+ public:
+  explicit Reading(const LeakOptions& options)
+      : options_(options), symbolizer_(options.debug_dir), builder_(&symbolizer_) {}
+
+  // Files that cannot be used are named on standard error.
+  absl::Status Add(const std::string& file, bool temporary) {
+    bar_.SetLabel("reading");
+    const auto progress = [this](uint64_t done, uint64_t total) {
+      bar_.Update(done, total);
+    };
+    absl::StatusOr<Trace> trace = ReadTrace(file, ReadOptions(), progress);
+    if (!trace.ok()) return trace.status();
+    if (temporary) trace->path = "";
+    FindLsanDefaults(*trace, &symbolizer_, &warnings_,
+                     [this](absl::string_view text, absl::string_view source) {
+                       AddDefaults(text, source);
+                     });
+    bar_.SetLabel("naming call stacks");
+    return builder_.Add(*trace, {options_.check, options_.since},
+                        FindGrowth(*trace));
+  }
+
+  SuppressionSet* suppressions() { return &suppressions_; }
+
+  LeakDocument Finish() {
+    LeakDocument document = builder_.Finish();
+    document.warnings.insert(document.warnings.begin(), warnings_.begin(),
+                             warnings_.end());
+    return document;
+  }
+
+ private:
+  // Several processes of one program bring the same.
+  void AddDefaults(absl::string_view text, absl::string_view source) {
+    if (std::find(defaults_.begin(), defaults_.end(), source) != defaults_.end())
+      return;
+    defaults_.emplace_back(source);
+    const absl::Status status = suppressions_.Add(text, source, /*built_in=*/false);
+    if (!status.ok()) warnings_.emplace_back(status.message());
+  }
+
+  const LeakOptions& options_;
+  Symbolizer symbolizer_;
+  LeakBuilder builder_;
+  SuppressionSet suppressions_;
+  std::vector<std::string> warnings_, defaults_;
+  ProgressBar bar_{"reading"};
+};
+
+// ---- what is written where ------------------------------------------------
+
+std::string JsonText(const LeakDocument& document, const FrameTable& frames,
+                     const LeakOptions& options) {
+  std::string text;
+  RenderLeaksJson(document, frames, options.kinds != 0 ? options.kinds : kAllKinds,
+                  options.top_set ? options.top : 0,
+                  [&text](absl::string_view piece) {
+                    text.append(piece.data(), piece.size());
+                  });
+  return text;
+}
+
+absl::Status WriteReport(const LeakDocument& document, const FrameTable& frames,
+                         const LeakOptions& options) {
+  const KindSet kinds = options.kinds != 0 ? options.kinds : kDefaultKinds;
+  // A program has standard output for itself, unless JSON is asked for.
+  const bool to_stderr = !options.program.empty() && !options.json &&
+                         !options.gen_suppressions && options.output.empty();
+  std::string text;
+  if (options.json) {
+    text = JsonText(document, frames, options);
+  } else if (options.gen_suppressions) {
+    text = RenderSuppressions(document, frames, kinds);
+  } else {
+    LeakTextOptions how;
+    how.style = DetectStyle(to_stderr ? STDERR_FILENO : STDOUT_FILENO);
+    if (!options.output.empty()) how.style.color = false;
+    how.kinds = kinds;
+    how.kinds_asked = options.kinds != 0;
+    how.top = options.top_set ? options.top : kDefaultTop;
+    how.depth = options.depth_set ? options.depth : kDefaultDepth;
+    how.full_names = options.full_names;
+    text = RenderLeaks(document, frames, how);
+  }
+  if (!options.output.empty()) return WriteText(options.output, text);
+  if (!to_stderr) return PrintOut(text);
+  fwrite(text.data(), 1, text.size(), stderr);
+  return absl::OkStatus();
+}
+
+absl::Status WriteAll(const LeakDocument& document, const FrameTable& frames,
+                      const LeakOptions& options) {
+  const KindSet kinds = options.kinds != 0 ? options.kinds : kDefaultKinds;
+  absl::Status status;
+  if (!options.json_file.empty())
+    status = WriteText(options.json_file, JsonText(document, frames, options));
+  if (status.ok() && !options.junit_file.empty()) {
+    status = WriteText(options.junit_file,
+                       RenderJunit(document, frames,
+                                   options.fail_on != 0 ? options.fail_on : kinds));
+  }
+  if (status.ok() && !options.sarif_file.empty()) {
+    status = WriteText(options.sarif_file,
+                       RenderSarif(document, frames, kinds, MALLOGRAM_VERSION));
+  }
+  const absl::Status report = WriteReport(document, frames, options);
+  return status.ok() ? report : status;
+}
+
+// ---- the exit status ------------------------------------------------------
+
+bool Counts(const LeakRecord& record, KindSet fail_on) {
+  return Has(fail_on, record.kind) && !record.suppressed() &&
+         (record.change == Change::kNone || record.change == Change::kNew ||
+          record.change == Change::kGrown);
+}
+
+int Judge(const LeakDocument& document, const LeakOptions& options) {
+  for (const LeakRecord& record : document.records) {
+    if (Counts(record, options.fail_on)) return kLeaksFound;
+  }
+  for (const MismatchView& mismatch : document.mismatches) {
+    if (options.fail_on_mismatch && mismatch.suppression == kNoSuppression)
+      return kLeaksFound;
+  }
+  if ((options.fail_on & ~SetOf(LeakKind::kUnclassified)) == 0) return 0;
+  constexpr auto kUnclassified = static_cast<size_t>(LeakKind::kUnclassified);
+  for (const LeakProcess& process : document.processes) {
+    if (process.sums[kUnclassified].blocks == 0) continue;
+    return Fail(kNotJudged,
+                absl::StrCat("--fail-on cannot be judged: ", ProcessName(process),
+                             " is not classified: ", process.reason));
+  }
+  return 0;
+}
+
+// ---- the verb -------------------------------------------------------------
+
+absl::Status AddSuppressions(const LeakOptions& options, SuppressionSet* set) {
+  for (const std::string& path : options.suppressions) {
+    const absl::StatusOr<std::string> text = ReadText(path);
+    if (!text.ok()) return text.status();
+    const absl::Status status = set->Add(*text, path, /*built_in=*/false);
+    if (!status.ok()) return status;
+  }
+  if (!options.builtin_suppressions) return absl::OkStatus();
+  return set->Add(kBuiltInSuppressions, "built-in", /*built_in=*/true);
+}
+
+int ReportFiles(const LeakOptions& options, const std::vector<std::string>& files,
+                TemporaryDirectory* temporary) {
+  Reading reading(options);
+  absl::Status status = AddSuppressions(options, reading.suppressions());
+  if (!status.ok()) return Fail(kUsage, status.message());
+  size_t used = 0;
+  for (const std::string& file : files) {
+    status = reading.Add(file, !temporary->path().empty());
+    if (status.ok()) {
+      ++used;
+    } else {
+      Fail(kUsage, status.message());
+    }
+  }
+  temporary->Remove();  // before anything can end us
+  if (used == 0) return kUsage;
+  LeakDocument document = reading.Finish();
+  // Beyond this point call stacks are fixed.
+  const FrameTable frames(document.names);
+  ApplySuppressions(*reading.suppressions(), frames, &document);
+  status = WriteAll(document, frames, options);
+  if (!status.ok()) return Fail(kFailure, status.message());
+  const int judged = Judge(document, options);
+  return judged == 0 && used != files.size() ? kUsage : judged;
+}
+
+int ReportProgram(const LeakOptions& options) {
+  TemporaryDirectory temporary;
+  if (options.trace.empty()) {
+    const absl::Status status = temporary.Make();
+    if (!status.ok()) return Fail(kFailure, status.message());
+  }
+  // The suppressions are read twice: a mistake in them should not cost a long run.
+  SuppressionSet set;
+  const absl::Status status = AddSuppressions(options, &set);
+  if (!status.ok()) return Fail(kUsage, status.message());
+  const std::string output =
+      options.trace.empty() ? absl::StrCat(temporary.path(), "/") : options.trace;
+  const absl::StatusOr<int> program =
+      RecordProgram(options.program, output, options.leak_check);
+  if (!program.ok()) return Fail(kFailure, program.status().message());
+  const absl::StatusOr<std::vector<std::string>> files =
+      FindTraces({options.trace.empty() ? temporary.path() : options.trace});
+  // record has said why there is none.
+  if (!files.ok() || access(files->front().c_str(), F_OK) != 0)
+    return *program != 0 ? *program : kFailure;
+  const int judged = ReportFiles(options, *files, &temporary);
+  return judged == 0 ? *program : judged;
+}
+
+}  // namespace
+
+int RunLeaks(int argc, char** argv) {
+  const absl::StatusOr<LeakOptions> options = ParseLeakOptions(
+      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), LookAt);
+  if (!options.ok()) {
+    return Fail(kUsage, absl::StrCat(options.status().message(),
+                                     "; see mallogram help leaks"));
+  }
+  if (options->help || options->print_suppressions) {
+    const absl::Status status =
+        PrintOut(options->help ? kLeaksHelp : kBuiltInSuppressions);
+    return status.ok() ? 0 : Fail(kFailure, status.message());
+  }
+  if (!options->program.empty()) return ReportProgram(*options);
+  TemporaryDirectory none;
+  if (options->pid != 0) {
+    const absl::StatusOr<std::string> trace = CheckLivingProcess(options->pid);
+    if (!trace.ok()) return Fail(kFailure, trace.status().message());
+    return ReportFiles(*options, {*trace}, &none);
+  }
+  const absl::StatusOr<std::vector<std::string>> files = FindTraces(options->files);
+  if (!files.ok()) return Fail(kUsage, files.status().message());
+  return ReportFiles(*options, *files, &none);
+}
+
+}  // namespace mallogram

@@ -1,0 +1,289 @@
+// The leaks as JSON, see leaks.schema.json. A field is never absent because its
+// value is unknown: it is null then. Records are written one by one: with all that
+// is reachable they can be many.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/leaks/render_leaks.h"
+#include "analyzer/leaks/shown_stack.h"
+#include "analyzer/leaks/why.h"
+
+namespace mallogram {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+Json TextOrNull(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json AmountJson(const Amount& amount) {
+  return {{"blocks", amount.blocks},
+          {"bytes", amount.bytes},
+          {"records", amount.records}};
+}
+
+Json SummaryJson(const std::array<Amount, kLeakKinds>& sums,
+                 const Amount& suppressed, size_t mismatches) {
+  Json json = Json::object();
+  for (size_t i = 0; i < kLeakKinds; ++i)
+    json[std::string(KindName(static_cast<LeakKind>(i)))] = AmountJson(sums[i]);
+  json["suppressed"] = AmountJson(suppressed);
+  json["mismatches"] = mismatches;
+  return json;
+}
+
+Json EndJson(const LeakProcess& process) {
+  constexpr const char* kReasons[] = {"unknown", "exited",   "signalled",
+                                      "execed",  "detached", "vanished"};
+  const bool running = process.still_recording;
+  return {
+      {"reason", running ? "running" : kReasons[static_cast<size_t>(process.end)]},
+      {"status",
+       !running && process.end == EndReason::kExited && process.end_detail >= 0
+           ? Json(process.end_detail)
+           : Json()},
+      {"signal", !running && process.end == EndReason::kSignalled
+                     ? Json(process.end_detail)
+                     : Json()}};
+}
+
+Json CheckJson(const CheckView& view, int64_t pid) {
+  const LeakCheck& check = view.check;
+  return {
+      {"number", view.number},
+      {"pid", pid},
+      {"cause", std::string(CauseName(check.cause))},
+      {"signal", check.cause == CheckCause::kSignal ? Json(check.detail) : Json()},
+      {"time_s", Seconds(check.time_ns)},
+      {"events", check.events},
+      {"classified", check.classified},
+      {"reason", TextOrNull(check.reason)},
+      {"pause_s", Seconds(check.pause_ns)},
+      {"scan_s", Seconds(check.scan_ns)},
+      {"scanned_bytes", check.scanned_bytes},
+      {"root_bytes", check.root_bytes},
+      {"blocks", check.blocks},
+      {"bytes", check.bytes},
+      {"warnings", check.warnings}};
+}
+
+Json ProcessJson(const LeakProcess& process, size_t mismatches) {
+  return {{"file", TextOrNull(process.file)},
+          {"program", process.program},
+          {"command", process.argv},
+          {"cwd", process.cwd},
+          {"host", process.host},
+          {"pid", process.pid},
+          {"ppid", process.ppid},
+          {"duration_s", Seconds(process.duration_ns)},
+          {"end", EndJson(process)},
+          {"allocations", process.allocations},
+          {"frees", process.frees},
+          {"bytes_allocated", process.bytes_allocated},
+          {"sample_interval_bytes", process.sample_interval},
+          {"classified", process.classified},
+          {"reason", TextOrNull(process.reason)},
+          {"check", process.check == 0 ? Json() : Json(process.check)},
+          {"since", process.since == 0 ? Json() : Json(process.since)},
+          {"summary", SummaryJson(process.sums, process.suppressed, mismatches)}};
+}
+
+class Records {
+ public:
+  Records(const LeakDocument& document, const FrameTable& frames)
+      : document_(document), frames_(frames) {}
+
+  Json StackJson(uint32_t node) const {
+    const ShownStack stack = StackOf(document_.names, frames_, node);
+    Json json = Json::array();
+    size_t position = 0;
+    for (const ShownFrame& shown : stack.frames) {
+      const FrameView& frame = frames_.frame(shown.frame);
+      json.push_back({{"function", TextOrNull(frame.function)},
+                      {"file", TextOrNull(frame.file)},
+                      {"line", frame.line == 0 ? Json() : Json(frame.line)},
+                      {"module", TextOrNull(frame.module)},
+                      {"offset", frame.offset},
+                      {"inlined", shown.inlined},
+                      {"folded", position < stack.folded}});
+      ++position;
+    }
+    return json;
+  }
+
+  Json Whole(const LeakRecord& record) const {
+    const LeakReason& reason = record.reason;
+    const bool changed = record.change != Change::kNone;
+    Json way = Json::array();
+    for (const HopView& hop : reason.way) {
+      way.push_back(
+          {{"allocated_at", TextOrNull(PlaceOf(document_, frames_, hop.node))},
+           {"size", hop.size},
+           {"offset", hop.offset},
+           {"repeats", hop.repeats}});
+    }
+    return {
+        {"kind", std::string(KindName(record.kind))},
+        {"process", record.process},
+        {"blocks", record.blocks},
+        {"bytes", record.bytes},
+        {"indirect_blocks", record.indirect_blocks},
+        {"indirect_bytes", record.indirect_bytes},
+        {"suppressed", record.suppressed()
+                           ? Json(document_.suppressions[record.suppression].name)
+                           : Json()},
+        {"oldest_age_s",
+         record.has_ages ? Json(Seconds(record.oldest_age_ns)) : Json()},
+        {"youngest_age_s",
+         record.has_ages ? Json(Seconds(record.youngest_age_ns)) : Json()},
+        {"thread", TextOrNull(record.thread)},
+        {"container", TextOrNull(record.container)},
+        {"why", WhyText(document_, frames_, record, " → ")},
+        {"pointer", std::string(IdiomName(reason.idiom))},
+        {"interior_offset", reason.interior_offset},
+        {"root", RootJson(reason.root)},
+        {"way", std::move(way)},
+        {"way_cut", reason.way_cut},
+        {"head", TextOrNull(PlaceOf(document_, frames_, reason.head))},
+        {"growth", GrowthJson(record)},
+        {"change", changed ? Json(std::string(ChangeName(record.change))) : Json()},
+        {"before_blocks", changed ? Json(record.before_blocks) : Json()},
+        {"before_bytes", changed ? Json(record.before_bytes) : Json()},
+        {"stack_end", StackEnd(record.node)},
+        {"stack", StackJson(record.node)}};
+  }
+
+  Json MismatchJson(const MismatchView& mismatch) const {
+    return {{"kind", mismatch.kind},
+            {"process", mismatch.process},
+            {"expected", TextOrNull(mismatch.expected)},
+            {"actual", TextOrNull(mismatch.actual)},
+            {"count", mismatch.count},
+            {"size", mismatch.size},
+            {"suppressed",
+             mismatch.suppression == kNoSuppression
+                 ? Json()
+                 : Json(document_.suppressions[mismatch.suppression].name)},
+            {"allocated", StackJson(mismatch.allocated)},
+            {"freed", StackJson(mismatch.freed)}};
+  }
+
+ private:
+  const char* StackEnd(uint32_t node) const {
+    constexpr const char* kEnds[] = {"complete", "max_depth", "stopped", "unknown"};
+    const uint32_t root = StackOf(document_.names, frames_, node).root;
+    return kEnds[root < 4 ? root : 3];
+  }
+
+  Json RootJson(const RootView& root) const {
+    if (root.kind == RootKind::kNone) return nullptr;
+    return {{"kind", std::string(RootKindName(root.kind))},
+            {"name", TextOrNull(root.name)},
+            {"section", TextOrNull(root.section)},
+            {"offset", root.offset},
+            {"module", root.module == kNoModuleIndex
+                           ? Json()
+                           : Json(document_.names.modules[root.module].path)},
+            {"address", root.address},
+            {"tid", root.tid == 0 ? Json() : Json(root.tid)},
+            {"thread", TextOrNull(root.thread)}};
+  }
+
+  static Json GrowthJson(const LeakRecord& record) {
+    if (!record.growth.has_value()) return nullptr;
+    Json figures = Json::object();
+    for (const auto& [name, value] : record.growth->figures) figures[name] = value;
+    return {{"label", record.growth->label},
+            {"text", TextOrNull(record.growth->text)},
+            {"figures", std::move(figures)}};
+  }
+
+  const LeakDocument& document_;
+  const FrameTable& frames_;
+};
+
+size_t CountMismatches(const LeakDocument& document, size_t process, bool all) {
+  size_t count = 0;
+  for (const MismatchView& mismatch : document.mismatches) {
+    if ((all || mismatch.process == process) &&
+        mismatch.suppression == kNoSuppression) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+void RenderLeaksJson(const LeakDocument& document, const FrameTable& frames,
+                     KindSet kinds, size_t top,
+                     absl::FunctionRef<void(absl::string_view)> sink) {
+  const Records records(document, frames);
+  const auto write_array = [&sink](absl::string_view name, auto&& items,
+                                   auto&& json_of) {
+    sink(absl::StrCat(",\n\"", name, "\":["));
+    const char* separator = "\n";
+    for (const auto& item : items) {
+      sink(separator);
+      sink(Dump(json_of(item)));
+      separator = ",\n";
+    }
+    sink("]");
+  };
+
+  Amount suppressed;
+  Json processes = Json::array(), checks = Json::array();
+  for (size_t i = 0; i < document.processes.size(); ++i) {
+    const LeakProcess& process = document.processes[i];
+    suppressed.blocks += process.suppressed.blocks;
+    suppressed.bytes += process.suppressed.bytes;
+    suppressed.records += process.suppressed.records;
+    processes.push_back(ProcessJson(process, CountMismatches(document, i, false)));
+    for (const CheckView& view : process.checks)
+      checks.push_back(CheckJson(view, process.pid));
+  }
+  sink(absl::StrCat("{\"schema_version\":", kSchemaVersion));
+  sink(",\n\"summary\":");
+  sink(Dump(SummaryJson(TotalsOf(document), suppressed,
+                        CountMismatches(document, 0, true))));
+  sink(",\n\"process\":");
+  sink(Dump(processes.empty() ? Json() : processes[0]));
+  write_array("processes", processes, [](const Json& json) { return json; });
+  write_array("checks", checks, [](const Json& json) { return json; });
+
+  std::vector<const LeakRecord*> shown;
+  for (const LeakRecord& record : document.records) {
+    if (Has(kinds, record.kind)) shown.push_back(&record);
+  }
+  if (top != 0 && shown.size() > top) shown.resize(top);
+  write_array("records", shown,
+              [&](const LeakRecord* record) { return records.Whole(*record); });
+  write_array("mismatches", document.mismatches, [&](const MismatchView& mismatch) {
+    return records.MismatchJson(mismatch);
+  });
+  std::vector<const SuppressionUse*> used;
+  for (const SuppressionUse& use : document.suppressions) {
+    if (use.amount.records != 0 || !use.built_in) used.push_back(&use);
+  }
+  write_array("suppressions", used, [](const SuppressionUse* use) -> Json {
+    return {{"name", use->name},          {"source", use->source},
+            {"built_in", use->built_in},  {"blocks", use->amount.blocks},
+            {"bytes", use->amount.bytes}, {"records", use->amount.records}};
+  });
+  sink(",\n\"warnings\":");
+  sink(Dump(Json(document.warnings)));
+  sink("}\n");
+}
+
+}  // namespace mallogram

@@ -1,0 +1,190 @@
+// Suppressions applied to records.
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "analyzer/leaks/suppressions.h"
+#include "analyzer/names.h"
+
+namespace mallogram {
+namespace {
+
+using Of = SuppressionPattern::Of;
+
+// What Valgrind has as the innermost frame and we do not: the function that was
+// called. Which one it was is not recorded.
+constexpr absl::string_view kAllocators[] = {"malloc",
+                                             "calloc",
+                                             "realloc",
+                                             "reallocarray",
+                                             "posix_memalign",
+                                             "aligned_alloc",
+                                             "valloc",
+                                             "pvalloc",
+                                             "memalign",
+                                             "_Znwm",
+                                             "_Znam",
+                                             "_ZnwmRKSt9nothrow_t",
+                                             "_ZnamRKSt9nothrow_t"};
+
+bool MatchesAllocator(const SuppressionPattern& pattern) {
+  if (pattern.of == Of::kObject)
+    return MatchesWhole(pattern.text,
+                        "/usr/libexec/valgrind/vgpreload_memcheck.so");
+  if (pattern.of != Of::kFunction) return false;
+  return std::any_of(
+      std::begin(kAllocators), std::end(kAllocators),
+      [&](absl::string_view name) { return MatchesWhole(pattern.text, name); });
+}
+
+bool Matches(const SuppressionPattern& pattern, const FrameView& frame) {
+  switch (pattern.of) {
+    case Of::kAnyPart:
+      return MatchesPart(pattern.text, frame.function) ||
+             MatchesPart(pattern.text, BareName(frame.function)) ||
+             MatchesPart(pattern.text, frame.file) ||
+             MatchesPart(pattern.text, frame.module);
+    case Of::kFunction:
+      if (frame.function.empty()) return MatchesWhole(pattern.text, "???");
+      return (!frame.symbol.empty() && MatchesWhole(pattern.text, frame.symbol)) ||
+             MatchesWhole(pattern.text, frame.function) ||
+             MatchesWhole(pattern.text, BareName(frame.function));
+    case Of::kObject:
+      return MatchesWhole(pattern.text, frame.module);
+    case Of::kSource:
+      return !frame.file.empty() &&
+             (MatchesWhole(pattern.text,
+                           absl::StrCat(frame.file, ":", frame.line)) ||
+              MatchesWhole(pattern.text,
+                           absl::StrCat(Basename(frame.file), ":", frame.line)));
+    case Of::kEllipsis:
+      return true;
+  }
+  return false;
+}
+
+// Asks once a pattern and frame.
+class Matcher {
+ public:
+  Matcher(const SuppressionSet& set, const FrameTable& frames)
+      : set_(set), frames_(frames) {
+    for (const Suppression& suppression : set.all()) {
+      first_pattern_.push_back(known_.size());
+      known_.resize(known_.size() + suppression.patterns.size());
+    }
+  }
+
+  size_t Find(const LeakRecord& record, absl::Span<const uint32_t> stack) {
+    for (size_t i = 0; i < set_.all().size(); ++i) {
+      const Suppression& suppression = set_.all()[i];
+      if (!Has(suppression.kinds, record.kind)) continue;
+      if (!suppression.root.empty() &&
+          (!record.reason.way.empty() ||
+           !MatchesWhole(suppression.root, record.reason.root.name))) {
+        continue;
+      }
+      if (suppression.any_frame ? AnyFrame(i, stack) : AllFrames(i, stack))
+        return i;
+    }
+    return kNoSuppression;
+  }
+
+ private:
+  bool FrameMatches(size_t suppression, size_t pattern, uint32_t frame) {
+    std::vector<int8_t>& known = known_[first_pattern_[suppression] + pattern];
+    if (known.empty()) known.resize(frames_.size(), -1);
+    int8_t& answer = known[frame];
+    if (answer < 0) {
+      answer =
+          Matches(set_.all()[suppression].patterns[pattern], frames_.frame(frame));
+    }
+    return answer != 0;
+  }
+
+  bool AnyFrame(size_t suppression, absl::Span<const uint32_t> stack) {
+    return std::any_of(stack.begin(), stack.end(), [&](uint32_t frame) {
+      return FrameMatches(suppression, 0, frame);
+    });
+  }
+
+  // Patterns from `pattern` on against frames from `frame` on. The frames that the
+  // patterns leave over do not matter.
+  bool FramesMatch(size_t suppression, size_t pattern,
+                   absl::Span<const uint32_t> stack, size_t frame) {
+    const std::vector<SuppressionPattern>& patterns =
+        set_.all()[suppression].patterns;
+    // As a glob: where the last "..." stood, and how far it reaches.
+    size_t star = patterns.size(), mark = 0;
+    while (pattern < patterns.size()) {
+      if (patterns[pattern].of == Of::kEllipsis) {
+        star = pattern++;
+        mark = frame;
+      } else if (frame < stack.size() &&
+                 FrameMatches(suppression, pattern, stack[frame])) {
+        ++pattern;
+        ++frame;
+      } else if (star != patterns.size() && mark < stack.size()) {
+        pattern = star + 1;
+        frame = ++mark;
+      } else {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool AllFrames(size_t suppression, absl::Span<const uint32_t> stack) {
+    if (FramesMatch(suppression, 0, stack, 0)) return true;
+    const std::vector<SuppressionPattern>& patterns =
+        set_.all()[suppression].patterns;
+    return !patterns.empty() && MatchesAllocator(patterns[0]) &&
+           FramesMatch(suppression, 1, stack, 0);
+  }
+
+  const SuppressionSet& set_;
+  const FrameTable& frames_;
+  std::vector<size_t> first_pattern_;       // of a suppression, in known_
+  std::vector<std::vector<int8_t>> known_;  // by frame: -1 not asked yet
+};
+
+}  // namespace
+
+std::vector<uint32_t> FramesOf(const Report& names, const FrameTable& frames,
+                               uint32_t node) {
+  std::vector<uint32_t> stack;
+  for (; node >= kFirstStackId; node = names.nodes[node].parent) {
+    for (const ShownFrame& frame : frames.At(names.nodes[node].location))
+      stack.push_back(frame.frame);
+  }
+  return stack;
+}
+
+void ApplySuppressions(const SuppressionSet& set, const FrameTable& frames,
+                       LeakDocument* document) {
+  const size_t first = document->suppressions.size();
+  for (const Suppression& suppression : set.all()) {
+    document->suppressions.push_back(
+        {suppression.name, suppression.source, suppression.built_in, {}});
+  }
+  Matcher matcher(set, frames);
+  // Heads of lost blocks that are suppressed, by process and node.
+  absl::flat_hash_map<std::pair<size_t, uint32_t>, size_t> heads;
+  for (LeakRecord& record : document->records) {
+    const size_t found =
+        matcher.Find(record, FramesOf(document->names, frames, record.node));
+    if (found == kNoSuppression) continue;
+    record.suppression = first + found;
+    if (record.kind == LeakKind::kDefinite)
+      heads[{record.process, record.node}] = record.suppression;
+  }
+  for (LeakRecord& record : document->records) {
+    if (record.kind != LeakKind::kIndirect || record.suppressed()) continue;
+    const auto head = heads.find(std::pair(record.process, record.reason.head));
+    if (head != heads.end()) record.suppression = head->second;
+  }
+  SumUp(document);
+}
+
+}  // namespace mallogram
