@@ -254,8 +254,8 @@ absl::Status Prepare(const RecordOptions& options, std::string* path,
   const char* users = getenv("LD_PRELOAD");
   std::vector<std::string> behind = PreloadEntries(users != nullptr ? users : "");
   if (!allocator.empty()) behind.push_back(allocator);
-  const absl::StatusOr<std::string> library =
-      FindLibrary(BringsOperatorNew(*program, behind));
+  const absl::StatusOr<std::string> library = FindLibrary(
+      options.LooksForMismatches() || BringsOperatorNew(*program, behind));
   if (!library.ok())
     return absl::FailedPreconditionError(library.status().message());
   *path = *program;
@@ -289,6 +289,8 @@ int RunRecord(int argc, char** argv) {
   if (!options.leak_check.empty())
     variables.push_back({kEnvLeakCheck, options.leak_check});
   if (!options.on_full.empty()) variables.push_back({kEnvOnFull, options.on_full});
+
+  if (options.LooksForMismatches()) variables.push_back({kEnvMismatches, "1"});
 
   const absl::StatusOr<CollectorProcess> collector =
       StartCollector(options, meeting);

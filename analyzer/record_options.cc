@@ -27,6 +27,7 @@ const option kLongOptions[] = {
     {"sample", required_argument, nullptr, 's'},
     {"leak-check", required_argument, nullptr, 'l'},
     {"allocator", required_argument, nullptr, 'a'},
+    {"mismatches", required_argument, nullptr, 'm'},
     {"help", no_argument, nullptr, 'h'},
     {nullptr, 0, nullptr, 0},
 };
@@ -89,6 +90,10 @@ recorded into files of their own.
                           threads cost more and nobody else can trace it [exit]
       --allocator NAME    run the program with another allocator: mimalloc, jemalloc,
                           tcmalloc or the path of a library
+      --mismatches on|off look for frees that do not fit: malloc and delete, new[] and
+                          delete, wrong sizes, double frees, addresses that nobody
+                          allocated; both call stacks are kept. Every free then
+                          costs as much as an allocation [on with --leak-check full]
   -h, --help              this text
 
 Exit status: that of PROGRAM; 127 if it was not found, 126 if it cannot be executed,
@@ -149,6 +154,13 @@ absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options) {
               absl::StrCat("--leak-check is none, exit or full, not ", optarg));
         }
         break;
+      case 'm':
+        options->mismatches = optarg;
+        if (options->mismatches != "on" && options->mismatches != "off") {
+          return absl::InvalidArgumentError(
+              absl::StrCat("--mismatches is on or off, not ", optarg));
+        }
+        break;
       case 'a':
         options->allocator = optarg;
         break;
@@ -167,6 +179,10 @@ absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options) {
   if (optind >= argc) {
     return absl::InvalidArgumentError(
         "no program given; try: mallogram PROGRAM ARGUMENT...");
+  }
+  if (options->mismatches == "on" && !options->sample.empty()) {
+    return absl::InvalidArgumentError(
+        "--mismatches on needs every block: not together with --sample");
   }
   options->program = argv + optind;
   return absl::OkStatus();

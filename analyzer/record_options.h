@@ -16,7 +16,14 @@ struct RecordOptions {
   std::string sample;              // bytes; empty: every allocation is recorded
   std::string leak_check;          // none, exit or full; empty: the default
   std::string allocator;
+  std::string mismatches;    // on or off; empty: with --leak-check full
   char** program = nullptr;  // PROGRAM ARGUMENT… nullptr
+
+  // Whether to look for frees that do not fit.
+  bool LooksForMismatches() const {
+    if (!mismatches.empty()) return mismatches == "on";
+    return leak_check == "full" && sample.empty();
+  }
 };
 
 // Errors are one line for the user; Cancelled means that --help was asked for.

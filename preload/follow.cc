@@ -1,5 +1,6 @@
 // Sampling in the recorder: the set-up, and what becomes of a block whose turn it
 // may be. All of it off the path of blocks that are not followed.
+#include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 #include "preload/sampler.h"
@@ -49,13 +50,8 @@ bool Follow(ThreadState* s, const void* p, size_t size, const CallerState& calle
 void RecordMoveOver(const void* p) {
   ThreadState* s = Enter();
   if (s == nullptr) return;
-  if (s->ring.Reserve(kMaxRecordWords + 1) || MakeRoom(s, kMaxRecordWords + 1, 0)) {
-    s->clock = ReadStamp(g_recorder.tsc);
-    s->ring.Put(PackTime(s->clock));
-    s->ring.Put(PackExtended(Extended::kMoveOver, 2));
-    s->ring.Put(reinterpret_cast<uint64_t>(p));
-    s->ring.Publish();
-  }
+  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kMoveOver, 2),
+                 reinterpret_cast<uint64_t>(p));
   Leave(s);
 }
 

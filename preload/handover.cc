@@ -319,6 +319,8 @@ const Options& ReadOptions() {
                                               : LeakCheckMode::kExit;
   // Most blocks are not known then: nothing could be followed.
   if (options.sample_interval != 0) options.leak_check = LeakCheckMode::kNone;
+  const char* mismatches = Environment(kEnvMismatches);
+  options.mismatches = mismatches != nullptr && mismatches[0] == '1';
   // Rounded down to a power of two; 0 keeps the geometry's own.
   const auto kib =
       static_cast<uint32_t>(ParseNumber(Environment(kEnvRingKib), 0, UINT32_MAX));

@@ -20,6 +20,7 @@ struct Options {
   uint64_t sample_seed;      // 0: another one every time
   bool verify;
   LeakCheckMode leak_check;
+  bool mismatches;
   char socket_path[108];  // empty: start a collector (bare LD_PRELOAD)
 };
 

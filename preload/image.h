@@ -172,9 +172,8 @@ struct ImageHeader {
   uint32_t own_malloc;
   // 1: allocations say their kind, frees their kind and stack (kKind, kFreeNote).
   uint32_t mismatches;
-  uint32_t forked;  // 1: its first blocks are its parent's
-  uint32_t
-      other_allocator;  // 1: malloc is not libc's: it may have more entry points
+  uint32_t forked;           // 1: its first blocks are its parent's
+  uint32_t other_allocator;  // 1: malloc is not libc's: there may be more entries
 
   // The process, as it sees itself.
   int32_t pid, ppid;

@@ -7,6 +7,7 @@
 
 #include "preload/caller_state.h"
 #include "preload/leak_hold.h"
+#include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 
@@ -41,10 +42,22 @@ template <bool kMaySample>
   return p;
 }
 
+// The free of a block whose kind is of interest. An operator delete may be at work.
+[[gnu::noinline]] static void NotedFree(void* p) {
+  if (p != t_deleting) {
+    NoteFree(p, {.kind = BlockKind::kMalloc}, CALLER_STATE());
+  } else {
+    t_deleting = nullptr;  // it may free more
+  }
+  OnFree<false>(p);
+  g_real.free(p);
+}
+
 template <bool kMaySample>
 [[gnu::noinline]] static void RecordedFree(void* p) {
   if (p == nullptr || IsBootstrapBlock(p)) [[unlikely]]
     return;
+  if (kMaySample && g_recorder.mismatches) return NotedFree(p);
   OnFree<kMaySample>(p);
   g_real.free(p);
 }
@@ -63,6 +76,8 @@ template <bool kMaySample>
     OnAlloc(p, size, CALLER_STATE());
     return p;
   }
+  if (g_recorder.mismatches) [[unlikely]]
+    NoteFree(old, {.kind = BlockKind::kRealloc}, CALLER_STATE());
   if (size == 0) {
     // glibc and tcmalloc free and return NULL, jemalloc and mimalloc return a new
     // block: a free, then perhaps an allocation, is right for all of them.
@@ -90,9 +105,12 @@ MALLOGRAM_EXPORT void cfree(void* p);
 MALLOGRAM_EXPORT void free_sized(void* p, size_t size);
 MALLOGRAM_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size);
 
+using mallogram::BlockKind;
 using mallogram::g_real;
 using mallogram::g_recorder;
+using mallogram::HowFreed;
 using mallogram::IsBootstrapBlock;
+using mallogram::NoteFree;
 using mallogram::OnAlloc;
 using mallogram::OnFree;
 using mallogram::PassesFree;
@@ -115,7 +133,7 @@ MALLOGRAM_EXPORT void* calloc(size_t count, size_t size) {
 }
 
 MALLOGRAM_EXPORT void free(void* p) {
-  if (!Sampling()) return mallogram::RecordedFree<false>(p);
+  if (!g_recorder.frees_ask) return mallogram::RecordedFree<false>(p);
   return PassesFree(p) ? g_real.free(p) : mallogram::RecordedFree<true>(p);
 }
 
@@ -178,6 +196,11 @@ MALLOGRAM_EXPORT void cfree(void* p) { free(p); }
 // C23; a libc that has them may check the size, else they are free.
 MALLOGRAM_EXPORT void free_sized(void* p, size_t size) {
   if (p == nullptr || IsBootstrapBlock(p)) return;
+  if (g_recorder.mismatches) {
+    const HowFreed how = {
+        .kind = BlockKind::kMalloc, .told_size = true, .size = size};
+    NoteFree(p, how, CALLER_STATE());
+  }
   OnFree(p);
   if (Resolved(g_real.free_sized)) {
     g_real.free_sized(p, size);
@@ -188,6 +211,11 @@ MALLOGRAM_EXPORT void free_sized(void* p, size_t size) {
 
 MALLOGRAM_EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size) {
   if (p == nullptr || IsBootstrapBlock(p)) return;
+  if (g_recorder.mismatches) {
+    const HowFreed how = {
+        .kind = BlockKind::kMalloc, .told_size = true, .size = size};
+    NoteFree(p, how, CALLER_STATE());
+  }
   OnFree(p);
   if (Resolved(g_real.free_aligned_sized)) {
     g_real.free_aligned_sized(p, alignment, size);

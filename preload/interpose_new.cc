@@ -7,6 +7,9 @@
 // capture the operators of plug-ins that are loaded RTLD_LOCAL with replacements of
 // their own. libstdc++'s operators call malloc and need no help.
 //
+// It is also the library that looks for frees that do not fit (notes.h): only here
+// is it known which operator a program called.
+//
 // An operator is recorded here if and only if it comes from the same object as the
 // malloc behind us; any other one ends in that malloc and is recorded there.
 #include <dlfcn.h>
@@ -14,6 +17,7 @@
 #include <stdlib.h>
 
 #include "preload/caller_state.h"
+#include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 
@@ -101,6 +105,15 @@ const Operator& Get(Index index) {
   return g_operators[index];
 }
 
+constexpr BlockKind KindOf(Index index) {
+  constexpr uint32_t kArrays =
+      1u << kNewArray | 1u << kNewArrayNoThrow | 1u << kNewArrayAligned |
+      1u << kNewArrayAlignedNoThrow | 1u << kDeleteArray | 1u << kDeleteArraySized |
+      1u << kDeleteArrayNoThrow | 1u << kDeleteArrayAligned |
+      1u << kDeleteArraySizedAligned | 1u << kDeleteArrayAlignedNoThrow;
+  return (kArrays >> index & 1) != 0 ? BlockKind::kNewArray : BlockKind::kNew;
+}
+
 // Nothing behind us has the operator (a plug-in with a private libstdc++ in a C
 // program): what libstdc++ would do, short of throwing, for which there is nothing
 // to throw with.
@@ -129,8 +142,12 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   static const char nothrow = 0;
   const bool may_fail = index == quiet;
   const Operator& op = Get(index);
-  if (op.function == nullptr)
-    return Fallback(size, (size_t{0} + ... + alignment), may_fail);
+  if (op.function == nullptr) {
+    void* const block = Fallback(size, (size_t{0} + ... + alignment), may_fail);
+    if (g_recorder.mismatches && block != nullptr)
+      NoteKind(block, KindOf(index), size, (size_t{0} + ... + alignment));
+    return block;
+  }
   const Operator& quiet_op = Get(quiet);
   void* p = nullptr;
   if (op.records && quiet_op.records) {
@@ -145,6 +162,8 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
             : reinterpret_cast<Loud>(op.function)(size, alignment...);
   }
   if (p != nullptr && op.records) OnAlloc(p, size, caller);
+  if (g_recorder.mismatches && p != nullptr) [[unlikely]]
+    NoteKind(p, KindOf(index), size, (size_t{0} + ... + alignment));
   return p;
 }
 
@@ -165,6 +184,55 @@ void DeleteBlock(Index index, void* p, Arguments... arguments) {
   }
 }
 
+// How the program calls operator `index`, from its arguments behind the pointer.
+constexpr HowFreed HowDeleted(Index index, size_t first = 0, size_t second = 0) {
+  HowFreed how = {.kind = KindOf(index)};
+  switch (index) {
+    case kDeleteSized:
+    case kDeleteArraySized:
+      how.told_size = true;
+      how.size = first;
+      break;
+    case kDeleteSizedAligned:
+    case kDeleteArraySizedAligned:
+      how.told_size = true;
+      how.size = first;
+      how.alignment = second;
+      break;
+    case kDeleteAligned:
+    case kDeleteArrayAligned:
+    case kDeleteAlignedNoThrow:
+    case kDeleteArrayAlignedNoThrow:
+      how.alignment = first;
+      break;
+    default:
+      break;
+  }
+  return how;
+}
+
+// With std::nothrow in the end.
+constexpr HowFreed HowDeleted(Index index, const NoThrow*) {
+  return HowDeleted(index);
+}
+constexpr HowFreed HowDeleted(Index index, size_t first, const NoThrow*) {
+  return HowDeleted(index, first);
+}
+
+// The same, noted. libstdc++'s operators call one another, each by its exported
+// name: the outermost is the program's. Reached by a jump, so that the stack is its
+// own.
+template <Index kIndex, typename... Arguments>
+[[gnu::noinline]] void NotedDelete(void* p, Arguments... arguments) {
+  if (p != nullptr && p != t_deleting && !IsBootstrapBlock(p)) {
+    NoteFree(p, HowDeleted(kIndex, arguments...), CALLER_STATE());
+  }
+  const void* const outer = t_deleting;
+  t_deleting = p;
+  DeleteBlock(kIndex, p, arguments...);
+  t_deleting = outer == p ? nullptr : outer;
+}
+
 }  // namespace
 }  // namespace mallogram
 
@@ -177,10 +245,12 @@ using mallogram::NoThrow;
     return mallogram::NewBlock(mallogram::INDEX, mallogram::QUIET, CALLER_STATE(), \
                                __VA_ARGS__);                                       \
   }
-#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...) \
-  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);           \
-  MALLOGRAM_EXPORT void NAME PARAMETERS {                      \
-    mallogram::DeleteBlock(mallogram::INDEX, __VA_ARGS__);     \
+#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...)      \
+  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);                \
+  MALLOGRAM_EXPORT void NAME PARAMETERS {                           \
+    if (mallogram::g_recorder.mismatches)                           \
+      return mallogram::NotedDelete<mallogram::INDEX>(__VA_ARGS__); \
+    mallogram::DeleteBlock(mallogram::INDEX, __VA_ARGS__);          \
   }
 
 MALLOGRAM_NEW(New, "_Znwm", kNew, kNewNoThrow, (size_t size), size)

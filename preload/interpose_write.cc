@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "preload/caller_state.h"
+#include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 
@@ -44,13 +45,8 @@ size_t NameLength(const char* text, size_t bytes) {
                    length < kNameBytes ? length : kNameBytes);
   ThreadState* s = Enter();
   if (s == nullptr) return;
-  if (s->ring.Reserve(kMaxRecordWords + 1) || MakeRoom(s, kMaxRecordWords + 1, 0)) {
-    s->clock = ReadStamp(g_recorder.tsc);
-    s->ring.Put(PackTime(s->clock));
-    s->ring.Put(PackExtended(Extended::kMark, kMaxRecordWords));
-    for (const uint64_t word : name) s->ring.Put(word);
-    s->ring.Publish();
-  }
+  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kMark, kMaxRecordWords),
+                 name[0], name[1], name[2]);
   Leave(s);
 }
 

@@ -145,11 +145,20 @@ bool ProgramDefinesMalloc() {
   return found && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
 }
 
+// The malloc behind us is libc's, which has no other ways to a block.
+bool LibcHasMalloc() {
+  dl_find_object allocator, libc;
+  return _dl_find_object(reinterpret_cast<void*>(g_real.malloc), &allocator) == 0 &&
+         _dl_find_object(reinterpret_cast<void*>(g_real.exit_now), &libc) == 0 &&
+         allocator.dlfo_link_map == libc.dlfo_link_map;
+}
+
 // Everything up to the first record, in the process's first thread or in a
 // forked child's. False: this process is not recorded.
 bool SetUpProcess() {
   const Options options = ReadOptions();
   if (!options.enabled) return false;
+  const bool forked = g_fork_page != nullptr;
   g_image = {};
   g_recorder.header = nullptr;
   g_streams.store(0, std::memory_order_relaxed);
@@ -170,7 +179,11 @@ bool SetUpProcess() {
   g_recorder.drop = options.on_full == OnFull::kDrop;
   g_recorder.max_depth = options.max_depth;
   g_recorder.header = g_image.header;
+  g_image.header->forked = forked ? 1 : 0;
   if (!SetUpSampling(options.sample_interval, options.sample_seed)) return false;
+  // Of a block that is not followed nobody knows the kind.
+  SetUpNotes(options.mismatches && !Sampling());
+  g_image.header->mismatches = g_recorder.mismatches ? 1 : 0;
   if (!g_recorder.table.Init(g_image.header, g_image.nodes)) return false;
   InitModules(g_image.header, g_image.modules, g_image.strings);
   // The walkers' memos went with the states; rules of unloaded code did not.
@@ -206,7 +219,7 @@ bool EnsureSetUp() {
 }
 
 ThreadState* FindState() {
-  if (t_in_set_up || t_in_oracle || Resolving()) return nullptr;
+  if (t_in_set_up || t_in_oracle || t_pauses != 0 || Resolving()) return nullptr;
   const int saved_errno = errno;
   ThreadState* result = nullptr;
   if (EnsureSetUp()) {
@@ -306,6 +319,7 @@ void StartRecording() {
       if (!on) CopyText(error, g_image.header->verify_first);
     }
     g_image.header->own_malloc = ProgramDefinesMalloc() ? 1 : 0;
+    g_image.header->other_allocator = LibcHasMalloc() ? 0 : 1;
   }
   errno = saved_errno;
 }

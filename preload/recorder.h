@@ -40,6 +40,7 @@ struct alignas(256) ThreadState {
     kRecording = 1,    // inside the recorder: a second entry is a signal handler
     kInAllocator = 2,  // inside an operator of the allocator's, which may call the
                        // allocator's exported functions: those are not recorded
+    kPaused = 3,  // between the thread's events, which it does not want recorded
   };
 
   // 0: wiped by a fork, or not in use. Checked first, by every event.
@@ -71,6 +72,8 @@ struct Recorder {
   uint32_t max_depth;
   uint64_t sample_interval;  // 0: every block is recorded; else see sampler.h
   bool sample_all;           // it is known that this stays 0
+  bool mismatches;           // kinds are noted: see notes.h
+  bool frees_ask;            // sampling, or mismatches
   // The process has had a second stream: every event carries an exact stamp. Set
   // before that stream's first event takes effect, so whatever a thread records
   // causally after an event of another thread is stamped.
@@ -81,6 +84,7 @@ struct Recorder {
 
 [[gnu::visibility("hidden")]] extern Recorder g_recorder;
 [[gnu::visibility("hidden")]] extern thread_local constinit ThreadState* t_state;
+[[gnu::visibility("hidden")]] extern thread_local constinit uint32_t t_pauses;
 
 // The calling thread's state, made, revived after a fork or nested as need be;
 // nullptr if this thread is not to be recorded (set-up under way, recording off).
@@ -99,6 +103,8 @@ bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free);
 [[gnu::noinline]] void RecordSlowly(ThreadState* s, RecordKind kind, const void* p,
                                     uint32_t stack, uint64_t size);
 void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes);
+// Whether kinds are noted (notes.h); after SetUpSampling.
+void SetUpNotes(bool mismatches);
 // --sample: before the first record of a process; false: no memory for it. Then,
 // before the first of a thread, the `stream`-th of its process.
 bool SetUpSampling(uint64_t interval, uint64_t seed);
@@ -108,6 +114,12 @@ void StartDraws(ThreadState* s, uint64_t stream);
 bool Follow(ThreadState* s, const void* p, size_t size, const CallerState& caller);
 // A move of a block that was followed ended in one, `p`, that is not.
 void RecordMoveOver(const void* p);
+// AcquireState for an event of `p`. nullptr, if the thread pauses: what was due is
+// done.
+ThreadState* AcquireFor(RecordKind kind, const void* p);
+// Pauses nest. A thread's nested states (signal handlers) pause with it.
+void PauseThread();
+void ResumeThread();
 // Starts recording if it has not started yet: the library's constructor.
 void StartRecording();
 // Tells the collector that the process ends now.
@@ -123,6 +135,14 @@ inline bool Sampling() { return g_recorder.sample_interval != 0; }
 // nothing but the real call is due.
 inline bool PassesFree(const void* p) { return !g_sampled.MayHold(p); }
 
+// A signal handler of this thread must see busy before anything is touched, and
+// everything finished before it is cleared: compiler order is enough.
+[[gnu::always_inline]] inline ThreadState* Entered(ThreadState* s) {
+  s->busy = ThreadState::kRecording;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return s;
+}
+
 // Takes the state for one event, nullptr if there is nothing to record with.
 // Cost: two loads and two compares.
 [[gnu::always_inline]] inline ThreadState* Enter() {
@@ -131,11 +151,17 @@ inline bool PassesFree(const void* p) { return !g_sampled.MayHold(p); }
     s = AcquireState();
     if (s == nullptr) return nullptr;
   }
-  s->busy = ThreadState::kRecording;
-  // A signal handler of this thread must see busy before anything is touched,
-  // and everything finished before it is cleared: compiler order is enough.
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  return s;
+  return Entered(s);
+}
+// The same for one that is due even if the thread pauses.
+[[gnu::always_inline]] inline ThreadState* EnterFor(RecordKind kind,
+                                                    const void* p) {
+  ThreadState* s = t_state;
+  if (s == nullptr || !s->IsReady()) [[unlikely]] {
+    s = AcquireFor(kind, p);
+    if (s == nullptr) return nullptr;
+  }
+  return Entered(s);
 }
 
 inline void Leave(ThreadState* s) {
@@ -205,7 +231,7 @@ inline bool FitsWord(const void* p) {
 // kMaySample false spares those who know it the question.
 template <bool kMaySample = true>
 inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
-  ThreadState* s = Enter();
+  ThreadState* s = EnterFor(RecordKind::kAlloc, p);
   if (s == nullptr) return;
   if (kMaySample && Sampling() && !Follow(s, p, size, caller)) return;
   RecordBlock(s, RecordKind::kAlloc, p, size, caller);
@@ -215,7 +241,7 @@ inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
 template <bool kMaySample = true>
 inline void OnFree(const void* p) {
   if (kMaySample && Sampling() && !g_sampled.Take(p)) return;
-  ThreadState* s = Enter();
+  ThreadState* s = EnterFor(RecordKind::kFree, p);
   if (s == nullptr) return;
   RecordAddress(s, RecordKind::kFree, p);
   Leave(s);
@@ -227,14 +253,14 @@ inline void OnFree(const void* p) {
 inline bool OnMoveBegin(const void* p) {
   if (Sampling() && !g_sampled.Take(p)) [[unlikely]]
     return false;
-  ThreadState* s = Enter();
+  ThreadState* s = EnterFor(RecordKind::kMoveBegin, p);
   if (s == nullptr) return true;
   RecordAddress(s, RecordKind::kMoveBegin, p);
   Leave(s);
   return true;
 }
 inline void OnMoveEnd(const void* p, size_t size, const CallerState& caller) {
-  ThreadState* s = Enter();
+  ThreadState* s = EnterFor(RecordKind::kMoveEnd, p);
   if (s == nullptr) return;
   if (Sampling() && !Follow(s, p, size, caller)) [[unlikely]]
     return RecordMoveOver(p);
@@ -246,7 +272,7 @@ inline void OnMoveFail(const void* old) {
   // will not be known.
   if (Sampling() && !g_sampled.Add(old)) [[unlikely]]
     return RecordMoveOver(old);
-  ThreadState* s = Enter();
+  ThreadState* s = EnterFor(RecordKind::kMoveFail, old);
   if (s == nullptr) return;
   RecordAddress(s, RecordKind::kMoveFail, old);
   Leave(s);

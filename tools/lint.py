@@ -57,6 +57,7 @@ ROOMS = [
               r'preload/collector/leaks/(scan_process|loaded_module)\.h',
               r'preload/(image|ring|sys|clock)\.h'],
      False),
+    (r'preload/client/[^/]+', [], False),
     (r'preload/unwinder/[^/]+',
      [r'preload/unwinder/[a-z_]+\.h',
       r'preload/(image|sys|clock|modules|stack_table)\.h'], True),

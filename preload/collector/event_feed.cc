@@ -73,13 +73,13 @@ uint32_t EventFeed::Move(uint32_t stream, uint32_t slot, const Record& end) {
   return moved;
 }
 
-void EventFeed::FreeUnknown(uint32_t stream, uint64_t stamp) {
+void EventFeed::FreeUnknown(uint32_t stream, uint64_t address, uint64_t stamp) {
   Event event;
   event.kind = EventKind::kFreeUnknown;
   event.thread = ThreadOf(stream);
   event.time_ns = TimeOf(stamp);
   if (watch_ != nullptr)
-    watch_->FreeUnknown(stream, MomentOf(stream, event.time_ns));
+    watch_->FreeUnknown(stream, address, MomentOf(stream, event.time_ns));
   model_.FreeUnknown(event.time_ns);
   Store(event);
 }

@@ -39,7 +39,7 @@ class EventFeed {
   uint32_t Allocate(uint32_t stream, const Record& record);
   void Free(uint32_t stream, uint32_t slot, uint64_t stamp);
   uint32_t Move(uint32_t stream, uint32_t slot, const Record& end);
-  void FreeUnknown(uint32_t stream, uint64_t stamp);
+  void FreeUnknown(uint32_t stream, uint64_t address, uint64_t stamp);
   void Lose(uint32_t stream, const Record& record);
   void Mark(uint32_t stream, const Record& record);
   void Note(uint32_t stream, uint32_t slot, const Record& record);

@@ -66,21 +66,17 @@ void MismatchWatch::Tag(Stream* s, uint32_t slot, const Record& record) {
   block.alignment_log2 = static_cast<uint8_t>(NoteAlignmentLog2(record.count));
 }
 
+// The latest of the address; older ones were for frees that never came (a realloc
+// that failed, a block that is not followed).
 MismatchWatch::FreeNote MismatchWatch::TakeNote(Stream* s, uint64_t address) {
+  FreeNote found;
   for (uint32_t back = 1; back <= kPending; ++back) {
     FreeNote& note = s->pending[(s->next - back) % kPending];
     if (note.word0 == 0 || note.address != address) continue;
-    return std::exchange(note, {});
+    if (found.word0 == 0) found = note;
+    note = {};
   }
-  return {};
-}
-
-MismatchWatch::FreeNote MismatchWatch::TakeLatestNote(Stream* s) {
-  for (uint32_t back = 1; back <= kPending; ++back) {
-    FreeNote& note = s->pending[(s->next - back) % kPending];
-    if (note.word0 != 0) return std::exchange(note, {});
-  }
-  return {};
+  return found;
 }
 
 void MismatchWatch::Free(uint32_t stream, uint32_t slot, const Moment& moment) {
@@ -123,8 +119,9 @@ void MismatchWatch::Remember(const Block& block, const FreeNote& note) {
 }
 
 // The address is not live.
-void MismatchWatch::FreeUnknown(uint32_t stream, const Moment& moment) {
-  const FreeNote note = TakeLatestNote(&StreamAt(stream));
+void MismatchWatch::FreeUnknown(uint32_t stream, uint64_t address,
+                                const Moment& moment) {
+  const FreeNote note = TakeNote(&StreamAt(stream), address);
   if (note.word0 == 0 || !trusted_) return;
   const auto before = freed_at_.find(note.address);
   if (before != freed_at_.end()) {

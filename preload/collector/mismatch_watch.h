@@ -50,7 +50,7 @@ class MismatchWatch {
   // kKind, kFreeNote and kUnfollowed; others are not for us.
   void Note(uint32_t stream, uint32_t slot, const Record& record);
   void Free(uint32_t stream, uint32_t slot, const Moment& moment);
-  void FreeUnknown(uint32_t stream, const Moment& moment);
+  void FreeUnknown(uint32_t stream, uint64_t address, const Moment& moment);
 
   // Stacks by `translate`: image id to the file's.
   Mismatches List(const std::function<uint32_t(uint32_t)>& translate) const;
@@ -89,7 +89,6 @@ class MismatchWatch {
 
   Stream& StreamAt(uint32_t stream);
   FreeNote TakeNote(Stream* s, uint64_t address);
-  FreeNote TakeLatestNote(Stream* s);
   void Tag(Stream* s, uint32_t slot, const Record& record);
   void Judge(const Block& block, const FreeNote& note, const Moment& moment);
   void Remember(const Block& block, const FreeNote& note);

@@ -47,12 +47,13 @@ namespace mallogram {
 // blocks are named by what Allocate and Move return. A parameter, not an interface:
 // six calls an event cost as much as what they did.
 template <typename T>
-concept EventSink = requires(T sink, uint32_t stream, uint32_t slot, uint64_t stamp,
-                             int64_t tid, const Record& record) {
+concept EventSink = requires(T sink, uint32_t stream, uint32_t slot,
+                             uint64_t address, uint64_t stamp, int64_t tid,
+                             const Record& record) {
   { sink.Allocate(stream, record) } -> std::same_as<uint32_t>;
   sink.Free(stream, slot, stamp);
   { sink.Move(stream, slot, record) } -> std::same_as<uint32_t>;
-  sink.FreeUnknown(stream, stamp);
+  sink.FreeUnknown(stream, address, stamp);
   sink.Lose(stream, record);
   sink.Mark(stream, record);
   // `slot`: of the block at the record's address, LiveMap::kNone or kUnfollowed.
@@ -101,6 +102,7 @@ class Orderer {
     // A realloc under way: the block, or kNone if it was not known.
     bool moving = false;
     uint32_t moving_slot = LiveMap::kNone;
+    uint64_t moving_from = 0;
     // The head record waits for another stream.
     bool blocked = false;
     bool extended = false;  // has been granted patience twice, see PartnerWaits

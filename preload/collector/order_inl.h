@@ -271,7 +271,7 @@ template <bool kForce>
     if (slot >= LiveMap::kUnfollowed) [[unlikely]] {
       if (slot == LiveMap::kNone) {
         if (!kForce) return false;
-        sink_->FreeUnknown(s->index, record.stamp);
+        sink_->FreeUnknown(s->index, record.address, record.stamp);
       }
     } else {
       sink_->Free(s->index, slot, record.stamp);
@@ -297,6 +297,7 @@ template <bool kForce>
       AbandonMove(s, record.stamp);
       s->moving = true;
       s->moving_slot = slot;
+      s->moving_from = record.address;
       break;
     }
     case RecordOp::kMoveEnd: {
@@ -309,7 +310,7 @@ template <bool kForce>
         *slot = sink_->Move(s->index, s->moving_slot, record);
       } else {
         if (s->moving && s->moving_slot == LiveMap::kNone)
-          sink_->FreeUnknown(s->index, record.stamp);
+          sink_->FreeUnknown(s->index, s->moving_from, record.stamp);
         *slot = sink_->Allocate(s->index, record);
       }
       s->moving = false;

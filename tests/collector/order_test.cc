@@ -32,7 +32,7 @@ class Notes {
     last_stamp = end.stamp;
     return slot;
   }
-  void FreeUnknown(uint32_t stream, uint64_t) {
+  void FreeUnknown(uint32_t stream, uint64_t, uint64_t) {
     absl::StrAppend(&text, " ?", stream);
   }
   void Lose(uint32_t stream, const Record& record) {

@@ -1,0 +1,79 @@
+// A thread that asked not to be recorded for a while (client/mallogram.h).
+//
+// While it pauses its state is busy (kPaused), so that every event of its takes the
+// way of those that can't be recorded, and no other event pays for the question.
+#include "preload/notes.h"
+#include "preload/recorder.h"
+
+namespace mallogram {
+
+thread_local constinit uint32_t t_pauses = 0;
+
+namespace {
+
+// Lets this thread record something in its pause.
+class Awake {
+ public:
+  Awake() : pauses_(t_pauses) {
+    t_pauses = 0;
+    if (t_state != nullptr && t_state->busy == ThreadState::kPaused)
+      t_state->busy = ThreadState::kFree;
+  }
+  ~Awake() {
+    t_pauses = pauses_;
+    // Not if a signal handler of this thread came in between and is not done.
+    if (t_state != nullptr && t_state->busy == ThreadState::kFree)
+      t_state->busy = ThreadState::kPaused;
+  }
+
+ private:
+  const uint32_t pauses_;
+};
+
+// Its address is no block's that is followed, until it is freed.
+void Unfollow(const void* p) {
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kUnfollowed, 2),
+                 reinterpret_cast<uint64_t>(p));
+  Leave(s);
+}
+
+void RecordInPause(RecordKind kind, const void* p) {
+  // Of a sampled recording most blocks are not followed, and it knows which are.
+  if (kind == RecordKind::kAlloc && Sampling()) return;
+  const Awake awake;
+  if (kind == RecordKind::kMoveEnd) RecordMoveOver(p);
+  if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
+    if (!Sampling()) Unfollow(p);
+    return;
+  }
+  ThreadState* s = Enter();
+  if (s == nullptr) return;
+  RecordAddress(s, kind, p);
+  Leave(s);
+}
+
+}  // namespace
+
+ThreadState* AcquireFor(RecordKind kind, const void* p) {
+  ThreadState* const s = AcquireState();
+  if (s == nullptr && t_pauses != 0) RecordInPause(kind, p);
+  return s;
+}
+
+void PauseThread() {
+  // A state first: without one there is nothing that could be busy.
+  if (t_pauses == 0 && AcquireState() != nullptr)
+    t_state->busy = ThreadState::kPaused;
+  ++t_pauses;
+}
+
+void ResumeThread() {
+  if (t_pauses == 0) return;
+  if (--t_pauses == 0 && t_state != nullptr &&
+      t_state->busy == ThreadState::kPaused)
+    t_state->busy = ThreadState::kFree;
+}
+
+}  // namespace mallogram
