@@ -13,6 +13,8 @@
 namespace mallogram {
 namespace {
 
+constexpr uint32_t kUnknownStack = 3;  // a root: the stack is not known
+
 constexpr LeakKind KindOf(LeakClass kind) {
   switch (kind) {
     case LeakClass::kDefinite:
@@ -282,9 +284,27 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
     for (const std::string& warning : check->warnings)
       document_.warnings.push_back(absl::StrCat(trace.path, ": ", warning));
   }
+  AddMismatches(trace);
   document_.processes.push_back(std::move(process));
   std::move(records.begin(), records.end(), std::back_inserter(document_.records));
   return absl::OkStatus();
+}
+
+void LeakBuilder::AddMismatches(const Trace& trace) {
+  const auto node = [&](uint32_t stack) {
+    return stack == 0 ? uint32_t{kUnknownStack} : nodes_.NodeOf(trace, stack);
+  };
+  for (const Mismatch& mismatch : trace.mismatches.list) {
+    document_.mismatches.push_back(
+        {document_.processes.size(), mismatch, node(mismatch.allocated_stack),
+         node(mismatch.freed_stack), node(mismatch.first_freed_stack),
+         ThreadName(trace, mismatch.thread)});
+  }
+  if (trace.mismatches.left_out != 0) {
+    document_.warnings.push_back(
+        absl::StrCat(trace.path, ": ", trace.mismatches.left_out,
+                     " more frees that do not fit were not kept"));
+  }
 }
 
 LeakDocument LeakBuilder::Finish() {

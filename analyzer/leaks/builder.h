@@ -45,6 +45,7 @@ class LeakBuilder {
   Records Classified(const Trace& trace, const LeakCheck& check,
                      const GrowthOf& growth);
   Records Unclassified(const Trace& trace);
+  void AddMismatches(const Trace& trace);
 
   Symbolizer* const symbolizer_;
   LeakDocument document_;

@@ -2,8 +2,9 @@
 
 namespace mallogram {
 
-// Each is of `reachable` alone. A variable (root:) says more than a stack where
-// libraries are stripped, as Debian's are.
+// Each is of `reachable` alone (and of blocks that nobody could classify). A
+// variable (root:) says more than a stack where libraries are stripped, as Debian's
+// are.
 const char kBuiltInSuppressions[] =
     R"(# What Mallogram does not count as leaks, because the C and C++ libraries never
 # free it: reachable blocks alone, so that none of these hides a lost one.

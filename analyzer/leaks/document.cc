@@ -1,5 +1,7 @@
 #include "analyzer/leaks/document.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace mallogram {
 
 absl::string_view KindName(LeakKind kind) {
@@ -15,12 +17,67 @@ absl::string_view ChangeName(Change change) {
   return kNames[static_cast<size_t>(change)];
 }
 
+absl::string_view MismatchName(MismatchType type) {
+  constexpr absl::string_view kNames[kMismatchTypes] = {
+      "wrong_function", "wrong_size",       "wrong_alignment",
+      "double_free",    "interior_pointer", "foreign_pointer"};
+  const auto index = static_cast<size_t>(type);
+  return index < kMismatchTypes ? kNames[index] : "";
+}
+
+absl::string_view AllocatedBy(BlockKind kind) {
+  constexpr absl::string_view kNames[kBlockKinds] = {"", "malloc", "new", "new[]",
+                                                     "realloc"};
+  const auto index = static_cast<size_t>(kind);
+  return index < kBlockKinds ? kNames[index] : "";
+}
+
+absl::string_view FreedBy(BlockKind kind) {
+  constexpr absl::string_view kNames[kBlockKinds] = {"", "free", "delete",
+                                                     "delete[]", "realloc"};
+  const auto index = static_cast<size_t>(kind);
+  return index < kBlockKinds ? kNames[index] : "";
+}
+
+std::string MismatchText(const Mismatch& mismatch) {
+  const absl::string_view freed = FreedBy(mismatch.freed_by);
+  const std::string by = freed.empty() ? "" : absl::StrCat(" by ", freed);
+  const auto alignment = [](uint64_t value) {
+    return value == 0 ? std::string("the usual alignment")
+                      : absl::StrCat("an alignment of ", value);
+  };
+  switch (mismatch.type) {
+    case MismatchType::kKind:
+      return absl::StrCat("allocated by ", AllocatedBy(mismatch.allocated_by),
+                          ", freed by ", freed);
+    case MismatchType::kSize:
+      return absl::StrCat("a block of ", mismatch.size, " bytes was freed", by,
+                          " as one of ", mismatch.freed_size);
+    case MismatchType::kAlignment:
+      return absl::StrCat("allocated with ", alignment(mismatch.alignment),
+                          ", freed", by, " with ",
+                          alignment(mismatch.freed_alignment));
+    case MismatchType::kDouble:
+      return absl::StrCat("freed again", by);
+    case MismatchType::kInterior:
+      return absl::StrCat("freed", by, ": an address ", mismatch.offset,
+                          " bytes within a block");
+    case MismatchType::kForeign:
+      return absl::StrCat("freed", by, ": an address that is no block");
+  }
+  return "";
+}
+
 void SumUp(LeakDocument* document) {
   for (LeakProcess& process : document->processes) {
     process.sums = {};
     process.suppressed = {};
   }
   for (SuppressionUse& use : document->suppressions) use.amount = {};
+  for (const MismatchView& mismatch : document->mismatches) {
+    if (mismatch.suppression != kNoSuppression)
+      ++document->suppressions[mismatch.suppression].amount.records;
+  }
   for (const LeakRecord& record : document->records) {
     if (record.change == Change::kGone) continue;
     LeakProcess& process = document->processes[record.process];

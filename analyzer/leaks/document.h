@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "analyzer/report.h"
 #include "preload/trace/leaks.h"
+#include "preload/trace/mismatches.h"
 
 namespace mallogram {
 
@@ -145,16 +146,21 @@ struct LeakProcess {
   }
 };
 
-// A call that frees by the wrong function, twice, or what is no block.
+// Frees that do not fit, all of one type with the same stacks (trace/mismatches.h).
 struct MismatchView {
   size_t process = 0;
-  std::string kind;      // "new/free"
-  std::string expected;  // what should have been called; may be empty
-  std::string actual;    // what was
-  uint64_t count = 0, size = 0;
-  uint32_t allocated = 0, freed = 0;  // nodes
+  Mismatch mismatch;                  // the first one
+  uint32_t allocated = 0, freed = 0;  // nodes; < kFirstStackId: not known
+  uint32_t first_freed = 0;
+  std::string thread;  // that freed
   size_t suppression = kNoSuppression;
 };
+absl::string_view MismatchName(MismatchType type);  // "double_free"
+// "malloc", "new[]"; "free", "delete[]". Empty: not known.
+absl::string_view AllocatedBy(BlockKind kind);
+absl::string_view FreedBy(BlockKind kind);
+// "allocated by new, freed by free"
+std::string MismatchText(const Mismatch& mismatch);
 
 struct SuppressionUse {
   std::string name, source;  // "built-in", "my.supp:12"

@@ -29,6 +29,7 @@
 #include "analyzer/symbolizer.h"
 #include "analyzer/terminal.h"
 #include "analyzer/trace_reader.h"
+#include "preload/collector/check_request.h"
 
 namespace mallogram {
 namespace {
@@ -83,13 +84,6 @@ absl::Status WriteText(const std::string& path, absl::string_view text) {
   if (file != nullptr && fclose(file) == 0 && written) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat(path, ": cannot be written: ", strerror(errno)));
-}
-
-// THE HOOK FOR --pid: asks the collector of a process that is being recorded for a
-// leak check, waits for it, and returns the trace that now has it.
-absl::StatusOr<std::string> CheckLivingProcess(int64_t pid) {
-  return absl::UnimplementedError(
-      absl::StrCat("process ", pid, " cannot be looked into: not there yet"));
 }
 
 // THE HOOK FOR GROWTH: see builder.h.
@@ -313,9 +307,16 @@ int RunLeaks(int argc, char** argv) {
   if (!options->program.empty()) return ReportProgram(*options);
   TemporaryDirectory none;
   if (options->pid != 0) {
-    const absl::StatusOr<std::string> trace = CheckLivingProcess(options->pid);
-    if (!trace.ok()) return Fail(kFailure, trace.status().message());
-    return ReportFiles(*options, {*trace}, &none);
+    const absl::StatusOr<CheckAnswer> answer =
+        RequestLeakCheck(static_cast<pid_t>(options->pid));
+    if (!answer.ok()) return Fail(kFailure, answer.status().message());
+    if (!answer->error.empty()) {
+      return Fail(kFailure, absl::StrCat("process ", options->pid,
+                                         " was not checked: ", answer->error));
+    }
+    LeakOptions of_check = *options;
+    if (of_check.check == 0) of_check.check = answer->index + 1;
+    return ReportFiles(of_check, {answer->path}, &none);
   }
   const absl::StatusOr<std::vector<std::string>> files = FindTraces(options->files);
   if (!files.ok()) return Fail(kUsage, files.status().message());

@@ -83,9 +83,10 @@ std::string RenderJunit(const LeakDocument& document, const FrameTable& frames,
     }
     for (const MismatchView& mismatch : document.mismatches) {
       if (mismatch.process != i || mismatch.suppression != kNoSuppression) continue;
-      add(absl::StrCat("mismatch: ", mismatch.kind, ": ",
-                       PlaceOf(document, frames, mismatch.freed)),
-          "mismatch", absl::StrCat(Plural(mismatch.count, "time")),
+      add(absl::StrCat("mismatch: ", PlaceOf(document, frames, mismatch.freed)),
+          "mismatch",
+          absl::StrCat(MismatchText(mismatch.mismatch), ", ",
+                       Plural(mismatch.mismatch.count, "time")),
           absl::StrCat("freed by\n", StackLines(document, frames, mismatch.freed),
                        "allocated by\n",
                        StackLines(document, frames, mismatch.allocated)));

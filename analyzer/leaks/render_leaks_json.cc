@@ -27,6 +27,8 @@ Json TextOrNull(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
+Json NameOrNull(absl::string_view name) { return TextOrNull(std::string(name)); }
+
 Json AmountJson(const Amount& amount) {
   return {{"blocks", amount.blocks},
           {"bytes", amount.bytes},
@@ -165,18 +167,29 @@ class Records {
   }
 
   Json MismatchJson(const MismatchView& mismatch) const {
-    return {{"kind", mismatch.kind},
+    const Mismatch& first = mismatch.mismatch;
+    return {{"kind", std::string(MismatchName(first.type))},
+            {"text", MismatchText(first)},
             {"process", mismatch.process},
-            {"expected", TextOrNull(mismatch.expected)},
-            {"actual", TextOrNull(mismatch.actual)},
-            {"count", mismatch.count},
-            {"size", mismatch.size},
+            {"count", first.count},
+            {"allocated_by", NameOrNull(AllocatedBy(first.allocated_by))},
+            {"freed_by", NameOrNull(FreedBy(first.freed_by))},
+            {"first_freed_by", NameOrNull(FreedBy(first.first_freed_by))},
+            {"address", first.address},
+            {"offset", first.offset},
+            {"size", first.size},
+            {"freed_size", first.told_size ? Json(first.freed_size) : Json()},
+            {"alignment", first.alignment},
+            {"freed_alignment", first.freed_alignment},
+            {"time_s", Seconds(first.time_ns)},
+            {"thread", TextOrNull(mismatch.thread)},
             {"suppressed",
              mismatch.suppression == kNoSuppression
                  ? Json()
                  : Json(document_.suppressions[mismatch.suppression].name)},
             {"allocated", StackJson(mismatch.allocated)},
-            {"freed", StackJson(mismatch.freed)}};
+            {"freed", StackJson(mismatch.freed)},
+            {"first_freed", StackJson(mismatch.first_freed)}};
   }
 
  private:

@@ -159,6 +159,18 @@ class LeakText {
                         bold ? out_.Bold(place) : out_.Dim(place));
   }
 
+  bool IsStart(const ShownFrame& shown) const {
+    constexpr absl::string_view kNames[] = {
+        "_start",   "__libc_start_main",      "__libc_start_call_main",
+        "clone3",   "__libc_start_main_impl", "start_thread",
+        "__clone3", "__GI___clone",           "clone"};
+    const FrameView& frame = frames_.frame(shown.frame);
+    return std::find(std::begin(kNames), std::end(kNames), frame.function) !=
+               std::end(kNames) ||
+           (frame.function.empty() &&
+            absl::StartsWith(Basename(frame.module), "libc.so."));
+  }
+
   void WriteStack(uint32_t node) {
     const ShownStack stack = StackOf(document_.names, frames_, node);
     if (stack.frames.empty()) {
@@ -176,7 +188,11 @@ class LeakText {
                     out_.FunctionText(via, out_.style().width - kIndent - 12))));
     }
     const size_t first = stack.folded + 1;
-    const size_t callers = stack.frames.size() - first;
+    size_t callers = stack.frames.size() - first;
+    // What starts main() and threads says nothing.
+    if (options_.depth != 0) {
+      while (callers > 0 && IsStart(stack.frames[first + callers - 1])) --callers;
+    }
     const size_t shown =
         options_.depth == 0 ? callers : std::min(options_.depth, callers);
     for (size_t i = 0; i < shown; ++i) {
@@ -270,24 +286,20 @@ class LeakText {
       if (mismatch.process != process || mismatch.suppression != kNoSuppression)
         continue;
       out_.Line();
-      out_.Line(
-          out_.Bold(PadLeft(absl::StrCat("m", ++rank), 4)), "  ",
-          out_.Red("mismatch"), "  ", out_.Bold(out_.Safe(mismatch.kind)),
-          mismatch.expected.empty()
-              ? ""
-              : absl::StrCat(", expected ", out_.Safe(mismatch.expected)),
-          mismatch.size == 0 ? "" : absl::StrCat(", ", FormatBytes(mismatch.size)),
-          mismatch.count > 1
-              ? absl::StrCat(", ", FormatCount(mismatch.count), " times")
-              : "");
-      if (mismatch.freed != 0) {
-        out_.Line(std::string(kIndent - 2, ' '), out_.Dim("freed by"));
-        WriteStack(mismatch.freed);
-      }
-      if (mismatch.allocated != 0) {
-        out_.Line(std::string(kIndent - 2, ' '), out_.Dim("allocated by"));
-        WriteStack(mismatch.allocated);
-      }
+      const Mismatch& first = mismatch.mismatch;
+      out_.Line(out_.Bold(PadLeft(absl::StrCat("m", ++rank), 4)), "  ",
+                out_.Red("mismatch"), "  ", out_.Bold(MismatchText(first)),
+                first.count > 1
+                    ? absl::StrCat(", ", FormatCount(first.count), " times")
+                    : "");
+      const auto write = [this](absl::string_view label, uint32_t node) {
+        if (node < kFirstStackId) return;
+        out_.Line(std::string(kIndent - 2, ' '), out_.Dim(label));
+        WriteStack(node);
+      };
+      write("freed by", mismatch.freed);
+      write("freed before by", mismatch.first_freed);
+      write("allocated by", mismatch.allocated);
     }
   }
 

@@ -146,12 +146,12 @@ std::string RenderSarif(const LeakDocument& document, const FrameTable& frames,
     results.push_back(std::move(result));
   }
   for (const MismatchView& mismatch : document.mismatches) {
-    Json result = sarif.ResultOf(kMismatchRule, mismatch.freed,
-                                 absl::StrCat("Mismatch: ", mismatch.kind),
-                                 mismatch.suppression);
+    Json result =
+        sarif.ResultOf(kMismatchRule, mismatch.freed,
+                       MismatchText(mismatch.mismatch), mismatch.suppression);
     if (!result["stacks"].empty())
       result["stacks"][0]["message"]["text"] = "freed here";
-    if (mismatch.allocated != 0)
+    if (mismatch.allocated >= kFirstStackId)
       result["stacks"].push_back(
           sarif.StackJson(mismatch.allocated, "allocated here"));
     results.push_back(std::move(result));

@@ -29,14 +29,25 @@ constexpr absl::string_view kAllocators[] = {"malloc",
                                              "_ZnwmRKSt9nothrow_t",
                                              "_ZnamRKSt9nothrow_t"};
 
-bool MatchesAllocator(const SuppressionPattern& pattern) {
+constexpr absl::string_view kDeallocators[] = {"free",
+                                               "realloc",
+                                               "cfree",
+                                               "_ZdlPv",
+                                               "_ZdaPv",
+                                               "_ZdlPvm",
+                                               "_ZdaPvm",
+                                               "_ZdlPvSt11align_val_t",
+                                               "_ZdaPvSt11align_val_t"};
+
+bool MatchesCalled(const SuppressionPattern& pattern,
+                   absl::Span<const absl::string_view> names) {
   if (pattern.of == Of::kObject)
     return MatchesWhole(pattern.text,
                         "/usr/libexec/valgrind/vgpreload_memcheck.so");
-  if (pattern.of != Of::kFunction) return false;
-  return std::any_of(
-      std::begin(kAllocators), std::end(kAllocators),
-      [&](absl::string_view name) { return MatchesWhole(pattern.text, name); });
+  return pattern.of == Of::kFunction &&
+         std::any_of(names.begin(), names.end(), [&](absl::string_view name) {
+           return MatchesWhole(pattern.text, name);
+         });
 }
 
 bool Matches(const SuppressionPattern& pattern, const FrameView& frame) {
@@ -85,8 +96,17 @@ class Matcher {
            !MatchesWhole(suppression.root, record.reason.root.name))) {
         continue;
       }
-      if (suppression.any_frame ? AnyFrame(i, stack) : AllFrames(i, stack))
+      if (suppression.any_frame ? AnyFrame(i, stack)
+                                : AllFrames(i, stack, kAllocators)) {
         return i;
+      }
+    }
+    return kNoSuppression;
+  }
+
+  size_t FindFree(absl::Span<const uint32_t> stack) {
+    for (size_t i = 0; i < set_.all().size(); ++i) {
+      if (set_.all()[i].of_frees && AllFrames(i, stack, kDeallocators)) return i;
     }
     return kNoSuppression;
   }
@@ -135,11 +155,13 @@ class Matcher {
     return true;
   }
 
-  bool AllFrames(size_t suppression, absl::Span<const uint32_t> stack) {
+  // `called`: what may stand innermost although it is not on the stack.
+  bool AllFrames(size_t suppression, absl::Span<const uint32_t> stack,
+                 absl::Span<const absl::string_view> called) {
     if (FramesMatch(suppression, 0, stack, 0)) return true;
     const std::vector<SuppressionPattern>& patterns =
         set_.all()[suppression].patterns;
-    return !patterns.empty() && MatchesAllocator(patterns[0]) &&
+    return !patterns.empty() && MatchesCalled(patterns[0], called) &&
            FramesMatch(suppression, 1, stack, 0);
   }
 
@@ -183,6 +205,11 @@ void ApplySuppressions(const SuppressionSet& set, const FrameTable& frames,
     if (record.kind != LeakKind::kIndirect || record.suppressed()) continue;
     const auto head = heads.find(std::pair(record.process, record.reason.head));
     if (head != heads.end()) record.suppression = head->second;
+  }
+  for (MismatchView& mismatch : document->mismatches) {
+    const size_t found =
+        matcher.FindFree(FramesOf(document->names, frames, mismatch.freed));
+    if (found != kNoSuppression) mismatch.suppression = first + found;
   }
   SumUp(document);
 }

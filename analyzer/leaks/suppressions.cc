@@ -85,9 +85,12 @@ class Parser {
       return Error(absl::StrCat("expected Memcheck:Leak, not \"", line, "\""));
     const std::vector<absl::string_view> tools =
         absl::StrSplit(line.substr(0, colon), ',');
+    const absl::string_view error = line.substr(colon + 1);
+    suppression.of_frees = error == "Free";
+    if (suppression.of_frees) suppression.kinds = 0;
     const bool ours =
         std::find(tools.begin(), tools.end(), "Memcheck") != tools.end() &&
-        line.substr(colon + 1) == "Leak";
+        (error == "Leak" || suppression.of_frees);
     for (;;) {
       if (!Next(&line)) return unclosed();
       if (line == "}") break;
@@ -143,9 +146,11 @@ class Parser {
       } else if (word == "possible") {
         suppression->kinds |= SetOf(LeakKind::kPossible);
       } else if (word == "reachable") {
-        suppression->kinds |= SetOf(LeakKind::kReachable);
-        // What the libraries keep on purpose does not grow on purpose.
-        if (!built_in_) suppression->kinds |= SetOf(LeakKind::kGrowth);
+        // What the libraries keep on purpose does not grow on purpose. Of what is
+        // not classified, the stack tells.
+        suppression->kinds |=
+            SetOf(LeakKind::kReachable) |
+            SetOf(built_in_ ? LeakKind::kUnclassified : LeakKind::kGrowth);
       } else if (word != "none") {
         return Error(absl::StrCat("no kind of leak: \"", word, "\""));
       }

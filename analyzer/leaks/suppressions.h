@@ -7,8 +7,9 @@
 //   Valgrind's       { name, Memcheck:Leak, match-leak-kinds: …, fun:/obj:/src:/...
 //   }
 //     frames from the innermost on, "*" and "?" as in file names, "..." any frames.
-//     Blocks of other tools and errors are skipped. An addition: root:NAME is the
-//     variable that holds the block, no other block between.
+//     Memcheck:Free is of frees that do not fit, by the stack that freed. Blocks of
+//     other tools and errors are skipped. An addition: root:NAME is the variable
+//     that holds the block, no other block between.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,7 @@ struct Suppression {
   std::string name, source;
   bool built_in = false;
   KindSet kinds = kAllKinds;
+  bool of_frees = false;                     // of mismatches, not of leaks
   bool any_frame = false;                    // LSan: one pattern, of any frame
   std::vector<SuppressionPattern> patterns;  // Valgrind: a frame each
   std::string root;                          // empty: any

@@ -153,7 +153,7 @@ std::string WhyText(const LeakDocument& document, const FrameTable& frames,
               ? absl::StrCat("only a pointer ", FormatCount(reason.interior_offset),
                              " bytes past its start was found")
               : "only pointers into the middle of blocks lead to it",
-          way.empty() ? "" : absl::StrCat(": ", way));
+          way.empty() ? "" : absl::StrCat(", in ", way));
     }
     case LeakKind::kReachable:
     case LeakKind::kGrowth: {

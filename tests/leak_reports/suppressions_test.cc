@@ -185,9 +185,32 @@ TEST(LeakSuppressions, BuiltInOnesAreOfReachableAlone) {
   ASSERT_TRUE(set.Add(kBuiltInSuppressions, "built-in", true).ok());
   EXPECT_GE(set.all().size(), 10u);
   for (const Suppression& suppression : set.all()) {
-    EXPECT_EQ(suppression.kinds, SetOf(LeakKind::kReachable)) << suppression.name;
+    EXPECT_EQ(suppression.kinds,
+              SetOf(LeakKind::kReachable) | SetOf(LeakKind::kUnclassified))
+        << suppression.name;
     EXPECT_TRUE(suppression.built_in);
   }
+}
+
+TEST(LeakSuppressions, FreesThatDoNotFit) {
+  const auto hits = [](const std::string& frames) {
+    LeakDocument document = SomeDocument(LeakKind::kDefinite);
+    MismatchView mismatch;
+    mismatch.freed = 7;
+    document.mismatches.push_back(mismatch);
+    SuppressionSet set;
+    EXPECT_TRUE(set.Add(absl::StrCat("{\n n\n Memcheck:Free\n", frames, "\n}\n"),
+                        "x", false)
+                    .ok());
+    const FrameTable table(document.names);
+    ApplySuppressions(set, table, &document);
+    EXPECT_FALSE(document.records[0].suppressed());  // leaks are another matter
+    return document.mismatches[0].suppression != kNoSuppression;
+  };
+  EXPECT_TRUE(hits("fun:free\nfun:strdup"));
+  EXPECT_TRUE(hits("fun:_ZdlPv*\nfun:strdup\n...\nfun:main"));
+  EXPECT_FALSE(hits("fun:malloc\nfun:strdup"));
+  EXPECT_FALSE(hits("fun:free\nfun:main"));
 }
 
 TEST(LeakSuppressions, IndirectGoesWithItsHead) {
