@@ -137,10 +137,8 @@ TEST(Process, WhatLiesBelowTheStackPointerIsDead) {
     LeaveOnStack(block);
     teller->Ready();
     for (;;) {
-      asm volatile("pause" ::
-                       : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10");
-      asm volatile("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx" ::
-                       : "rax", "rcx", "rdx");
+      asm volatile("xor %%eax, %%eax; xor %%esi, %%esi; xor %%edi, %%edi; pause" ::
+                       : "rax", "rsi", "rdi");
     }
   });
 }
@@ -260,7 +258,7 @@ TEST(Process, WhatIsGoneIsAnErrorOrUnread) {
   // Blocks where nothing is, of sizes that can't be.
   StoppedChild child([](Teller* teller) {
     teller->Tell(~uint64_t{0x123456789000}, 1 << 30, LeakClass::kDefinite);
-    teller->Tell(~uint64_t{0xffffff0123450000}, uint64_t{1} << 60,
+    teller->Tell(~uint64_t{0xff00000123450000}, uint64_t{1} << 55,
                  LeakClass::kDefinite);
     Wait(teller);
   });

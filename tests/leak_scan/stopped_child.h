@@ -66,7 +66,7 @@ class StoppedChild {
       prctl(PR_SET_PDEATHSIG, SIGKILL);
       // What the test freed before the fork is not to be given out: its address may
       // still stand on the stack.
-      for (int i = 0; i < 4000; ++i) {
+      for (int i = 0; i < 40000; ++i) {
         asm volatile("" ::"r"(malloc(static_cast<size_t>(i % 40 * 8))));
       }
       run(&teller_);
