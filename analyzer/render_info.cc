@@ -75,6 +75,67 @@ std::string EndOf(const Trace& trace) {
                  trace.summary.detail_text);
 }
 
+absl::string_view CauseName(CheckCause cause) {
+  constexpr absl::string_view kNames[kCheckCauses] = {"exit", "signal", "command",
+                                                      "client"};
+  const auto index = static_cast<size_t>(cause);
+  return index < kCheckCauses ? kNames[index] : "unknown";
+}
+
+constexpr absl::string_view kClassNames[kLeakClasses] = {
+    "definite", "indirect", "possible", "reachable", "ignored"};
+
+struct ClassSums {
+  uint64_t blocks[kLeakClasses] = {}, bytes[kLeakClasses] = {};
+};
+ClassSums SumsOf(const LeakCheck& check) {
+  ClassSums sums;
+  for (const LeakGroup& group : check.groups) {
+    sums.blocks[static_cast<size_t>(group.kind)] += group.blocks;
+    sums.bytes[static_cast<size_t>(group.kind)] += group.bytes;
+  }
+  return sums;
+}
+
+void WriteChecks(const Trace& trace, TextWriter* out) {
+  if (trace.leak_checks.empty()) return;
+  out->Heading("Leak checks",
+               absl::StrCat(" (", FormatCount(trace.leak_checks.size()), ")"));
+  size_t number = 0;
+  for (const LeakCheck& check : trace.leak_checks) {
+    std::string found;
+    const ClassSums sums = SumsOf(check);
+    for (size_t i = 0; i < kLeakClasses; ++i) {
+      if (sums.blocks[i] == 0) continue;
+      absl::StrAppend(&found, found.empty() ? "" : ", ",
+                      FormatCount(sums.blocks[i]), " ", kClassNames[i]);
+    }
+    if (!check.classified) found = absl::StrCat("not classified: ", check.reason);
+    out->Line("  ", PadLeft(absl::StrCat(++number), 9), "  ",
+              PadRight(CauseName(check.cause), 8), "  at ",
+              FormatSeconds(Seconds(check.time_ns)), "  ",
+              out->Safe(found.empty() ? "nothing alive" : found));
+  }
+}
+
+Json ChecksJson(const Trace& trace) {
+  Json checks = Json::array();
+  for (const LeakCheck& check : trace.leak_checks) {
+    Json json = {
+        {"cause", CauseName(check.cause)},     {"time_s", Seconds(check.time_ns)},
+        {"classified", check.classified},      {"reason", check.reason},
+        {"pause_s", Seconds(check.pause_ns)},  {"scan_s", Seconds(check.scan_ns)},
+        {"scanned_bytes", check.scanned_bytes}};
+    const ClassSums sums = SumsOf(check);
+    for (size_t i = 0; i < kLeakClasses; ++i) {
+      json[std::string(kClassNames[i])] = {{"blocks", sums.blocks[i]},
+                                           {"bytes", sums.bytes[i]}};
+    }
+    checks.push_back(std::move(json));
+  }
+  return checks;
+}
+
 }  // namespace
 
 std::string RenderInfo(const Trace& trace, const Style& style) {
@@ -134,6 +195,8 @@ std::string RenderInfo(const Trace& trace, const Style& style) {
                                            static_cast<double>(chunk.stored_bytes)),
                      9));
   }
+
+  WriteChecks(trace, &out);
 
   out.Heading("Threads",
               absl::StrCat(" (", FormatCount(trace.threads.size()), ")"));
@@ -201,6 +264,7 @@ std::string RenderInfoJson(const Trace& trace) {
                       {"stored_bytes", chunk.stored_bytes},
                       {"raw_bytes", chunk.raw_bytes}});
   }
+  json["leak_checks"] = ChecksJson(trace);
   Json& threads = json["threads"] = Json::array();
   for (const Thread& thread : trace.threads) {
     threads.push_back({{"index", thread.index},

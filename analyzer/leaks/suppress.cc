@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "analyzer/leaks/suppressions.h"
 #include "analyzer/names.h"
@@ -50,6 +51,12 @@ bool MatchesCalled(const SuppressionPattern& pattern,
          });
 }
 
+// Debug information has glibc's functions by their inner names: "__GI___strdup".
+absl::string_view ExportedName(absl::string_view function) {
+  if (absl::ConsumePrefix(&function, "__GI_")) absl::ConsumePrefix(&function, "__");
+  return function;
+}
+
 bool Matches(const SuppressionPattern& pattern, const FrameView& frame) {
   switch (pattern.of) {
     case Of::kAnyPart:
@@ -61,7 +68,8 @@ bool Matches(const SuppressionPattern& pattern, const FrameView& frame) {
       if (frame.function.empty()) return MatchesWhole(pattern.text, "???");
       return (!frame.symbol.empty() && MatchesWhole(pattern.text, frame.symbol)) ||
              MatchesWhole(pattern.text, frame.function) ||
-             MatchesWhole(pattern.text, BareName(frame.function));
+             MatchesWhole(pattern.text, BareName(frame.function)) ||
+             MatchesWhole(pattern.text, ExportedName(frame.function));
     case Of::kObject:
       return MatchesWhole(pattern.text, frame.module);
     case Of::kSource:

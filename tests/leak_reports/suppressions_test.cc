@@ -15,7 +15,7 @@ namespace mallogram {
 namespace {
 
 // One record with this call stack, innermost first:
-//   strdup                                libc.so.6
+//   __GI___strdup                         libc.so.6
 //   ns::Copy(char const*)  copy.cc:12     libapp.so
 //   (unknown)                             libstripped.so
 //   main                   main.cc:3      app
@@ -36,7 +36,7 @@ LeakDocument SomeDocument(LeakKind kind) {
     return made;
   };
   names.locations = {
-      {0, 0x10, {frame("strdup", "", 0, "")}},
+      {0, 0x10, {frame("__GI___strdup", "", 0, "")}},
       {1,
        0x20,
        {frame("ns::Copy(char const*)", "/src/copy.cc", 12, "_ZN2ns4CopyEPKc")}},
