@@ -18,12 +18,15 @@ struct Node {
 
 }  // namespace
 
-std::map<int, std::string> kept_;
+std::map<int, std::string>* kept_;
 char* middle_;
+
+namespace {
 
 [[gnu::noinline]] void LoseOne() {
   void* volatile lost = malloc(1234);  // DEFINITE
   lost = nullptr;
+  (void)lost;
 }
 
 [[gnu::noinline]] Node* NewNode(Node* next) {
@@ -37,6 +40,7 @@ char* middle_;
   for (int i = 0; i < 10; ++i) list = NewNode(list);
   Node* volatile lost = list;
   lost = nullptr;
+  (void)lost;
 }
 
 [[gnu::noinline]] void KeepMiddle() {
@@ -44,7 +48,8 @@ char* middle_;
 }
 
 [[gnu::noinline]] void Keep() {
-  for (int i = 0; i < 100; ++i) kept_[i] = std::string(100, 'x');
+  kept_ = new std::map<int, std::string>;
+  for (int i = 0; i < 100; ++i) (*kept_)[i] = std::string(100, 'x');
 }
 
 // What the functions above have left on the stack.
@@ -52,6 +57,8 @@ char* middle_;
   volatile char room[8192];
   memset(const_cast<char*>(room), 0, sizeof room);
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   for (int c; (c = getchar()) != EOF;) putchar(c);
