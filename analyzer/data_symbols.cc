@@ -103,7 +103,10 @@ DataName DataSymbols::Find(uint64_t address) const {
   const char* name = dwfl_module_getsym_info(module_, at->index, &symbol, &start,
                                              nullptr, nullptr, nullptr);
   if (name == nullptr) return InSection(address);
-  return {WithoutNumber(Demangle(name)), address - at->start, ""};
+  // "[abi:cxx11]" is for the linker.
+  const std::string demangled = Demangle(name);
+  return {WithoutNumber(demangled.substr(0, demangled.find("[abi:"))),
+          address - at->start, ""};
 }
 
 }  // namespace mallogram
