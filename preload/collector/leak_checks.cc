@@ -96,7 +96,14 @@ LeakCheck ScanHeld(Session* session, const TraceReport& held,
   for (const StoppedThread& thread : held.threads) {
     leader = leader || thread.tid == held.pid;
   }
-  if (!leader && !held.threads.empty()) request.pid = held.threads.front().tid;
+  if (!leader && !held.threads.empty()) {
+    request.pid = held.threads.front().tid;
+    // Of its stack nothing is alive but what the kernel put there.
+    StoppedThread ended;
+    ended.tid = held.pid;
+    ended.live_sp = ended.registers.rsp = StackStart(request.pid);
+    if (ended.live_sp != 0) request.threads.push_back(ended);
+  }
   const ImageHeader& header = *session->header();
   if (header.at_end.state.load(std::memory_order_acquire) != HoldRequest::kFree) {
     ApplyFrame(header.at_end, &request.threads);

@@ -62,6 +62,16 @@ bool IsBeingKilled(pid_t tid) {
   return (StatusField(tid, "SigPnd", 16) >> (SIGKILL - 1) & 1) != 0;
 }
 
+uint64_t StackStart(pid_t tid) {
+  // Field 28; the second, a name in parentheses, may hold anything.
+  const std::string stat = ReadHead(absl::StrCat("/proc/", tid, "/stat"));
+  size_t at = stat.rfind(')');
+  for (int field = 2; field < 28 && at != std::string::npos; ++field) {
+    at = stat.find(' ', at + 1);
+  }
+  return at == std::string::npos ? 0 : strtoull(stat.c_str() + at, nullptr, 10);
+}
+
 bool Executes(pid_t tid) {
   const std::string call = ReadHead(absl::StrCat("/proc/", tid, "/syscall"));
   if (call.empty() || call[0] < '0' || call[0] > '9') return false;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <vector>
 
 namespace mallogram {
@@ -15,6 +16,8 @@ pid_t ProcessOfThread(pid_t tid);
 pid_t TracerOf(pid_t tid);
 // True if it has still to take a SIGKILL: of somebody's, or of its process's end.
 bool IsBeingKilled(pid_t tid);
+// Where the main thread's stack began; 0: not to be known.
+uint64_t StackStart(pid_t tid);
 // True if it is in an execve system call.
 bool Executes(pid_t tid);
 

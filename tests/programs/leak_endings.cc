@@ -1,6 +1,7 @@
 // Blocks of known classes, held when the process ends in some way.
 //
 //   leak_endings ENDING [THREADS]
+//   leak_endings threads           makes threads until it is killed
 //
 // Every class has a size of its own, by which a test finds it in the leak check:
 //
@@ -25,6 +26,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,8 +39,8 @@ constexpr size_t kLost = 1001, kChild = 1003, kGlobal = 1005, kHeld = 1007,
                  kThread = 1009, kRegister = 1011, kMain = 1013, kLate = 1015,
                  kInherited = 1017, kOwn = 1019;
 
-void* global;
-void** inherited;
+void* volatile global;
+void** volatile inherited;
 std::atomic<int> ready;
 
 // Not from an argument or a variable that stays in a register.
@@ -117,6 +119,50 @@ void* EndThere(void* how) {
 
 void AtExit() { puts("at exit"); }
 
+std::atomic<int> ticks, told;
+
+void OnTick(int) { ++ticks; }
+void OnTold(int) { told = 1; }
+
+// Counts what a timer of 1 kHz sends, working all the while.
+[[gnu::noinline]] void CountTicks() {
+  struct sigaction action = {};
+  action.sa_handler = OnTick;
+  sigaction(SIGALRM, &action, nullptr);
+  itimerval every{{0, 1000}, {0, 1000}};
+  setitimer(ITIMER_REAL, &every, nullptr);
+  while (ticks < 300) free(malloc(100));
+  every = {};
+  setitimer(ITIMER_REAL, &every, nullptr);
+  puts("300 ticks");
+}
+
+// Until SIGUSR1 comes.
+[[gnu::noinline]] void AwaitWord() {
+  struct sigaction action = {};
+  action.sa_handler = OnTold;
+  sigaction(SIGUSR1, &action, nullptr);
+  puts("waiting");
+  fflush(stdout);
+  while (told == 0) usleep(1000);
+}
+
+void* Brief(void*) {
+  free(malloc(10));
+  return nullptr;
+}
+
+// Threads are born and end, until something ends all.
+[[noreturn]] void MakeThreads() {
+  printf("pid %d\n", getpid());
+  fflush(stdout);
+  for (;;) {
+    pthread_t ids[8];
+    for (pthread_t& id : ids) pthread_create(&id, nullptr, Brief, nullptr);
+    for (pthread_t id : ids) pthread_join(id, nullptr);
+  }
+}
+
 // A forked child: a block of its own hangs on one that it has inherited.
 [[noreturn]] void Child(const char* how) {
   *inherited = Make(kOwn);
@@ -152,6 +198,19 @@ void AtExit() { puts("at exit"); }
     fflush(stdout);
     _exit(16);
   }
+  if (is("wait")) {
+    AwaitWord();
+    exit(18);
+  }
+  if (is("wait_exit")) {
+    AwaitWord();
+    exit(11);
+  }
+  if (is("wait_segv")) {
+    AwaitWord();
+    *nowhere = 1;
+  }
+  if (is("timer")) CountTicks();
   if (is("traceme")) {
     printf("traceme %ld\n", ptrace(PTRACE_TRACEME, 0, nullptr, nullptr));
     exit(17);
@@ -203,6 +262,7 @@ int main(int argc, char** argv) {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   atexit(AtExit);
+  if (strcmp(argv[1], "threads") == 0) MakeThreads();
   puts(argv[1]);
   fflush(stdout);
   return Main(argv[1], argc > 2 ? argv[2] : "none");
