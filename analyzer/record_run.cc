@@ -63,8 +63,8 @@ void StopToo(pid_t program, int control_fd) {
   }
   kill(getpid(), SIGSTOP);
   SendControl(control_fd, {ControlKind::kRunning, 0, 0});
-  // Not if it was continued before us: with a tracer (--leak-check full) it looks as
-  // if it were stopped while it takes the signal.
+  // Not if it was continued before us: with a tracer (--leak-check full) it looks
+  // as if it were stopped while it takes the signal.
   siginfo_t info{};
   const bool continued =
       waitid(P_PID, static_cast<id_t>(program), &info, WCONTINUED | WNOHANG) == 0 &&

@@ -53,7 +53,12 @@ void Publish(const FullWalk& walk, HoldRequest* request) {
 // Asks; returns the state of the answer. `slices` bounds the wait once the request
 // is taken.
 uint32_t Ask(ImageHeader* header, HoldRequest* request, int slices) {
-  request->tid = sys::GetTid();
+  // From the ring, if there is one: a sandbox may not know gettid.
+  const ThreadState* const state_of_thread = t_state;
+  request->tid =
+      state_of_thread != nullptr && state_of_thread->active != 0
+          ? state_of_thread->ring.slot()->tid.load(std::memory_order_relaxed)
+          : sys::GetTid();
   request->state.store(HoldRequest::kAsked, std::memory_order_release);
   RingBell(header);
   int slept = 0;

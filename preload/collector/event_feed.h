@@ -80,6 +80,7 @@ class EventFeed {
   }
   MismatchWatch* watch() { return watch_.get(); }
   // The program said of the block that it is no leak: mallogram_ignore().
+  const absl::flat_hash_set<uint32_t>& ignored() const { return ignored_; }
   bool IsIgnored(uint32_t slot) const { return ignored_.contains(slot); }
 
   // All so far, the stacks translated: not for payloads only, so before the file's

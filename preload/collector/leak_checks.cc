@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,9 @@ constexpr uint64_t kMostInherited = 4 << 20;
 // So many ended processes' heaps are kept for children that have not spoken yet.
 constexpr size_t kPastProcesses = 64;
 constexpr uint64_t kMostPast = 64 << 10;  // blocks, of each
+
+// Bytes alive of a heap that is scanned at once.
+constexpr uint64_t kSmallHeap = 16 << 20;
 
 void AnswerRequest(HoldRequest* request, bool granted) {
   // Not if it was withdrawn.
@@ -82,10 +86,9 @@ void DescribeCheck(const Session& session, LeakCheck* check) {
   check->events = session.event_count();
 }
 
-}  // namespace
-
-LeakCheck ScanHeld(Session* session, const TraceReport& held,
-                   const InheritedHeap* inherited) {
+// What the scan of a held process is to look at.
+ScanRequest RequestFor(Session* session, const TraceReport& held,
+                       const InheritedHeap* inherited) {
   session->CatchUp(/*ended=*/held.at_end);
   ScanRequest request;
   session->Describe(&request);
@@ -116,24 +119,26 @@ LeakCheck ScanHeld(Session* session, const TraceReport& held,
     request.inherited.insert(request.inherited.end(), inherited->blocks.begin(),
                              inherited->blocks.end());
   }
-  LeakCheck check;
+  return request;
+}
+
+LeakCheck ScanOf(const ScanRequest& request) {
   absl::StatusOr<LeakCheck> scanned = ScanProcess(request);
-  if (scanned.ok()) {
-    check = *std::move(scanned);
-  } else {
-    check.reason = std::string(scanned.status().message());
-    session->CountLive(&check.blocks, &check.bytes);
-  }
-  check.warnings.insert(check.warnings.end(), held.warnings.begin(),
-                        held.warnings.end());
-  DescribeCheck(*session, &check);
-  check.pause_ns = MonotonicNs() - held.since_ns;
+  if (scanned.ok()) return *std::move(scanned);
+  LeakCheck check;
+  check.reason = std::string(scanned.status().message());
+  check.blocks = request.model->live_blocks();
+  check.bytes = request.model->live_bytes();
   return check;
 }
+
+}  // namespace
 
 LeakChecks::~LeakChecks() {
   for (auto& [pid, watched] : watched_) {
     for (const int fd : watched.connections) close(fd);
+    if (watched.scan != nullptr && watched.scan->thread.joinable())
+      watched.scan->thread.join();
   }
 }
 
@@ -166,6 +171,7 @@ void LeakChecks::Remove(Session* session, const ProcessEnd& end) {
   const auto found = watched_.find(session->pid());
   if (found == watched_.end() || found->second.session != session) return;
   Watched& watched = found->second;
+  if (watched.scan != nullptr) Conclude(&watched);  // killed while it was held
   Answer(&watched, "the process has ended", 0);
   session->CatchUp(/*ended=*/true);
   const bool over = end.reason == EndReason::kExited ||
@@ -195,6 +201,11 @@ void LeakChecks::Remove(Session* session, const ProcessEnd& end) {
 void LeakChecks::Look() {
   for (auto& [pid, watched] : watched_) LookAtRequests(pid, &watched);
   for (const TraceReport& report : tracer_.Take()) Handle(report);
+  for (auto& [pid, watched] : watched_) {
+    if (watched.scan != nullptr &&
+        watched.scan->done.load(std::memory_order_acquire))
+      Conclude(&watched);
+  }
 }
 
 void LeakChecks::LookAtRequests(pid_t pid, Watched* watched) {
@@ -273,19 +284,54 @@ void LeakChecks::Refused(const TraceReport& report, Watched* watched) {
 }
 
 void LeakChecks::Held(const TraceReport& report, Watched* watched) {
-  LeakCheck check = ScanHeld(watched->session, report, watched->inherited.get());
+  auto scan = std::make_unique<Scan>();
+  scan->held = report;
+  scan->request = RequestFor(watched->session, report, watched->inherited.get());
+  watched->scan = std::move(scan);
+  Scan* const job = watched->scan.get();
+  // A thread costs more than a small scan, and nothing is gained if no other
+  // process could fill its rings meanwhile.
+  if (watched_.size() > 1 && job->request.model->live_bytes() > kSmallHeap) {
+    try {
+      watched->session->Freeze(true);
+      job->thread = std::thread([this, job] {
+        job->check = ScanOf(job->request);
+        job->done.store(true, std::memory_order_release);
+        wake_();
+      });
+      return;
+    } catch (const std::system_error&) {  // here, then
+      watched->session->Freeze(false);
+    }
+  }
+  job->check = ScanOf(job->request);
+  Conclude(watched);
+}
+
+// The process goes on, and the check is written. Waits for its scan.
+void LeakChecks::Conclude(Watched* watched) {
+  const std::unique_ptr<Scan> scan = std::move(watched->scan);
+  if (scan->thread.joinable()) scan->thread.join();
+  Session* const session = watched->session;
+  session->Freeze(false);
+  const TraceReport& held = scan->held;
+  LeakCheck& check = scan->check;
+  check.warnings.insert(check.warnings.end(), held.warnings.begin(),
+                        held.warnings.end());
+  DescribeCheck(*session, &check);
+  check.pause_ns = MonotonicNs() - held.since_ns;
   // Before the file is written: that is no business of the program's.
-  tracer_.Resume(report.pid);
-  if (report.at_end) {
+  tracer_.Resume(held.pid);
+  if (held.at_end) {
     watched->ended = true;
-    const bool signalled = WIFSIGNALED(report.status);
+    const bool signalled = WIFSIGNALED(held.status);
     check.cause = signalled ? CheckCause::kSignal : CheckCause::kExit;
-    check.detail = signalled ? WTERMSIG(report.status) : WEXITSTATUS(report.status);
+    check.detail = signalled ? WTERMSIG(held.status) : WEXITSTATUS(held.status);
   } else {
     check.cause = watched->client ? CheckCause::kClient : CheckCause::kCommand;
   }
-  const uint32_t index = watched->session->WriteLeakCheck(check);
-  if (!report.at_end) Answer(watched, "", index);
+  const uint32_t index = session->WriteLeakCheck(check);
+  if (!held.at_end) Answer(watched, "", index);
 }
 
 }  // namespace mallogram

@@ -10,12 +10,14 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "preload/collector/processes.h"
@@ -34,7 +36,8 @@ struct InheritedHeap {
 class LeakChecks {
  public:
   // `wake` may be called by another thread: Look() is due.
-  explicit LeakChecks(std::function<void()> wake) : tracer_(std::move(wake)) {}
+  explicit LeakChecks(std::function<void()> wake)
+      : wake_(std::move(wake)), tracer_(wake_) {}
   ~LeakChecks();
 
   // A process has handed over its image.
@@ -51,6 +54,14 @@ class LeakChecks {
   void Check(pid_t pid, int connection);
 
  private:
+  // A scan under way on a thread of its own, while others' rings are drained.
+  struct Scan {
+    TraceReport held;
+    ScanRequest request;
+    LeakCheck check;
+    std::atomic<bool> done{false};
+    std::thread thread;
+  };
   struct Watched {
     Session* session = nullptr;
     bool ended = false;            // there is a check of its end
@@ -59,6 +70,7 @@ class LeakChecks {
     bool client = false;           // the program waits for a check
     std::vector<int> connections;  // who else does
     std::shared_ptr<const InheritedHeap> inherited;
+    std::unique_ptr<Scan> scan;
   };
   struct Past {
     pid_t pid;
@@ -68,17 +80,15 @@ class LeakChecks {
   void LookAtRequests(pid_t pid, Watched* watched);
   void Handle(const TraceReport& report);
   void Held(const TraceReport& report, Watched* watched);
+  void Conclude(Watched* watched);
   void Refused(const TraceReport& report, Watched* watched);
   void Answer(Watched* watched, const std::string& error, uint32_t index);
   std::shared_ptr<const InheritedHeap> HeapOf(const Watched& watched) const;
 
+  const std::function<void()> wake_;
   Tracer tracer_;
   std::map<pid_t, Watched> watched_;
   std::deque<Past> past_;  // of processes that have ended, the latest last
 };
-
-// The scan of a held process as a check, all but cause and detail.
-LeakCheck ScanHeld(Session* session, const TraceReport& held,
-                   const InheritedHeap* inherited);
 
 }  // namespace mallogram

@@ -103,6 +103,7 @@ class SessionImpl final : public Session {
   bool HasRequest() const override;
   void CatchUp(bool ended) override;
   void Describe(ScanRequest* request) override;
+  void Freeze(bool frozen) override { frozen_ = frozen; }
   void CountLive(uint64_t* blocks, uint64_t* bytes) const override;
   void CopyLive(uint64_t most, std::vector<InheritedBlock>* blocks) const override;
   uint64_t NowNs() const override {
@@ -133,6 +134,7 @@ class SessionImpl final : public Session {
   const pid_t pid_;
   const bool is_tsc_;
   bool alive_ = false;
+  bool frozen_ = false;
   LeakCheckMode leak_check_ = LeakCheckMode::kNone;
   uint32_t leak_checks_ = 0;  // written
   StampClock clock_;
@@ -203,6 +205,7 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
 }
 
 bool SessionImpl::HasWork() const {
+  if (frozen_) return false;
   return image_->ring_count() > orderer_.stream_count() || orderer_.HasWork();
 }
 
@@ -246,6 +249,7 @@ uint64_t SessionImpl::Drain() {
 }
 
 void SessionImpl::Tick(uint64_t now_monotonic_ns) {
+  if (frozen_) return;
   const CpuMeter meter(&cpu_ns_);
   if (rss_due_.Due(now_monotonic_ns)) {
     const uint64_t rss = rss_.Read();
@@ -341,6 +345,8 @@ void SessionImpl::Describe(ScanRequest* request) {
   request->live = &orderer_.live();
   request->model = &feed_.model();
   request->image = image_->header();
+  const auto& ignored = feed_.ignored();
+  request->ignored.assign(ignored.begin(), ignored.end());
   request->module_id = [this](const LoadedModule& module) {
     return translator_.ModuleId(module, feed_.last_ns());
   };

@@ -68,6 +68,8 @@ class Session {
   virtual void CatchUp(bool ended) = 0;
   // What a scan needs of the session; good until the next record is taken.
   virtual void Describe(ScanRequest* request) = 0;
+  // While another thread scans with that: no record is taken, nothing is written.
+  virtual void Freeze(bool frozen) = 0;
   virtual void CountLive(uint64_t* blocks, uint64_t* bytes) const = 0;
   // All blocks alive, unless there are more than `most`.
   virtual void CopyLive(uint64_t most,

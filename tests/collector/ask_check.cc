@@ -1,5 +1,5 @@
-// `ask_check PID`: has a recorded process looked at, as `mallogram leaks --pid` does.
-// Prints the trace's path and the number of the check in it.
+// `ask_check PID`: has a recorded process looked at, as `mallogram leaks --pid`
+// does. Prints the trace's path and the number of the check in it.
 #include <cstdio>
 #include <cstdlib>
 
