@@ -30,6 +30,11 @@ uint32_t Translator::Translate(uint32_t id) {
     if (roots_.size() + kFirstStackId >= kMaxStackIds) return kRootUnknown;
     StackNode node;
     image_->ReadNode(chain_.back(), &node);
+    if (IsOurs(node.pc)) {
+      file_ids_[chain_.back()] = parent;
+      chain_.pop_back();
+      continue;
+    }
     const uint32_t module = Module(node.module);
     const uint64_t bias = module == 0 ? 0 : modules_[module - 1].module.bias;
     const uint32_t file_id = static_cast<uint32_t>(roots_.size()) + kFirstStackId;

@@ -51,6 +51,12 @@ class Translator {
 
  private:
   uint32_t Translate(uint32_t id);
+  // A frame of the library's own, between the program and libstdc++'s operator new:
+  // no business of who reads the stack.
+  bool IsOurs(uint64_t pc) const {
+    const ImageHeader& header = *image_->header();
+    return pc - header.library_start < header.library_end - header.library_start;
+  }
   uint32_t Module(uint32_t index);
 
   const ImageView* const image_;

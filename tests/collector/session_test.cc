@@ -293,6 +293,33 @@ TEST_F(SessionTest, ProgramSeesTheCollectorLiveAndDie) {
 }
 
 // With one thread, stamps are up to 64 events old; the rounds know better.
+// Between the program and libstdc++ (operator new) may be frames of the library.
+TEST_F(SessionTest, OwnFramesAreLeftOut) {
+  TestImage image;
+  image.header()->library_start = 0x10000;
+  image.header()->library_end = 0x20000;
+  std::unique_ptr<Session> session = Open(&image);
+  const uint32_t user = image.AddNode(kRootComplete, 0xfff0, kNoModule);
+  const uint32_t outer = image.AddNode(user, 0x10000, kNoModule);
+  const uint32_t inner = image.AddNode(outer, 0x1ffff, kNoModule);
+  const uint32_t operator_new = image.AddNode(inner, 0x20000, kNoModule);
+  const uint64_t t0 = ReadStamp(true);
+  RecordWriter& ring = image.OpenRing(1, t0);
+  ring.Block(RecordKind::kAlloc, t0 + 1, 0x1000, operator_new, 10);
+  ring.Block(RecordKind::kAlloc, t0 + 2, 0x2000, inner, 10);
+  ring.Publish();
+  session->Drain();
+  ASSERT_TRUE(session->Finish(EndReason::kExited, 0, 0).ok());
+  const ReadTrace t = Read();
+  EXPECT_EQ(t.error, "");
+  ASSERT_EQ(t.stacks.size(), 2u);
+  EXPECT_EQ(t.stacks[0].offset, 0xfff0u);
+  EXPECT_EQ(t.stacks[1].offset, 0x20000u);
+  EXPECT_EQ(t.stacks[1].parent, kFirstStackId);
+  ASSERT_EQ(t.events.size(), 2u);
+  EXPECT_EQ(t.events[1].stack, kFirstStackId);
+}
+
 TEST_F(SessionTest, UnstampedEventsAreNoOlderThanTheRoundBefore) {
   TestImage image;
   image.header()->start_tsc -= 400'000'000;
