@@ -278,8 +278,11 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
                      trace.summary.sampling.interval,
                      " bytes allocated was followed; the others are not in here"));
   }
-  for (const std::string& warning : trace.warnings)
+  for (const std::string& warning : trace.warnings) {
+    // The check tells all that there is to know.
+    if (trace.still_recording && process.classified) break;
     document_.warnings.push_back(absl::StrCat(trace.path, ": ", warning));
+  }
   if (check != nullptr) {
     for (const std::string& warning : check->warnings)
       document_.warnings.push_back(absl::StrCat(trace.path, ": ", warning));

@@ -32,10 +32,7 @@ class LeakText {
   std::string Render() {
     for (const std::string& warning : document_.warnings)
       out_.Line(out_.Yellow(absl::StrCat("! ", out_.Safe(warning))));
-    for (size_t i = 0; i < document_.processes.size(); ++i) {
-      if (i != 0) out_.Line();
-      WriteProcess(i);
-    }
+    for (size_t i = 0; i < document_.processes.size(); ++i) WriteProcess(i);
     if (document_.processes.size() > 1) WriteTotals();
     return out_.Take();
   }
@@ -99,6 +96,7 @@ class LeakText {
     return true;
   }
 
+  // Processes without leaks are lines below each other.
   void WriteProcess(size_t index) {
     const LeakProcess& process = document_.processes[index];
     const std::vector<const LeakRecord*> records = RecordsOf(index);
@@ -109,6 +107,7 @@ class LeakText {
                              mismatch.suppression == kNoSuppression;
                     });
     if (WriteClean(process, !records.empty() || mismatched)) return;
+    if (index != 0) out_.Line();
     WriteHeader(process);
     const size_t shown =
         options_.top == 0 ? records.size() : std::min(options_.top, records.size());
@@ -159,16 +158,20 @@ class LeakText {
                         bold ? out_.Bold(place) : out_.Dim(place));
   }
 
+  // What starts main() and threads, and all further out.
   bool IsStart(const ShownFrame& shown) const {
-    constexpr absl::string_view kNames[] = {
-        "_start",   "__libc_start_main",      "__libc_start_call_main",
-        "clone3",   "__libc_start_main_impl", "start_thread",
-        "__clone3", "__GI___clone",           "clone"};
-    const FrameView& frame = frames_.frame(shown.frame);
-    return std::find(std::begin(kNames), std::end(kNames), frame.function) !=
-               std::end(kNames) ||
-           (frame.function.empty() &&
-            absl::StartsWith(Basename(frame.module), "libc.so."));
+    constexpr absl::string_view kNames[] = {"_start",
+                                            "__libc_start_main",
+                                            "__libc_start_call_main",
+                                            "start_thread",
+                                            "clone",
+                                            "__libc_start_main_impl",
+                                            "clone3",
+                                            "__clone3",
+                                            "__GI___clone"};
+    const std::string& function = frames_.frame(shown.frame).function;
+    return std::find(std::begin(kNames), std::end(kNames), function) !=
+           std::end(kNames);
   }
 
   void WriteStack(uint32_t node) {
@@ -189,9 +192,10 @@ class LeakText {
     }
     const size_t first = stack.folded + 1;
     size_t callers = stack.frames.size() - first;
-    // What starts main() and threads says nothing.
     if (options_.depth != 0) {
-      while (callers > 0 && IsStart(stack.frames[first + callers - 1])) --callers;
+      size_t i = 0;
+      while (i < callers && !IsStart(stack.frames[first + i])) ++i;
+      callers = i;
     }
     const size_t shown =
         options_.depth == 0 ? callers : std::min(options_.depth, callers);

@@ -2,6 +2,8 @@
 //   lossy definite|indirect|possible|reachable|growing|none [exit STATUS|kill
 //   SIGNAL]
 // Copies standard input to standard output first.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -69,6 +71,11 @@ int main(int argc, char** argv) {
   if (what == "reachable") Keep();
   Wipe();
   fflush(stdout);
+  if (argc > 2 && strcmp(argv[2], "hold") == 0) {
+    printf("%d\n", getpid());
+    fflush(stdout);
+    for (;;) pause();
+  }
   if (argc > 3 && strcmp(argv[2], "exit") == 0) return atoi(argv[3]);
   if (argc > 3 && strcmp(argv[2], "kill") == 0) raise(atoi(argv[3]));
   return 0;

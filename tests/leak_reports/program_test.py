@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 
 import harness
 
@@ -105,6 +106,37 @@ class LeaksProgramTest(harness.Case):
         self.assertIn("global `kept_`", nodes[0]["why"])
         for kind in ("definite", "indirect", "possible"):
             self.assertEqual(document["summary"][kind]["blocks"], 0, kind)
+
+    def test_sigkill_is_not_classified(self):
+        result = self.leaks(LOSSY, "definite", "kill", "9")
+        self.assertEqual(result.returncode, 128 + 9)
+        self.assertIn(b"not classified: killed", result.stderr)
+        self.assertIn(b"LoseOne", result.stderr)
+
+    def test_living_process(self):
+        recorder = subprocess.Popen(
+            [harness.mallogram(), "record", "-q", "-o", "live.mgram", LOSSY, "definite",
+             "hold"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, cwd=self.dir,
+            env=harness.clean_env())
+        self.addCleanup(recorder.stdout.close)
+        pid = recorder.stdout.readline().decode().strip()
+        try:
+            first = self.leaks("--pid", pid, "--fail-on", "definite")
+            self.assertEqual(first.returncode, 23, first.stderr)
+            self.assertIn(b"LoseOne", first.stdout)
+            second = self.leaks("--pid", pid, "--since", "1", "--fail-on", "definite")
+            self.assertEqual(second.returncode, 0, second.stderr)
+            self.assertIn(b"nothing new", second.stdout)
+        finally:
+            os.kill(int(pid), signal.SIGTERM)
+            recorder.wait(harness.LIMIT)
+        info = json.loads(harness.command("info", "--json", "live.mgram",
+                                          cwd=self.dir).stdout)
+        self.assertEqual([c["cause"] for c in info["leak_checks"]][:2],
+                         ["command", "command"])
+        nobody = self.leaks("--pid", str(os.getpid()))
+        self.assertEqual((nobody.returncode, nobody.stdout), (1, b""))
+        self.assertEqual(nobody.stderr.count(b"\n"), 1, nobody.stderr)
 
 
 if __name__ == "__main__":
