@@ -39,6 +39,17 @@ class MadeMemory final : public Memory {
       }
     }
   }
+  bool NextPresent(uint64_t start, uint64_t end, uint64_t* from,
+                   uint64_t* to) override {
+    auto segment = segments_.upper_bound(start);
+    if (segment != segments_.begin()) --segment;
+    for (; segment != segments_.end() && segment->first < end; ++segment) {
+      *from = std::max(start, segment->first);
+      *to = std::min<uint64_t>(end, segment->first + segment->second.size());
+      if (*from < *to) return true;
+    }
+    return false;
+  }
   uint64_t calls = 0;
 
  private:

@@ -29,8 +29,8 @@ PointerIdiom Idioms::Explain(uint64_t pointer, Block block) const {
   const size_t got = windows_->Get(block.start, sizeof(words), &data);
   if (got < sizeof(words[0])) return PointerIdiom::kInterior;
   std::memcpy(words, data, got);
-  if (IsArray(block, size, offset, words)) return PointerIdiom::kArrayCookie;
   if (offset == 8 && words[0] == size - 8) return PointerIdiom::kLength;
+  if (IsArray(block, size, offset, words)) return PointerIdiom::kArrayCookie;
   if (offset == kSharedStringHeader && words[0] <= words[1] &&
       words[1] == size - kSharedStringHeader - 1) {
     // -1: not to be shared.

@@ -33,6 +33,11 @@ Windows::Window* Windows::Load(uint64_t address, size_t bytes) {
     window.asked = needed_end - window.start;
     window.got = memory_->Read(window.start, window.data.data(), window.asked);
   }
+  // What lies behind a hole is not known to be unreadable.
+  if (window.got < window.asked) {
+    window.asked = std::max<size_t>(needed_end - window.start,
+                                    (window.got + kPage - 1) & ~(kPage - 1));
+  }
   bytes_read_ += window.got;
   for (uint64_t p = window.start; p - window.start < window.asked; p += kPage) {
     hints_[(p >> kPageBits) % kHints] = static_cast<uint8_t>(next_);
