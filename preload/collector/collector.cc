@@ -44,6 +44,7 @@ constexpr uint64_t kMinSleepNs = 4 * kMillisecond;
 constexpr uint64_t kMaxSleepNs = 10 * kMillisecond;
 constexpr uint64_t kTickNs = 9 * kMillisecond;
 constexpr int kTicksPerExecCheck = 10;
+constexpr int kTicksToRun = 3;
 constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
 
 class Collector {
@@ -104,6 +105,7 @@ class Collector {
   std::unordered_map<pid_t, Known> known_;
   pid_t main_pid_ = 0;
   pid_t stopped_launcher_ = 0;
+  int runs_ticks_ = 0;  // for which its program was seen to run
   uint64_t ticks_ = 0;
   ReportBuilder report_;
   absl::Status first_error_;
@@ -387,8 +389,11 @@ void Collector::Tick(uint64_t now) {
   ++ticks_;
   for (Traced& traced : traced_) traced.session->Tick(now);
   // The launcher stopped with its program; someone continued the program alone.
-  if (stopped_launcher_ != 0 && !IsStopped(main_pid_) &&
-      IsStopped(stopped_launcher_)) {
+  // Seen several times over: one that is let go after a leak check runs for a
+  // moment before it stands still again.
+  const bool runs = stopped_launcher_ != 0 && !IsStopped(main_pid_);
+  runs_ticks_ = runs ? runs_ticks_ + 1 : 0;
+  if (runs_ticks_ >= kTicksToRun && IsStopped(stopped_launcher_)) {
     kill(stopped_launcher_, SIGCONT);
   }
   EndUnwatched();

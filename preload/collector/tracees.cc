@@ -240,13 +240,9 @@ void Tracees::Handle(pid_t tid, int status) {
       return Ends(process, tid);
     case PTRACE_EVENT_EXEC:
       return Executed(process, tid);
-    case PTRACE_EVENT_CLONE: {
-      unsigned long made = 0;
-      ptrace(PTRACE_GETEVENTMSG, tid, nullptr, &made);
-      const auto child = static_cast<pid_t>(made);
-      if (ProcessOfThread(child) == process->pid) Add(process, child);
+    case PTRACE_EVENT_CLONE:
+      // The new thread reports itself; it may have done so, and be gone by now.
       return Stopped(process, tid, 0, false);
-    }
     case PTRACE_EVENT_STOP:
       return Stopped(process, tid, 0, IsStopSignal(signal));
     default:
@@ -334,6 +330,12 @@ void Tracees::CheckEnd(Process* process) {
       process->threads.empty()) {
     return;
   }
+  std::vector<pid_t> gone;
+  for (const auto& [tid, thread] : process->threads) {
+    if (thread.state != Thread::kEnds && !ThreadMayLive(process->pid, tid))
+      gone.push_back(tid);
+  }
+  for (const pid_t tid : gone) Lose(process, tid);
   pid_t missing = 0;
   bool executes = false;
   for (const auto& [tid, thread] : process->threads) {

@@ -257,7 +257,7 @@ class Living(Case):
             self.assertTrue(self.check(self.ask(pid, check=True).stdout.split()[0].decode())
                             ["classified"])
             time.sleep(0.05)
-            self.assertIn(harness.state(pid), ("T", "t"))
+            self.assertIn(harness.state(pid), ("T", "t"), mode)
             os.kill(pid, signal.SIGUSR1)
             process.send_signal(signal.SIGCONT)
             self.assertEqual(process.wait(harness.LIMIT), 18)
