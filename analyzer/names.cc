@@ -34,6 +34,8 @@ constexpr absl::string_view kAllocators[] = {
     "operator new[]",
     "operator delete",
     "operator delete[]",
+    "mallogram_pool_alloc",
+    "mallogram::Pool::Alloc",
 };
 
 // Position after the bracket that closes the one at `open`; npos: unbalanced.

@@ -198,6 +198,16 @@ std::string RenderInfo(const Trace& trace, const Style& style) {
 
   WriteChecks(trace, &out);
 
+  if (!trace.marks.empty()) {
+    out.Heading("Marks", absl::StrCat(" (", FormatCount(trace.marks.size()), ")"));
+    for (const Mark& mark : trace.marks) {
+      out.Line(
+          "  ", PadRight(out.Safe(mark.name), 24), "  ",
+          PadLeft(mark.scale == 0 ? "" : absl::StrCat(mark.scale), 12), "  ",
+          out.Dim(absl::StrCat("at ", FormatSeconds(Seconds(mark.time_ns)),
+                               ", after ", FormatCount(mark.events), " events")));
+    }
+  }
   out.Heading("Threads",
               absl::StrCat(" (", FormatCount(trace.threads.size()), ")"));
   for (const Thread& thread : trace.threads) {
@@ -265,6 +275,13 @@ std::string RenderInfoJson(const Trace& trace) {
                       {"raw_bytes", chunk.raw_bytes}});
   }
   json["leak_checks"] = ChecksJson(trace);
+  Json& marks = json["marks"] = Json::array();
+  for (const Mark& mark : trace.marks) {
+    marks.push_back({{"name", mark.name},
+                     {"scale", mark.scale == 0 ? Json() : Json(mark.scale)},
+                     {"time_s", Seconds(mark.time_ns)},
+                     {"events", mark.events}});
+  }
   Json& threads = json["threads"] = Json::array();
   for (const Thread& thread : trace.threads) {
     threads.push_back({{"index", thread.index},

@@ -9,6 +9,7 @@
 
 #include "preload/trace/leaks.h"
 #include "preload/trace/mapped_array.h"
+#include "preload/trace/marks.h"
 #include "preload/trace/mismatches.h"
 #include "preload/trace/pools.h"
 #include "preload/trace/records.h"
@@ -38,6 +39,7 @@ struct Trace {
   SparseArray<Stack> stacks;
   uint64_t stack_count = 0;            // nodes present
   std::vector<Thread> threads;         // rising indices
+  std::vector<Mark> marks;             // in file order
   std::vector<LeakCheck> leak_checks;  // in file order
   bool has_mismatches = false;         // the recording looked for them
   Mismatches mismatches;

@@ -181,7 +181,13 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
       trace_.pools = *std::move(pools);
       return absl::OkStatus();
     }
-    case ChunkType::kMarks:  // phase_marks.h reads them
+    case ChunkType::kMarks: {
+      absl::StatusOr<Marks> marks = DecodeMarks(payload);
+      if (!marks.ok()) return marks.status();
+      std::move(marks->marks.begin(), marks->marks.end(),
+                std::back_inserter(trace_.marks));
+      return absl::OkStatus();
+    }
     case ChunkType::kIndex:
       break;
   }

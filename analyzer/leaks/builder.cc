@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "analyzer/leaks/beside.h"
 #include "analyzer/leaks/container.h"
 #include "analyzer/leaks/since.h"
 #include "analyzer/names.h"
@@ -287,22 +288,27 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
     for (const std::string& warning : check->warnings)
       document_.warnings.push_back(absl::StrCat(trace.path, ": ", warning));
   }
-  AddMismatches(trace);
+  AddRest(trace);
   document_.processes.push_back(std::move(process));
   std::move(records.begin(), records.end(), std::back_inserter(document_.records));
   return absl::OkStatus();
 }
 
-void LeakBuilder::AddMismatches(const Trace& trace) {
+void LeakBuilder::AddRest(const Trace& trace) {
   const auto node = [&](uint32_t stack) {
     return stack == 0 ? uint32_t{kUnknownStack} : nodes_.NodeOf(trace, stack);
   };
-  for (const Mismatch& mismatch : trace.mismatches.list) {
-    document_.mismatches.push_back(
-        {document_.processes.size(), mismatch, node(mismatch.allocated_stack),
-         node(mismatch.freed_stack), node(mismatch.first_freed_stack),
-         ThreadName(trace, mismatch.thread)});
+  const size_t process = document_.processes.size();
+  for (Mismatch mismatch : trace.mismatches.list) {
+    const uint32_t allocated = node(mismatch.allocated_stack);
+    const uint32_t freed = node(mismatch.freed_stack);
+    if (!CorrectKinds(document_.names, allocated, freed, &mismatch)) continue;
+    document_.mismatches.push_back({process, mismatch, allocated, freed,
+                                    node(mismatch.first_freed_stack),
+                                    ThreadName(trace, mismatch.thread)});
   }
+  for (PoolView& pool : PoolsOf(trace, process, &nodes_))
+    document_.pools.push_back(std::move(pool));
   if (trace.mismatches.left_out != 0) {
     document_.warnings.push_back(
         absl::StrCat(trace.path, ": ", trace.mismatches.left_out,

@@ -45,7 +45,7 @@ class LeakBuilder {
   Records Classified(const Trace& trace, const LeakCheck& check,
                      const GrowthOf& growth);
   Records Unclassified(const Trace& trace);
-  void AddMismatches(const Trace& trace);
+  void AddRest(const Trace& trace);  // mismatches and pools
 
   Symbolizer* const symbolizer_;
   LeakDocument document_;

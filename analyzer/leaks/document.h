@@ -162,6 +162,20 @@ absl::string_view FreedBy(BlockKind kind);
 // "allocated by new, freed by free"
 std::string MismatchText(const Mismatch& mismatch);
 
+// What call stacks have taken from a pool of the program's own
+// (client/mallogram.h). `blocks` and `bytes` are those not given back.
+struct PoolSiteView {
+  uint32_t node = 0;
+  uint64_t calls = 0, bytes_allocated = 0, blocks = 0, bytes = 0;
+};
+struct PoolView {
+  size_t process = 0;
+  std::string name;
+  bool destroyed = false;
+  uint64_t peak_bytes = 0, unknown_frees = 0, blocks = 0, bytes = 0;
+  std::vector<PoolSiteView> sites = {};  // most bytes first
+};
+
 struct SuppressionUse {
   std::string name, source;  // "built-in", "my.supp:12"
   bool built_in = false;
@@ -174,6 +188,7 @@ struct LeakDocument {
   // Most bytes lost first; then indirect, reachable, ignored ones, each likewise.
   std::vector<LeakRecord> records;
   std::vector<MismatchView> mismatches;
+  std::vector<PoolView> pools;
   std::vector<SuppressionUse> suppressions;  // all that were given
   std::vector<std::string> warnings;
 

@@ -192,6 +192,26 @@ class Records {
             {"first_freed", StackJson(mismatch.first_freed)}};
   }
 
+  Json PoolJson(const PoolView& pool) const {
+    Json sites = Json::array();
+    for (const PoolSiteView& site : pool.sites) {
+      sites.push_back({{"kind", "unclassified"},
+                       {"blocks", site.blocks},
+                       {"bytes", site.bytes},
+                       {"allocations", site.calls},
+                       {"bytes_allocated", site.bytes_allocated},
+                       {"stack", StackJson(site.node)}});
+    }
+    return {{"name", pool.name},
+            {"process", pool.process},
+            {"destroyed", pool.destroyed},
+            {"blocks", pool.blocks},
+            {"bytes", pool.bytes},
+            {"peak_bytes", pool.peak_bytes},
+            {"unknown_frees", pool.unknown_frees},
+            {"sites", std::move(sites)}};
+  }
+
  private:
   const char* StackEnd(uint32_t node) const {
     constexpr const char* kEnds[] = {"complete", "max_depth", "stopped", "unknown"};
@@ -285,6 +305,8 @@ void RenderLeaksJson(const LeakDocument& document, const FrameTable& frames,
   write_array("mismatches", document.mismatches, [&](const MismatchView& mismatch) {
     return records.MismatchJson(mismatch);
   });
+  write_array("pools", document.pools,
+              [&](const PoolView& pool) { return records.PoolJson(pool); });
   std::vector<const SuppressionUse*> used;
   for (const SuppressionUse& use : document.suppressions) {
     if (use.amount.records != 0 || !use.built_in) used.push_back(&use);

@@ -106,7 +106,12 @@ class LeakText {
                       return mismatch.process == index &&
                              mismatch.suppression == kNoSuppression;
                     });
-    if (WriteClean(process, !records.empty() || mismatched)) return;
+    const bool in_pools =
+        std::any_of(document_.pools.begin(), document_.pools.end(),
+                    [index](const PoolView& pool) {
+                      return pool.process == index && pool.blocks != 0;
+                    });
+    if (WriteClean(process, !records.empty() || mismatched || in_pools)) return;
     if (index != 0) out_.Line();
     WriteHeader(process);
     const size_t shown =
@@ -118,6 +123,7 @@ class LeakText {
                                       " more; --top 0 shows all")));
     }
     WriteMismatches(index);
+    WritePools(index);
     WriteSummary(process);
   }
 
@@ -304,6 +310,25 @@ class LeakText {
       write("freed by", mismatch.freed);
       write("freed before by", mismatch.first_freed);
       write("allocated by", mismatch.allocated);
+    }
+  }
+
+  // What is left in the program's own pools. Not in the sums: the memory that it
+  // lies in is.
+  void WritePools(size_t process) {
+    for (const PoolView& pool : document_.pools) {
+      if (pool.process != process || pool.blocks == 0) continue;
+      out_.Line();
+      out_.Line("   ", out_.Bold(absl::StrCat("pool ", out_.Safe(pool.name))), "  ",
+                FormatBytes(pool.bytes), " in ", Plural(pool.blocks, "block"),
+                " not given back, not classified");
+      for (const PoolSiteView& site : pool.sites) {
+        if (site.blocks == 0) continue;
+        out_.Line(std::string(kIndent - 2, ' '),
+                  out_.Dim(absl::StrCat(FormatBytes(site.bytes), " in ",
+                                        Plural(site.blocks, "block"))));
+        WriteStack(site.node);
+      }
     }
   }
 

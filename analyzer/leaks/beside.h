@@ -1,0 +1,24 @@
+// What a trace says beside its leak checks: which of the mismatches the names
+// clear, and the program's own pools.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "analyzer/call_nodes.h"
+#include "analyzer/leaks/document.h"
+#include "analyzer/report.h"
+#include "analyzer/trace.h"
+
+namespace mallogram {
+
+// The library sees malloc or free where an operator new or delete that it can't see
+// was at work: the program's own, or libstdc++'s linked statically. Corrects the
+// kinds by the names of the innermost frames; `allocated` and `freed` are the
+// stacks' nodes. False: they fit then.
+bool CorrectKinds(const Report& names, uint32_t allocated, uint32_t freed,
+                  Mismatch* mismatch);
+
+std::vector<PoolView> PoolsOf(const Trace& trace, size_t process, CallNodes* nodes);
+
+}  // namespace mallogram
