@@ -28,7 +28,7 @@ const char kBuiltInSuppressions[] =
    Memcheck:Leak
    match-leak-kinds: reachable
    root:_IO_2_1_std*
-   fun:_IO_file_doallocate
+   fun:*_IO_file_doallocate
 }
 {
    stdio: buffers of stdin, stdout and stderr for wide characters

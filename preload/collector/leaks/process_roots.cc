@@ -62,6 +62,7 @@ class Finder {
   void ExcludeDeadStacks();
   void AddStack(const StoppedThread& thread);
   void AddThreadData(const StoppedThread& thread);
+  void AddTlsTable(uint64_t control_block, int64_t tid);
   void AddRegisters(const StoppedThread& thread);
   void WarnOfHidden();
   // Takes what is left of [start, end) for this kind of root.
@@ -165,7 +166,9 @@ void Finder::ExcludeDeadStacks() {
       }
       at = got == 0 ? to : at + got;
     }
-    if (found != 0) out_.Add(mapping.start, found);
+    if (found == 0) continue;
+    out_.Add(mapping.start, found);
+    AddTlsTable(found, 0);
   }
 }
 
@@ -192,13 +195,17 @@ void Finder::AddThreadData(const StoppedThread& thread) {
     roots_.ranges.push_back(root);
   }
   Take(start, pointer + kThreadBytes, root);
-  // The table of dynamic TLS is a block that the loader allocated. Its second entry
-  // is what the control block points to.
+  AddTlsTable(pointer, thread.tid);
+}
+
+// The table of dynamic TLS is a block that the loader allocated. Its second entry
+// is what the control block points to; that of a thread that ended, too.
+void Finder::AddTlsTable(uint64_t control_block, int64_t tid) {
   uint64_t table = 0;
-  if (memory_->Read(pointer + 8, &table, sizeof(table)) == sizeof(table)) {
-    roots_.words.push_back(
-        {table - 16, {RootKind::kThreadLocal, 0, pointer + 8, thread.tid}});
-  }
+  if (memory_->Read(control_block + 8, &table, sizeof(table)) != sizeof(table))
+    return;
+  roots_.words.push_back(
+      {table - 16, {RootKind::kThreadLocal, 0, control_block + 8, tid}});
 }
 
 void Finder::AddStack(const StoppedThread& thread) {
