@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
   if (argc != 2) return 1;
   global = malloc(43);  // LEAK reachable 1 block 43 bytes
   Lose();
+  ScrubStack();
   End(argv[1]);
   return 1;
 }

@@ -5,7 +5,7 @@
 NOINLINE static void Inside(size_t size) {
   void** p = malloc(size);  // LEAK none
   for (size_t i = 0; i < size / sizeof *p; i++) p[i] = NULL;
-  p[size / sizeof *p / 2] = malloc(40);  // LEAK definite 4 blocks 160 bytes
+  p[size / sizeof *p / 2] = calloc(1, 40);  // LEAK definite 4 blocks 160 bytes
   Use(p);
   free(p);
 }
@@ -13,10 +13,10 @@ NOINLINE static void Inside(size_t size) {
 void** moved;
 
 NOINLINE static void Move(void) {
-  moved = calloc(1, 64);         // LEAK none
-  Use(malloc(100));              // LEAK definite 1 block 100 bytes
-  void* child = malloc(44);      // LEAK definite 1 block 44 bytes
-  void* forgotten = malloc(46);  // LEAK definite 1 block 46 bytes
+  moved = calloc(1, 64);            // LEAK none
+  Use(calloc(1, 100));              // LEAK definite 1 block 100 bytes
+  void* child = calloc(1, 44);      // LEAK definite 1 block 44 bytes
+  void* forgotten = calloc(1, 46);  // LEAK definite 1 block 46 bytes
   moved[4] = child;
   moved[5] = forgotten;
   moved = realloc(moved, 8000);  // LEAK reachable 1 block 8000 bytes

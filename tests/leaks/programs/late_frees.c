@@ -12,6 +12,7 @@ static void AtExit(void) {
 
 __attribute__((destructor)) static void Destructor(void) {
   free(freed_by_destructor);
+  freed_by_destructor = NULL;
   Use(malloc(82));  // LEAK definite 1 block 82 bytes
 }
 

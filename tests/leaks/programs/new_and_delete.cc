@@ -32,7 +32,7 @@ NOINLINE void Lose() {
   Use(new Aligned);                  // LEAK definite 1 block 128 bytes
   Use(new Aligned[2]);               // LEAK definite 1 block 256 bytes
   Use(new Counted[2]);               // LEAK definite 1 block 56 bytes
-  Use(new char[0]);                  // LEAK definite 1 block 0 bytes
+  Use(new char[0]);                  // LEAK definite 1 block
   Use(::operator new(45));           // LEAK definite 1 block 45 bytes
   Use(new Own);                      // LEAK optional
 }

@@ -29,6 +29,8 @@ Item& Local() {
 struct Late {
   ~Late() {
     delete item;
+    item = nullptr;
+    Use(this);
     Use(new Item);  // LEAK definite 1 block 40 bytes
   }
   Item* item = new Item;  // LEAK none

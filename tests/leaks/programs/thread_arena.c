@@ -13,13 +13,13 @@ NOINLINE static void Fleeting(void) {
 }
 
 NOINLINE static void* Kept(void* next) {
-  void** node = malloc(40);  // LEAK reachable 100 blocks 4000 bytes
+  void** node = calloc(1, 40);  // LEAK reachable 100 blocks 4000 bytes
   *node = next;
   return node;
 }
 
 NOINLINE static void* Lost(void* next) {
-  void** node = malloc(56);  // LEAK definite 1 block 56 bytes, indirect 99 blocks 5544 bytes
+  void** node = calloc(1, 56);  // LEAK definite 1 block 56 bytes, indirect 99 blocks 5544 bytes
   *node = next;
   return node;
 }
