@@ -85,7 +85,6 @@ DIFFERENCES = [
      "realloc has forgotten the old block when it refuses the new one"),
     ("lsan", "late_frees", r"none; right is", LATER),
     ("lsan", "static_objects", r"none; right is", LATER),
-    ("lsan", "new_and_delete", r"1 bytes; right is: definite 1 blocks 0 bytes", ONE_BYTE),
     ("lsan", "zero_sizes", r"1 bytes; right is: definite 1 blocks 0 bytes", ONE_BYTE),
     ("lsan", "plugins", r"",
      "what unloaded plug-ins lost is called by the names of the one that lies there now"),

@@ -35,16 +35,24 @@ static inline void* Fill(void* p, size_t size) {
   return p;
 }
 
-// Overwrites what calls before have left on the stack below the caller's frame, in
-// programs whose truth must not depend on it. No local variables: all below the stack
+// Overwrites what calls before have left on the stack below the caller's frame, and in
+// the registers that are theirs, in programs whose truth must not depend on it. No local variables: all below the stack
 // pointer is dead, and nothing of it must be left out.
 NOINLINE __attribute__((unused)) static void ScrubStack(void) {
   __asm__ volatile(
-      "lea -65536(%%rsp), %%rdi\n"
+      "mov %%rsp, %%rdx\n"
+      "sub $65536, %%rsp\n"
+      "mov %%rsp, %%rdi\n"
       "mov $8192, %%ecx\n"
       "mov $0x5A5A5A5A5A5A5A5A, %%rax\n"
       "rep stosq\n"
+      "mov %%rdx, %%rsp\n"
+      "xor %%esi, %%esi\n"
+      "xor %%r8d, %%r8d\n"
+      "xor %%r9d, %%r9d\n"
+      "xor %%r10d, %%r10d\n"
+      "xor %%r11d, %%r11d\n"
       :
       :
-      : "rax", "rcx", "rdi", "memory", "cc");
+      : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
 }
