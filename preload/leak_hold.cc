@@ -21,6 +21,7 @@ constexpr int kAttachSlices = 50;  // for a collector that has not appeared yet
 constexpr int kTracerSlices = 50;
 
 uint64_t g_exit_start, g_exit_end;
+uint64_t g_libc_start, g_libc_end;
 
 void RingBell(ImageHeader* header) {
   header->doorbell.fetch_add(1, std::memory_order_seq_cst);
@@ -48,6 +49,25 @@ void Publish(const FullWalk& walk, HoldRequest* request) {
   request->r14 = walk.Register(14);
   request->r15 = walk.Register(15);
   request->sp = walk.Register(kRsp);
+}
+
+// When main has returned, exit() was called by the C library's start, whose frames
+// hold nothing of the program's but what constructors left where nobody has written
+// since, as in a jmp_buf. Then goes to the outermost frame.
+void SkipStart(FullWalk* walk, StackGuard* guard) {
+  constexpr int kStartFrames = 3;  // __libc_start_call_main to _start
+  const uint64_t pc = walk->Register(kRa);
+  if (pc < g_libc_start || pc >= g_libc_end) return;
+  FullWalk outer = *walk;
+  for (int i = 0; i < kStartFrames; ++i) {
+    const FullWalk here = outer;
+    const StepEnd end = outer.Step(guard);
+    if (end == StepEnd::kComplete) {
+      *walk = here;
+      return;
+    }
+    if (end != StepEnd::kNotYet) return;
+  }
 }
 
 // Asks; returns the state of the answer. `slices` bounds the wait once the request
@@ -102,6 +122,10 @@ void RememberExit() {
   }
   g_exit_start = reinterpret_cast<uint64_t>(found);
   g_exit_end = g_exit_start + symbol->st_size;
+  dl_find_object libc;
+  if (_dl_find_object(found, &libc) != 0) return;
+  g_libc_start = reinterpret_cast<uint64_t>(libc.dlfo_map_start);
+  g_libc_end = reinterpret_cast<uint64_t>(libc.dlfo_map_end);
 }
 
 [[gnu::noinline]] void HoldAtEnd(const CallerState* caller) {
@@ -118,6 +142,7 @@ void RememberExit() {
       caller != nullptr
           ? walk.Start({caller->pc, caller->sp, caller->bp}, &guard)
           : g_exit_end != 0 && walk.StartBeyond(g_exit_start, g_exit_end, &guard);
+  if (found && caller == nullptr) SkipStart(&walk, &guard);
   if (found) Publish(walk, request);
   Ask(header, request, kAnswerSlices);
 }
