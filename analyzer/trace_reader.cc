@@ -8,15 +8,12 @@
 #include <cerrno>
 #include <map>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/fetch_ahead.h"
-#include "analyzer/names.h"
 #include "preload/trace/chunk_io.h"
 #include "preload/trace/event_codec.h"
 #include "preload/trace/heap_model.h"
@@ -42,7 +39,6 @@ class Reader {
   absl::Status Decode(const ChunkRef& chunk, const std::string& payload);
   absl::Status Fold(const std::string& payload);
   void Rebuild();
-  void SkipOwnFrames();
   void Settle();
   void CountChunks();
   void Warn(std::string text) { trace_.warnings.push_back(std::move(text)); }
@@ -55,7 +51,6 @@ class Reader {
   std::map<uint32_t, Module> modules_;
   std::map<uint32_t, Thread> threads_;
   std::vector<Sample> samples_;
-  std::vector<std::pair<uint32_t, uint32_t>> stack_ranges_;  // first id, end
   bool have_run_ = false, have_summary_ = false;
   uint64_t damaged_ = 0, first_damaged_ = 0;
 
@@ -135,9 +130,7 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
       uint32_t id = 0;
       absl::StatusOr<std::vector<Stack>> stacks = DecodeStacks(payload, &id);
       if (!stacks.ok()) return stacks.status();
-      const uint32_t first = id;
       for (const Stack& stack : *stacks) trace_.stacks[id++] = stack;
-      stack_ranges_.emplace_back(first, id);
       trace_.stack_count += stacks->size();
       return absl::OkStatus();
     }
@@ -308,25 +301,6 @@ void Reader::Settle() {
   }
 }
 
-// The C++ library's operator new is called through ours (interpose_new.cc), whose
-// frames then stand between it and the program. They are nobody's business.
-void Reader::SkipOwnFrames() {
-  std::set<uint32_t> own;
-  for (const auto& [id, module] : modules_) {
-    if (absl::StartsWith(Basename(module.path), "libmallogram")) own.insert(id);
-  }
-  if (own.empty()) return;
-  for (const auto& [first, end] : stack_ranges_) {
-    for (uint32_t id = first; id < end; ++id) {
-      uint32_t parent = trace_.stacks.Get(id).parent;
-      Stack caller;
-      while (trace_.FindStack(parent, &caller) && own.contains(caller.module))
-        parent = caller.parent;
-      if (parent != trace_.stacks.Get(id).parent) trace_.stacks[id].parent = parent;
-    }
-  }
-}
-
 void Reader::CountChunks() {
   std::map<ChunkType, ChunkStats> stats;
   for (const ChunkRef& chunk : directory_.chunks) {
@@ -356,7 +330,6 @@ absl::StatusOr<Trace> Reader::Read(absl::string_view path) {
   if (!status.ok()) return status;
   trace_.index = directory_.from_index ? IndexState::kIntact : IndexState::kRebuilt;
   if (!have_summary_) Rebuild();
-  SkipOwnFrames();
   Settle();
   if (options_.chunk_stats) CountChunks();
   return std::move(trace_);

@@ -209,6 +209,7 @@ LeakBuilder::Records LeakBuilder::Classified(const Trace& trace,
     if (age(group.youngest_ns) < record.youngest_age_ns || is_new) {
       record.youngest_age_ns = age(group.youngest_ns);
       record.thread = ThreadName(trace, group.thread);
+      record.main_thread = group.thread == 0;
       record.reason = ReasonOf(trace, group);
     }
     if (!record.growth.has_value()) record.growth = std::move(label);

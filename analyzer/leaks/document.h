@@ -91,7 +91,8 @@ struct LeakRecord {
   // Since they were allocated, at the check. Not known of unclassified ones.
   bool has_ages = false;
   uint64_t oldest_age_ns = 0, youngest_age_ns = 0;
-  std::string thread;  // that allocated the youngest
+  std::string thread;        // that allocated the youngest
+  bool main_thread = false;  // which is the first one
   LeakReason reason;
   std::string container;  // what it is a part of, "a node of std::map"; empty: not
                           // known

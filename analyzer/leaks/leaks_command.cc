@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -24,6 +26,7 @@
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/run_program.h"
 #include "analyzer/leaks/suppressions.h"
+#include "analyzer/read_chunks.h"
 #include "analyzer/record_check.h"
 #include "analyzer/report_command.h"
 #include "analyzer/symbolizer.h"
@@ -227,6 +230,51 @@ int Judge(const LeakDocument& document, const LeakOptions& options) {
   return 0;
 }
 
+// ---- which files ----------------------------------------------------------
+
+// The process that started first comes first.
+void SortByStart(std::vector<std::string>* files) {
+  if (files->size() < 2) return;
+  std::vector<std::pair<uint64_t, std::string>> starts;
+  for (std::string& file : *files) {
+    uint64_t start = UINT64_MAX;  // what cannot be read
+    const absl::StatusOr<std::vector<std::string>> payloads =
+        ReadChunksOf(file, ChunkType::kRun);
+    for (const std::string& payload :
+         payloads.ok() ? *payloads : std::vector<std::string>()) {
+      const absl::StatusOr<RunInfo> run = DecodeRunInfo(payload);
+      if (run.ok()) start = run->start_unix_ns;
+    }
+    starts.emplace_back(start, std::move(file));
+  }
+  std::stable_sort(starts.begin(), starts.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (size_t i = 0; i < starts.size(); ++i)
+    (*files)[i] = std::move(starts[i].second);
+}
+
+// What a recording into `path`, begun at `begin`, has left: the file or all of the
+// directory, and beside a file those of further processes (collector/naming.h).
+absl::StatusOr<std::vector<std::string>> FindRecorded(
+    const std::string& path, std::filesystem::file_time_type begin) {
+  namespace fs = std::filesystem;
+  absl::StatusOr<std::vector<std::string>> files = FindTraces({path});
+  std::error_code error;
+  if (!files.ok() || fs::is_directory(path, error)) return files;
+  const fs::path parent = fs::path(path).parent_path();
+  const std::string stem = absl::StrCat(fs::path(path).stem().string(), ".");
+  for (fs::directory_iterator at(parent.empty() ? "." : parent, error), end;
+       !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    std::error_code gone;
+    if (absl::StartsWith(name, stem) && absl::EndsWith(name, kTraceSuffix) &&
+        name != fs::path(path).filename() && at->last_write_time(gone) >= begin) {
+      files->push_back((parent / name).string());
+    }
+  }
+  return files;
+}
+
 // ---- the verb -------------------------------------------------------------
 
 absl::Status AddSuppressions(const LeakOptions& options, SuppressionSet* set) {
@@ -240,8 +288,9 @@ absl::Status AddSuppressions(const LeakOptions& options, SuppressionSet* set) {
   return set->Add(kBuiltInSuppressions, "built-in", /*built_in=*/true);
 }
 
-int ReportFiles(const LeakOptions& options, const std::vector<std::string>& files,
+int ReportFiles(const LeakOptions& options, std::vector<std::string> files,
                 TemporaryDirectory* temporary) {
+  SortByStart(&files);
   Reading reading(options);
   absl::Status status = AddSuppressions(options, reading.suppressions());
   if (!status.ok()) return Fail(kUsage, status.message());
@@ -278,11 +327,14 @@ int ReportProgram(const LeakOptions& options) {
   if (!status.ok()) return Fail(kUsage, status.message());
   const std::string output =
       options.trace.empty() ? absl::StrCat(temporary.path(), "/") : options.trace;
+  // A file system's clock may be a tick behind.
+  const auto begin =
+      std::filesystem::file_time_type::clock::now() - std::chrono::milliseconds(20);
   const absl::StatusOr<int> program =
       RecordProgram(options.program, output, options.leak_check);
   if (!program.ok()) return Fail(kFailure, program.status().message());
   const absl::StatusOr<std::vector<std::string>> files =
-      FindTraces({options.trace.empty() ? temporary.path() : options.trace});
+      FindRecorded(options.trace.empty() ? temporary.path() : options.trace, begin);
   // record has said why there is none.
   if (!files.ok() || access(files->front().c_str(), F_OK) != 0)
     return *program != 0 ? *program : kFailure;

@@ -257,13 +257,11 @@ class LeakText {
     if (record.growth.has_value() && record.growth->growing)
       WriteWrapped("growth", record.growth->text);
     if (record.has_ages) {
-      const LeakProcess& process = document_.processes[record.process];
-      WriteWrapped(
-          "age",
-          absl::StrCat(AgeText(record), " at the check",
-                       record.thread.empty() || record.thread == process.program
-                           ? ""
-                           : absl::StrCat("; by thread \"", record.thread, "\"")));
+      WriteWrapped("age", absl::StrCat(AgeText(record), " at the check",
+                                       record.thread.empty() || record.main_thread
+                                           ? ""
+                                           : absl::StrCat("; by thread \"",
+                                                          record.thread, "\"")));
     }
   }
 

@@ -311,25 +311,6 @@ TEST(TraceReader, OpensAHundredGigabytes) {
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 50'000);  // KiB
 }
 
-TEST(TraceReader, FramesOfOurOwnLibraryAreLeftOut) {
-  TraceFileBuilder file;
-  RunInfo run;
-  run.pid = 7;
-  file.Add(ChunkType::kRun, EncodeRunInfo(run));
-  file.Add(ChunkType::kModules,
-           EncodeModules({{1, "/usr/bin/app", "", 0, 0, 0x1000, 0, 0},
-                          {2, "/opt/libmallogram_new.so", "", 0, 0, 0x1000, 0, 0},
-                          {3, "/lib/libstdc++.so.6", "", 0, 0, 0x1000, 0, 0}}));
-  // main, two of ours, the C++ library's operator new.
-  file.Add(ChunkType::kStacks,
-           EncodeStacks(kFirstStackId,
-                        {{0, 1, 0x10}, {4, 2, 0x20}, {5, 2, 0x30}, {6, 3, 0x40}}));
-  const absl::StatusOr<Trace> trace = ReadBytes(file.Finish(Summary()));
-  ASSERT_TRUE(trace.ok()) << trace.status();
-  EXPECT_EQ(trace->stacks.Get(7).parent, 4u);
-  EXPECT_EQ(trace->stacks.Get(4).parent, 0u);
-}
-
 TEST(TraceReader, FilesThatAreNone) {
   const auto message = [](const std::string& path) {
     const auto trace = ReadTrace(path, ReadOptions(), [](uint64_t, uint64_t) {});

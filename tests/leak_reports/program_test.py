@@ -66,6 +66,20 @@ class LeaksProgramTest(harness.Case):
                                 env=harness.clean_env(LC_ALL="C.UTF-8"))
         self.assertEqual(again.stdout, result.stderr)
 
+    def test_children_are_reported_behind_their_parent(self):
+        script = f"{LOSSY} definite; {LOSSY} possible; exit 3"
+        old = self.dir / "kept.old.1.mgram"
+        old.write_text("an older file, not ours")
+        os.utime(old, (1, 1))
+        for where in ([], ["-o", "kept.mgram"]):
+            result = self.leaks("--json=out.json", *where, "sh", "-c", script)
+            self.assertEqual(result.returncode, 3, result.stderr)
+            document = json.loads((self.dir / "out.json").read_text())
+            self.assertEqual(document["process"]["command"][0], "sh")
+            lossy = [p for p in document["processes"] if p["program"] == "lossy"]
+            self.assertEqual([p["command"][1] for p in lossy], ["definite", "possible"])
+            self.assertEqual(document["summary"]["definite"]["blocks"], 1)
+
     def test_programs_that_cannot_be_run(self):
         for words in (["no-such-program"], [str(SOURCE)]):
             result = self.leaks(*words)
