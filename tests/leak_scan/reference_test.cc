@@ -191,6 +191,8 @@ class Case {
 
   void Check(size_t queue) {
     heap_.input.queue = queue;
+    // With links looked for at once, or never.
+    heap_.input.lone_reads = random_() % 2 == 0 ? 0 : UINT64_MAX;
     const Verdict verdict = Judge(graph_);
     LeakScan scan(&heap_.input);
     scan.Run();
@@ -301,7 +303,7 @@ class Case {
 };
 
 TEST(Reference, RandomHeapsHaveTheClassesAndChargesOfTheDefinition) {
-  for (uint64_t seed = 0; seed < 12'000; ++seed) {
+  for (uint64_t seed = 0; seed < 10'000; ++seed) {
     Case c(seed);
     constexpr double kDensities[] = {0.02, 0.08, 0.2, 0.5};
     c.Make(seed % 3 == 0 ? 40 : 9, kDensities[seed % 4]);
@@ -309,8 +311,8 @@ TEST(Reference, RandomHeapsHaveTheClassesAndChargesOfTheDefinition) {
     if (testing::Test::HasFatalFailure()) FAIL() << "seed " << seed;
   }
   // Both kinds were met.
-  EXPECT_GT(Case::like_memcheck, 9'000);
-  EXPECT_LT(Case::like_memcheck, 12'000);
+  EXPECT_GT(Case::like_memcheck, 7'000);
+  EXPECT_LT(Case::like_memcheck, 10'000);
   EXPECT_GT(Case::overflows, 0u);
 }
 

@@ -13,7 +13,8 @@ LeakScan::LeakScan(const ScanInput* input)
       index_(input->live, input->model, input->inherited),
       windows_(input->memory),
       idioms_(&index_, &windows_, input->facts),
-      marker_(&index_, input->memory, &windows_, &idioms_, input->queue),
+      marker_(&index_, input->memory, &windows_, &idioms_, input->queue,
+              input->lone_reads),
       lost_(&index_, input->memory, &windows_, &marker_) {}
 
 void LeakScan::Run() {

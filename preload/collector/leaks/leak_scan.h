@@ -35,6 +35,8 @@ struct ScanInput {
   std::vector<uint32_t> ignored;                         // slots
   std::vector<std::pair<uint64_t, uint64_t>> inherited;  // start, size
   size_t queue = size_t{1} << 20;  // blocks that may wait to be scanned
+  // After so many reads of single blocks at random it is looked for a faster way.
+  uint64_t lone_reads = 1 << 18;
 };
 
 class LeakScan {

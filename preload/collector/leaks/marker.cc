@@ -20,12 +20,13 @@ struct Words {
 }  // namespace
 
 Marker::Marker(const BlockIndex* index, Memory* memory, Windows* windows,
-               const Idioms* idioms, size_t queue)
+               const Idioms* idioms, size_t queue, uint64_t lone_reads)
     : index_(index),
       memory_(memory),
       windows_(windows),
       idioms_(idioms),
-      capacity_(std::max<size_t>(queue, 16)) {
+      capacity_(std::max<size_t>(queue, 16)),
+      lone_reads_(lone_reads) {
   const uint64_t nodes = index->node_count();
   marks_.Grow(nodes / kMarksAWord + 1, /*huge=*/true);
   parents_.Grow(nodes + 1, /*huge=*/true);
@@ -63,6 +64,7 @@ void Marker::Note(uint32_t node) {
 void Marker::Drain() {
   for (;;) {
     while (queued() != 0) {
+      if (!looked_for_links_ && windows_->lone_reads() >= lone_reads_) FindLinks();
       ScanBatch(std::min(queued(), kBatch));
       Resolve();
     }
@@ -109,7 +111,9 @@ void Marker::ScanBatch(size_t count) {
     std::sort(batch_.begin(), batch_.end(), [](const Work& a, const Work& b) {
       return a.start + a.piece * kPieceBytes < b.start + b.piece * kPieceBytes;
     });
-    ReadScattered();
+    ReadScattered([this](const char* data, size_t bytes, const Work& work) {
+      ScanWords(data, bytes, work.node);
+    });
     return;
   }
   for (const Work& work : batch_) {
@@ -131,7 +135,8 @@ void Marker::ScanBatch(size_t count) {
   }
 }
 
-void Marker::ReadScattered() {
+template <typename F>
+void Marker::ReadScattered(F&& f) {
   size_t next = 0;
   const auto words = [this](const Work& work) {
     const uint64_t start = (work.start + 7) / 8 * 8 + work.piece * kPieceBytes;
@@ -186,7 +191,7 @@ void Marker::ReadScattered() {
             piece.got <= offset ? 0 : std::min(bytes, piece.got - offset) / 8 * 8;
         scanned_bytes_ += got;
         unread_bytes_ += bytes - got;
-        ScanWords(piece.out + offset, got, batch_[w].node);
+        f(piece.out + offset, got, batch_[w]);
       }
     }
   }
@@ -232,28 +237,122 @@ void Marker::Resolve() {
 
 void Marker::Reach(Block block, bool at_start, uint64_t pointer, uint32_t from) {
   const Mark mark = MarkOf(block.node);
-  switch (level_) {
-    case Mark::kReachable:
-      if (mark == Mark::kReachable) return;
-      if (!at_start &&
-          idioms_->Explain(pointer, block) == PointerIdiom::kInterior) {
-        if (mark != Mark::kNone) return;
-        any_possible_ = true;
-        SetMark(block.node, Mark::kPossible);
-        parents_[block.node] = from + 1;
-        return;
-      }
-      break;
-    case Mark::kIgnored:
-      if (mark == Mark::kReachable || mark == Mark::kIgnored) return;
-      break;
-    default:
-      if (mark != Mark::kNone) return;
-      break;
+  if (Skips(mark)) return;
+  if (level_ == Mark::kReachable && !at_start &&
+      idioms_->Explain(pointer, block) == PointerIdiom::kInterior) {
+    if (mark != Mark::kNone) return;
+    any_possible_ = true;
+    SetMark(block.node, Mark::kPossible);
+    parents_[block.node] = from + 1;
+    return;
   }
+  const uint32_t link =
+      has_links_ && mark == Mark::kNone ? parents_[block.node] : 0;
   SetMark(block.node, level_);
   parents_[block.node] = from + 1;
-  Push({block.start, block.node, 0});
+  if (link == 0) {
+    Push({block.start, block.node, 0});
+  } else if (link != kLeaf) {
+    Follow(link - 1, block.node);
+  }
+}
+
+bool Marker::Skips(Mark mark) const {
+  if (level_ == Mark::kReachable) return mark == Mark::kReachable;
+  if (level_ == Mark::kIgnored) {
+    return mark == Mark::kReachable || mark == Mark::kIgnored;
+  }
+  return mark != Mark::kNone;
+}
+
+// A pointer to the start of `node`, and so on as long as links go.
+void Marker::Follow(uint32_t node, uint32_t from) {
+  for (;;) {
+    const Mark mark = MarkOf(node);
+    if (Skips(mark)) return;
+    const uint32_t link = mark == Mark::kNone ? parents_[node] : 0;
+    SetMark(node, level_);
+    parents_[node] = from + 1;
+    if (link == kLeaf) return;
+    if (link == 0) {
+      const auto known = long_.find(node);
+      if (known != long_.end()) {
+        Push({known->second, node, 0});
+      } else {  // it was marked possible, and its link forgotten
+        Note(node);
+      }
+      return;
+    }
+    from = node;
+    node = link - 1;
+  }
+}
+
+// REQUIRES: the queue's blocks are marked. Gives up if too many blocks have more
+// than one pointer: a list of those is read block by block.
+void Marker::FindLinks() {
+  looked_for_links_ = true;
+  const size_t most = std::max<size_t>(kCandidates, index_->node_count() / 64);
+  batch_.clear();
+  const auto scan = [&] {
+    std::sort(batch_.begin(), batch_.end(),
+              [](const Work& a, const Work& b) { return a.start < b.start; });
+    ReadScattered([&](const char* data, size_t bytes, const Work& work) {
+      uint64_t only = 0;
+      size_t count = 0;
+      for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
+        uint64_t word;
+        std::memcpy(&word, data + i, sizeof(word));
+        if (!index_->MayPoint(word) || (count != 0 && word == only)) continue;
+        only = word;
+        ++count;
+      }
+      parents_[work.node] = count == 0 ? kLeaf : 0;
+      if (count == 1) {
+        candidates_.push_back({only, work.node, kNoNode});
+        link_starts_.push_back(work.start);
+        if (candidates_.size() == kCandidates) ResolveLinks();
+      } else if (count > 1) {
+        long_[work.node] = work.start;
+      }
+    });
+    batch_.clear();
+  };
+  index_->ForEach([&](Block block) {
+    if (long_.size() > most || MarkOf(block.node) != Mark::kNone) return;
+    parents_[block.node] = 0;
+    const uint64_t size = index_->SizeOf(block.node);
+    if (size > kPieceBytes / 2) {
+      long_[block.node] = block.start;
+    } else if (size < sizeof(uint64_t)) {
+      parents_[block.node] = kLeaf;
+    } else {
+      batch_.push_back({block.start, block.node, 0});
+      if (batch_.size() == kBatch) scan();
+    }
+  });
+  scan();
+  ResolveLinks();
+  has_links_ = long_.size() <= most;
+  if (!has_links_) long_ = {};
+}
+
+void Marker::ResolveLinks() {
+  for (const Candidate& c : candidates_) index_->PrefetchPage(c.pointer);
+  for (const Candidate& c : candidates_) index_->PrefetchBlock(c.pointer);
+  for (size_t i = 0; i < candidates_.size(); ++i) {
+    const Candidate& c = candidates_[i];
+    const uint32_t target = index_->StartingAt(c.pointer).node;
+    if (target != kNoNode) {
+      parents_[c.from] = target + 1;
+    } else if (index_->Holding(c.pointer).node == kNoNode) {
+      parents_[c.from] = kLeaf;
+    } else {  // what it means depends on who asks
+      long_[c.from] = link_starts_[i];
+    }
+  }
+  candidates_.clear();
+  link_starts_.clear();
 }
 
 void Marker::ScanRange(uint64_t start, uint64_t end) {

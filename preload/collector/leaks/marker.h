@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "preload/collector/leaks/block_index.h"
 #include "preload/collector/leaks/idioms.h"
 #include "preload/collector/leaks/memory.h"
@@ -33,9 +34,10 @@ class Marker {
   // Blocks whose root is outside all blocks have this parent.
   static constexpr uint32_t kRoot = UINT32_MAX;
 
-  // `queue`: how many blocks may wait.
+  // `queue`: how many blocks may wait. `lone_reads`: so many blocks that were read
+  // one at a time make it look through all.
   Marker(const BlockIndex* index, Memory* memory, Windows* windows,
-         const Idioms* idioms, size_t queue);
+         const Idioms* idioms, size_t queue, uint64_t lone_reads);
 
   void MarkFromRoots(const std::vector<RootRange>& ranges,
                      const std::vector<RootWord>& words);
@@ -91,7 +93,13 @@ class Marker {
   void Note(uint32_t node);
   void Drain();
   void ScanBatch(size_t count);
-  void ReadScattered();
+  // f(data, bytes, work) for every block of the batch.
+  template <typename F>
+  void ReadScattered(F&& f);
+  void FindLinks();
+  void ResolveLinks();
+  bool Skips(Mark mark) const;
+  void Follow(uint32_t node, uint32_t from);
   void ScanWords(const char* data, size_t bytes, uint32_t from);
   void ScanRange(uint64_t start, uint64_t end);
   void Resolve();
@@ -116,8 +124,17 @@ class Marker {
   std::vector<Work> queue_;
   size_t head_ = 0, tail_ = 0;
 
+  // What an unmarked block's place in parents_ says while has_links_: 0: nothing,
+  // it has to be read (long_, from where); kLeaf: it has no pointers; else the
+  // node, plus 1, that its only one points to.
+  static constexpr uint32_t kLeaf = UINT32_MAX;
+  const uint64_t lone_reads_;
+  bool has_links_ = false, looked_for_links_ = false;
+  absl::flat_hash_map<uint32_t, uint64_t> long_;
+
   std::vector<Work> batch_;
   std::vector<Candidate> candidates_;
+  std::vector<uint64_t> link_starts_;  // of candidates_, for FindLinks
   std::vector<char> buffer_;
   struct Run {  // of a scattered read: some of the batch
     size_t first, last;

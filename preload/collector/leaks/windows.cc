@@ -21,6 +21,8 @@ Windows::Window* Windows::Load(uint64_t address, size_t bytes) {
       start = needed_end - larger;
       size = larger;
     }
+  } else {
+    ++lone_reads_;
   }
   Window& window = windows_[next_];
   if (window.data.size() < size) window.data.resize(size);

@@ -23,6 +23,8 @@ class Windows {
   bool Word(uint64_t address, uint64_t* word);
 
   uint64_t bytes_read() const { return bytes_read_; }
+  // Reads that followed no other.
+  uint64_t lone_reads() const { return lone_reads_; }
 
   static constexpr size_t kMost = 64 << 10;
 
@@ -49,7 +51,7 @@ class Windows {
   std::array<Window, kWindows> windows_;
   std::array<uint8_t, kHints> hints_{};  // by page: where it may be
   size_t next_ = 0;
-  uint64_t bytes_read_ = 0;
+  uint64_t bytes_read_ = 0, lone_reads_ = 0;
 };
 
 }  // namespace mallogram::leaks
