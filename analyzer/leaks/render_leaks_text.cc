@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -17,6 +19,8 @@ namespace mallogram {
 namespace {
 
 constexpr size_t kIndent = 6, kPlaceWidth = 30, kLeastName = 24;
+// So many processes get a line each even if they have no leaks.
+constexpr size_t kSingly = 6;
 
 double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
@@ -33,6 +37,7 @@ class LeakText {
     for (const std::string& warning : document_.warnings)
       out_.Line(out_.Yellow(absl::StrCat("! ", out_.Safe(warning))));
     for (size_t i = 0; i < document_.processes.size(); ++i) WriteProcess(i);
+    WriteOthers();
     if (document_.processes.size() > 1) WriteTotals();
     return out_.Take();
   }
@@ -62,9 +67,37 @@ class LeakText {
     return records;
   }
 
+  // Of many processes without leaks, all but the first are told together.
+  bool Collects(size_t index) const {
+    return index != 0 && document_.processes.size() > kSingly;
+  }
+
+  void WriteOthers() {
+    const auto list = [](const std::map<std::string, size_t>& programs) {
+      std::vector<std::string> words;
+      for (const auto& [program, count] : programs) {
+        words.push_back(count == 1 ? program : absl::StrCat(count, " ", program));
+      }
+      return absl::StrJoin(words, ", ");
+    };
+    if (!clean_.empty() || !replaced_.empty()) out_.Line();
+    if (!clean_.empty()) {
+      out_.Line(out_.Green("no leaks: "), out_.Safe(list(clean_)));
+    }
+    if (!replaced_.empty()) {
+      out_.Line(out_.Dim(absl::StrCat("replaced by another program, not checked: ",
+                                      out_.Safe(list(replaced_)))));
+    }
+  }
+
   // What a process that nobody needs to think about has: one line.
-  bool WriteClean(const LeakProcess& process, bool has_records) {
+  bool WriteClean(size_t index, bool has_records) {
+    const LeakProcess& process = document_.processes[index];
     if (process.end == EndReason::kExeced && !process.classified) {
+      if (Collects(index)) {
+        ++replaced_[process.program];
+        return true;
+      }
       out_.Line(
           out_.Dim(absl::StrCat(out_.Safe(ProcessName(process)),
                                 ": replaced by another program, not checked")));
@@ -80,6 +113,10 @@ class LeakText {
                 count(LeakKind::kPossible) + count(LeakKind::kGrowth) !=
             0) {
       return false;
+    }
+    if (Collects(index)) {
+      ++clean_[process.program];
+      return true;
     }
     const LeakCheck& check = *process.used();
     out_.Line(out_.Green("no leaks: "), out_.Safe(ProcessName(process)), ": ",
@@ -111,7 +148,7 @@ class LeakText {
                     [index](const PoolView& pool) {
                       return pool.process == index && pool.blocks != 0;
                     });
-    if (WriteClean(process, !records.empty() || mismatched || in_pools)) return;
+    if (WriteClean(index, !records.empty() || mismatched || in_pools)) return;
     if (index != 0) out_.Line();
     WriteHeader(process);
     const size_t shown =
@@ -409,6 +446,7 @@ class LeakText {
   const FrameTable& frames_;
   const LeakTextOptions& options_;
   TextWriter out_;
+  std::map<std::string, size_t> clean_, replaced_;  // processes a program
 };
 
 }  // namespace

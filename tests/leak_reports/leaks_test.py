@@ -110,6 +110,15 @@ class LeaksTest(unittest.TestCase):
         self.assertEqual(text.count("\n"), 1)
         self.assertTrue(text.startswith("no leaks: made (pid 4711)"), text)
 
+    def test_many_clean_processes_are_told_together(self):
+        paths = [self.make("clean", f"{i}.mgram", pid=100 + i) for i in range(8)]
+        paths += [self.make("execed", "e.mgram", pid=200), self.make("all", pid=300)]
+        text = self.text(*paths)
+        self.assertEqual(text.count("no leaks: made (pid"), 1)
+        self.assertIn("\nno leaks: 7 made\n", text)
+        self.assertIn("\nreplaced by another program, not checked: made\n", text)
+        self.assertIn("Leaks of made (pid 300)", text)
+
     def test_ascii(self):
         result = subprocess.run([MALLOGRAM, "leaks", "--kinds", "all", self.make("all")],
                                 env={**os.environ, "LC_ALL": "C"}, stdout=subprocess.PIPE)
