@@ -7,6 +7,10 @@
 // capture the operators of plug-ins that are loaded RTLD_LOCAL with replacements of
 // their own. libstdc++'s operators call malloc and need no help.
 //
+// (In a C++ program such plug-ins are captured by libstdc++ anyway. In a C program
+// this library captures them where the plain one does not; their blocks then come
+// from malloc and go to free.)
+//
 // It is also the library that looks for frees that do not fit (notes.h): only here
 // is it known which operator a program called.
 //
@@ -80,10 +84,27 @@ Operator g_operators[kOperators] = {
     {"_ZdaPvSt11align_val_tRKSt9nothrow_t", nullptr, false},
 };
 std::atomic<bool> g_found;
+// The executable has operators of its own, which its calls go to: what a block that
+// passes here is, or who will free it, can't be told.
+bool g_overridden;
 
 const void* ObjectOf(void* function) {
   dl_find_object found;
   return _dl_find_object(function, &found) == 0 ? found.dlfo_link_map : nullptr;
+}
+
+bool Overridden(const char* name) {
+  void* const visible = dlsym(RTLD_DEFAULT, name);
+  if (visible == nullptr ||
+      ObjectOf(visible) == ObjectOf(reinterpret_cast<void*>(&Overridden))) {
+    return false;
+  }
+  // Of a program that only takes an operator's address it is undefined there.
+  Dl_info info;
+  ElfW(Sym)* symbol = nullptr;
+  return dladdr1(visible, &info, reinterpret_cast<void**>(&symbol),
+                 RTLD_DL_SYMENT) != 0 &&
+         symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
 }
 
 void FindOperators() {
@@ -92,6 +113,7 @@ void FindOperators() {
   const void* const allocator = ObjectOf(reinterpret_cast<void*>(g_real.malloc));
   for (Operator& op : g_operators) {
     op.function = dlsym(RTLD_NEXT, op.name);
+    g_overridden = g_overridden || Overridden(op.name);
     op.records = op.function != nullptr && ObjectOf(op.function) == allocator;
   }
   dlerror();
@@ -105,7 +127,9 @@ const Operator& Get(Index index) {
   return g_operators[index];
 }
 
-constexpr BlockKind KindOf(Index index) {
+BlockKind KindOf(Index index) {
+  Get(index);  // finds out
+  if (g_overridden) return BlockKind::kUnknown;
   constexpr uint32_t kArrays =
       1u << kNewArray | 1u << kNewArrayNoThrow | 1u << kNewArrayAligned |
       1u << kNewArrayAlignedNoThrow | 1u << kDeleteArray | 1u << kDeleteArraySized |
@@ -115,16 +139,31 @@ constexpr BlockKind KindOf(Index index) {
 }
 
 // Nothing behind us has the operator (a plug-in with a private libstdc++ in a C
-// program): what libstdc++ would do, short of throwing, for which there is nothing
-// to throw with.
-void* Fallback(size_t size, Align alignment, bool may_fail) {
+// program): what libstdc++ would do. Where that is to throw, the operator that the
+// caller was linked with does it.
+template <typename... Alignment>
+void* Fallback(Index index, const CallerState& caller, bool may_fail, size_t size,
+               Alignment... alignment) {
+  using Loud = void* (*)(size_t, Alignment...);
   const size_t bytes = size != 0 ? size : 1;
-  void* p =
-      alignment == 0
-          ? malloc(bytes)
-          : aligned_alloc(alignment, (bytes + alignment - 1) & ~(alignment - 1));
-  if (p == nullptr && !may_fail) abort();
-  return p;
+  const size_t whole = (size_t{0} + ... + alignment);
+  void* const p = whole == 0
+                      ? malloc(bytes)
+                      : aligned_alloc(whole, (bytes + whole - 1) & ~(whole - 1));
+  if (p != nullptr || may_fail) return p;
+  dl_find_object found;
+  void* own = nullptr;
+  if (_dl_find_object(reinterpret_cast<void*>(caller.pc), &found) == 0) {
+    const Uncounted uncounted;
+    // glibc's handles are its link maps.
+    own = dlsym(found.dlfo_link_map, g_operators[index].name);
+    if (own == nullptr) {
+      void* const library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+      if (library != nullptr) own = dlsym(library, g_operators[index].name);
+    }
+  }
+  if (own == nullptr) abort();
+  return reinterpret_cast<Loud>(own)(size, alignment...);
 }
 
 // The operator `index` of (size, alignment...), recorded with the caller's stack.
@@ -143,7 +182,7 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   const bool may_fail = index == quiet;
   const Operator& op = Get(index);
   if (op.function == nullptr) {
-    void* const block = Fallback(size, (size_t{0} + ... + alignment), may_fail);
+    void* const block = Fallback(index, caller, may_fail, size, alignment...);
     if (g_recorder.mismatches && block != nullptr)
       NoteKind(block, KindOf(index), size, (size_t{0} + ... + alignment));
     return block;
@@ -185,7 +224,7 @@ void DeleteBlock(Index index, void* p, Arguments... arguments) {
 }
 
 // How the program calls operator `index`, from its arguments behind the pointer.
-constexpr HowFreed HowDeleted(Index index, size_t first = 0, size_t second = 0) {
+HowFreed HowDeleted(Index index, size_t first = 0, size_t second = 0) {
   HowFreed how = {.kind = KindOf(index)};
   switch (index) {
     case kDeleteSized:
@@ -212,10 +251,8 @@ constexpr HowFreed HowDeleted(Index index, size_t first = 0, size_t second = 0) 
 }
 
 // With std::nothrow in the end.
-constexpr HowFreed HowDeleted(Index index, const NoThrow*) {
-  return HowDeleted(index);
-}
-constexpr HowFreed HowDeleted(Index index, size_t first, const NoThrow*) {
+HowFreed HowDeleted(Index index, const NoThrow*) { return HowDeleted(index); }
+HowFreed HowDeleted(Index index, size_t first, const NoThrow*) {
   return HowDeleted(index, first);
 }
 

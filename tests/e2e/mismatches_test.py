@@ -35,15 +35,52 @@ CASES = {
 }
 
 
+OWN_OPERATORS = """
+#include <stdlib.h>
+#include <new>
+void* operator new(size_t bytes) {
+  void* p = malloc(bytes + 32);
+  if (p == nullptr) throw std::bad_alloc();
+  return p;
+}
+void operator delete(void* p) noexcept { free(p); }
+void operator delete(void* p, size_t) noexcept { free(p); }
+"""
+PLUGIN = """
+#include <stdio.h>
+#include <new>
+#include <string>
+#include <vector>
+extern "C" void work() {
+  std::vector<std::string> strings(100, std::string(50, 'x'));
+  operator delete[](operator new(40));
+  try {
+    operator delete(operator new(~size_t{0} / 2));
+  } catch (const std::bad_alloc&) {
+    puts("threw");
+  }
+}
+"""
+HOST = """
+#include <dlfcn.h>
+int main(void) {
+  void* plugin = dlopen("./plugin.so", RTLD_NOW | RTLD_LOCAL);
+  ((void (*)(void))dlsym(plugin, "work"))();
+  return 0;
+}
+"""
+
+
 def functions(stack):
     return [frame["function"] for frame in stack]
 
 
 class Mismatches(harness.Case):
-    def found(self, *argv, options=("--mismatches", "on"), check=True, file=None):
+    def found(self, *argv, options=("--mismatches", "on"), check=True, file=None,
+              program=PROGRAM):
         """The mismatches of a run, and of its children if `file` is a directory."""
         trace = self.dir / (file or "one.mgram")
-        harness.record([PROGRAM, *argv], "-q", "--leak-check", "none", *options,
+        harness.record([program, *argv], "-q", "--leak-check", "none", *options,
                        "-o", trace, check=check, cwd=self.dir)
         files = sorted(trace.glob("*.mgram")) if trace.is_dir() else [trace]
         result = harness.command("leaks", "--json", *files)
@@ -101,6 +138,34 @@ class Mismatches(harness.Case):
         found = self.found("fork_twice", file="twice")
         self.assertEqual([one["kind"] for one in found], ["double_free"])
         self.assertEqual(functions(found[0]["freed"])[0], "again_double_free")
+
+    # Kinds can't be told where the program brings operators of its own.
+    def test_own_operators_give_no_false_mismatch(self):
+        own = self.dir / "own.cc"
+        own.write_text(OWN_OPERATORS)
+        source = pathlib.Path(__file__).parents[1] / "programs" / "mismatches.cc"
+        flags = ["-std=c++20", "-O2", "-w", "-fno-builtin", "-fsized-deallocation",
+                 "-pthread"]
+        for name, more in (("in the executable", [own]),
+                           ("static libstdc++", ["-static-libstdc++"])):
+            with self.subTest(name):
+                program = self.dir / "program"
+                harness.run(["g++", *flags, source, *more, "-o", program], check=True)
+                self.assertEqual(self.found("pairs", program=program), [])
+
+    # Nothing global has operator new; an allocation that fails throws all the same.
+    def test_plug_in_of_a_c_program(self):
+        (self.dir / "plugin.cc").write_text(PLUGIN)
+        (self.dir / "host.c").write_text(HOST)
+        harness.run(["g++", "-shared", "-fPIC", "-fno-builtin", "-w", "plugin.cc", "-o",
+                     "plugin.so"], cwd=self.dir, check=True)
+        harness.run(["gcc", "-w", "host.c", "-o", "host"], cwd=self.dir, check=True)
+        result = harness.record([self.dir / "host"], "-q", "--mismatches", "on", "-o",
+                                self.dir / "x.mgram", cwd=self.dir)
+        self.assertEqual((result.returncode, result.stdout), (0, b"threw\n"))
+        leaks = harness.command("leaks", "--json", self.dir / "x.mgram", check=True)
+        self.assertEqual([one["freed_by"] for one in
+                          json.loads(leaks.stdout)["mismatches"]], ["delete[]"])
 
     def test_off_unless_asked(self):
         self.assertEqual(self.found("array_free", options=()), [])
