@@ -18,7 +18,7 @@ import harness
 
 PROGRAM = pathlib.Path(os.environ["MALLOGRAM_PROGRAMS"]) / "leak_endings"
 TOOLS = pathlib.Path(os.environ["MALLOGRAM_TEST_TOOLS"])
-LOST, CHILD, GLOBAL, HELD, THREAD, REGISTER, MAIN, LATE, INHERITED, OWN = range(1001, 1021, 2)
+LOST, CHILD, GLOBAL, HELD, THREAD, REGISTER, MAIN, LATE, INHERITED, OWN, DEAD = range(1001, 1022, 2)
 
 # ENDING: (what is held by End's frame, and by main's, at the end; seen in mode exit)
 SEEN = {
@@ -85,7 +85,7 @@ class Case(harness.Case):
             return
         self.assertTrue(check["classified"], check["reason"])
         kinds = self.kinds(check)
-        truth = {LOST: "definite", CHILD: "indirect", GLOBAL: "reachable", MAIN: main,
+        truth = {LOST: "definite", CHILD: "indirect", GLOBAL: "reachable", MAIN: main, DEAD: main,
                  HELD: held, LATE: None if ending in DESTRUCTED else "reachable"}
         if threads != "none":
             truth[THREAD] = "reachable"

@@ -12,6 +12,7 @@
 //   kThread     reachable: from another thread's stack only
 //   kRegister   reachable: in a register of another, spinning thread only
 //   kMain       main's local: alive unless main has returned or exit was called
+//   kDead       in many places of main's frame; as kMain
 //   kLate       freed by a static destructor that runs after the library's
 //
 // THREADS: none, running (a loop that allocates), blocked (in a system call),
@@ -37,7 +38,7 @@ namespace {
 
 constexpr size_t kLost = 1001, kChild = 1003, kGlobal = 1005, kHeld = 1007,
                  kThread = 1009, kRegister = 1011, kMain = 1013, kLate = 1015,
-                 kInherited = 1017, kOwn = 1019;
+                 kInherited = 1017, kOwn = 1019, kDead = 1021;
 
 void* volatile global;
 void** volatile inherited;
@@ -265,5 +266,11 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "threads") == 0) MakeThreads();
   puts(argv[1]);
   fflush(stdout);
+  // Copies in all of this frame, which exit()'s own will lie over once it has returned,
+  // with gaps that show what was there.
+  void* volatile copies[256];
+  void* block = Make(kDead);
+  for (void* volatile& copy : copies) copy = block;
+  block = nullptr;
   return Main(argv[1], argc > 2 ? argv[2] : "none");
 }
