@@ -20,6 +20,59 @@ PROGRAM = pathlib.Path(os.environ["MALLOGRAM_PROGRAMS"]) / "leak_endings"
 TOOLS = pathlib.Path(os.environ["MALLOGRAM_TEST_TOOLS"])
 LOST, CHILD, GLOBAL, HELD, THREAD, REGISTER, MAIN, LATE, INHERITED, OWN, DEAD = range(1001, 1022, 2)
 
+# Another thread than the main one executes a program: the kernel ends all others for
+# it, which must not be taken for the process's end.
+EXECUTES = r"""
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void* spin(void* none) {
+  for (;;) free(malloc(10));
+  return none;
+}
+static void* execute(void* none) {
+  char* argv[] = {"sh", "-c", "echo executed; exit 5", NULL};
+  usleep(10000);
+  execv("/bin/sh", argv);
+  return none;
+}
+int main(void) {
+  pthread_t id;
+  for (int i = 0; i < 3; ++i) pthread_create(&id, NULL, spin, NULL);
+  pthread_create(&id, NULL, execute, NULL);
+  for (;;) pause();
+}
+"""
+
+# Large heaps, scanned side by side: three children and their parent.
+FAMILY = r"""
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+struct node { struct node* next; char rest[4088]; };
+static struct node* volatile list;
+static struct node* volatile inherited;
+static void grow(struct node* volatile* head, int count) {
+  for (int i = 0; i < count; ++i) {
+    struct node* one = malloc(sizeof *one);
+    one->next = *head;
+    *head = one;
+  }
+}
+int main(void) {
+  grow(&inherited, 6000);
+  for (int child = 0; child < 3; ++child) {
+    if (fork() != 0) continue;
+    grow(&list, 6000);
+    *(void* volatile*)malloc(1001) = NULL;
+    inherited->next = malloc(1019);
+    _exit(20 + child);
+  }
+  while (wait(NULL) > 0) continue;
+  return 9;
+}
+"""
+
 # ENDING: (what is held by End's frame, and by main's, at the end; seen in mode exit)
 SEEN = {
     "return": (None, "definite", True),
@@ -147,6 +200,27 @@ class Endings(Case):
                     self.assertEqual(self.kinds(child), {
                         OWN: "reachable", LOST: "definite", CHILD: "indirect"})
                     self.assertEqual(self.kinds(parent)[INHERITED], "reachable")
+
+    def test_exec_by_another_thread(self):
+        program = harness.compile_c(self.dir, "executes", EXECUTES, "-pthread")
+        for mode in ("exit", "full"):
+            result = self.record([program], "-q", f"--leak-check={mode}", "-o",
+                                 f"{self.dir}/{mode}/", status=5)
+            self.assertEqual(result.stdout, b"executed\n")
+            checks = [checks_of(t) for t in harness.traces(self.dir / mode)]
+            self.assertEqual(sorted(map(len, checks)), [0, 1])  # the shell's alone
+
+    def test_large_heaps_at_once(self):
+        program = harness.compile_c(self.dir, "family", FAMILY)
+        self.record([program], "-q", status=9)
+        checks = [self.check(t) for t in harness.traces(self.dir)]
+        self.assertEqual(sorted(c["detail"] for c in checks), [9, 20, 21, 22])
+        for check in checks:
+            self.assertTrue(check["classified"], check)
+            kinds = self.kinds(check)
+            if check["detail"] != 9:
+                self.assertEqual(kinds, {4096: "reachable", LOST: "definite",
+                                         OWN: "reachable"})
 
     def test_bare(self):
         trace = self.dir / "bare.mgram"
