@@ -1,14 +1,15 @@
 /* What a program may say to Mallogram while it is recorded. C99 and C++11, nothing
  * to link; in a program that is not recorded every call is a load and a compare.
  *
- *   mallogram_mark("parsed", documents);     a state, and how large the input was
- *   mallogram_leak_check_now();              a leak check here, not only at the end
- *   mallogram_ignore(block);                 the block is no leak
- *   mallogram_pause(); mallogram_resume();   this thread's allocations in between
- * are not recorded; calls nest pool = mallogram_pool_create("nodes");   an
- * allocator of the program's own: mallogram_pool_alloc(pool, node, size);      it
- * gave this block out mallogram_pool_free(pool, node);             and took it back
- *   mallogram_pool_destroy(pool);                and all that is left with it
+ *   mallogram_mark("parsed", documents);   a state, and how large the input was
+ *   mallogram_leak_check_now();            a leak check here, not only at the end
+ *   mallogram_ignore(block);               the block is no leak
+ *   mallogram_pause(), _resume();          this thread's allocations in between are
+ *                                          not recorded; calls nest
+ *   mallogram_pool_create("nodes");        an allocator of the program's own
+ *   mallogram_pool_alloc(pool, node, n);   gave this block out
+ *   mallogram_pool_free(pool, node);       and took it back
+ *   mallogram_pool_destroy(pool);          with all that is left
  *
  * Threads may call all of it at any time; none of it changes errno. The calls are
  * not for signal handlers.
