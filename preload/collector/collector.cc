@@ -107,7 +107,7 @@ class Collector {
   pid_t stopped_launcher_ = 0;
   int runs_ticks_ = 0;  // for which its program was seen to run
   uint64_t ticks_ = 0;
-  ReportBuilder report_;
+  RecordingReportBuilder report_;
   absl::Status first_error_;
 };
 

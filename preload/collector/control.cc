@@ -38,11 +38,11 @@ FinishedFile GetFile(ByteReader& in) {
 
 }  // namespace
 
-void ReportBuilder::AddTrouble(const std::string& trouble) {
+void RecordingReportBuilder::AddTrouble(const std::string& trouble) {
   if (report_.troubled++ == 0) report_.first_trouble = trouble;
 }
 
-void ReportBuilder::AddOther(FinishedFile file, uint64_t allocations) {
+void RecordingReportBuilder::AddOther(FinishedFile file, uint64_t allocations) {
   ++report_.other_processes;
   report_.other_allocations += allocations;
   if (!file.error.empty()) AddTrouble(file.error);
@@ -51,7 +51,8 @@ void ReportBuilder::AddOther(FinishedFile file, uint64_t allocations) {
   }
 }
 
-void ReportBuilder::Add(FinishedFile file, const Summary* summary, pid_t main_pid) {
+void RecordingReportBuilder::Add(FinishedFile file, const Summary* summary,
+                                 pid_t main_pid) {
   if (main_pid != 0 && file.pid != main_pid) {
     AddOther(std::move(file), summary != nullptr ? summary->totals.allocations : 0);
     return;

@@ -65,7 +65,7 @@ struct RecordingReport {
 };
 
 // Collects a report, one finished file after the other.
-class ReportBuilder {
+class RecordingReportBuilder {
  public:
   // `main_pid` 0: not known yet. `summary` nullptr: there is no file.
   void Add(FinishedFile file, const Summary* summary, pid_t main_pid);

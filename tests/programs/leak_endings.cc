@@ -266,8 +266,8 @@ int main(int argc, char** argv) {
   if (strcmp(argv[1], "threads") == 0) MakeThreads();
   puts(argv[1]);
   fflush(stdout);
-  // Copies in all of this frame, which exit()'s own will lie over once it has returned,
-  // with gaps that show what was there.
+  // Copies in all of this frame, which exit()'s own will lie over once it has
+  // returned, with gaps that show what was there.
   void* volatile copies[256];
   void* block = Make(kDead);
   for (void* volatile& copy : copies) copy = block;
