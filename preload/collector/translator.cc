@@ -84,7 +84,7 @@ size_t Translator::Frames(uint32_t file_id, uint64_t* pcs, size_t max) const {
   uint32_t at = image_ids_[file_id - kFirstStackId];
   StackNode node;
   while (count < max && at >= kFirstNode && image_->ReadNode(at, &node)) {
-    pcs[count++] = node.pc;
+    if (!IsOurs(node.pc)) pcs[count++] = node.pc;
     if (node.parent >= at) break;
     at = node.parent;
   }
