@@ -146,10 +146,13 @@ void* Fallback(Index index, const CallerState& caller, bool may_fail, size_t siz
                Alignment... alignment) {
   using Loud = void* (*)(size_t, Alignment...);
   const size_t bytes = size != 0 ? size : 1;
-  const size_t whole = (size_t{0} + ... + alignment);
-  void* const p = whole == 0
-                      ? malloc(bytes)
-                      : aligned_alloc(whole, (bytes + whole - 1) & ~(whole - 1));
+  void* p;
+  if constexpr (sizeof...(alignment) == 0) {
+    p = malloc(bytes);
+  } else {
+    const size_t whole = (size_t{0} + ... + alignment);
+    p = aligned_alloc(whole, (bytes + whole - 1) & ~(whole - 1));
+  }
   if (p != nullptr || may_fail) return p;
   dl_find_object found;
   void* own = nullptr;
