@@ -21,6 +21,7 @@ Verbs:
   report    totals, timeline and call sites of a recording
   info      what is in a recording: host, command, modules, threads, chunks
   leaks     what a program lost: blocks that nothing points to, and why
+  check     run a program and fail if it breaks a limit: leaks, peak, growth
   diff      what changed between two recordings, or two moments of one
   fit       growth laws over input sizes, of a program and of its call sites
   sweep     run a program at several input sizes: how does its memory grow?

@@ -12,6 +12,7 @@
 #include "analyzer/cli.h"
 #include "analyzer/diff/diff_command.h"
 #include "analyzer/fit/fit_command.h"
+#include "analyzer/gate/gate_command.h"
 #include "analyzer/help.h"
 #include "analyzer/leaks/leaks_command.h"
 #include "analyzer/record.h"
@@ -58,11 +59,17 @@ struct Verb {
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},  {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},           {"leaks", RunLeaks, kLeaksHelp},
-    {"diff", RunDiff, kDiffHelp},        {"fit", RunFit, kFitHelp},
-    {"study", RunStudyVerb, kStudyHelp}, {"sweep", RunSweepVerb, kSweepHelp},
-    {"help", Help, kHelpMain},           {"version", Version, kHelpMain},
+    {"record", RunRecord, kRecordHelp},
+    {"report", Report, kHelpReport},
+    {"info", Info, kHelpInfo},
+    {"leaks", RunLeaks, kLeaksHelp},
+    {"check", RunCheck, kCheckHelp},
+    {"diff", RunDiff, kDiffHelp},
+    {"fit", RunFit, kFitHelp},
+    {"study", RunStudyVerb, kStudyHelp},
+    {"sweep", RunSweepVerb, kSweepHelp},
+    {"help", Help, kHelpMain},
+    {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 
@@ -98,7 +105,8 @@ int Help(int argc, char** argv) {
 
 int Run(const Verb& verb, int argc, char** argv) {
   // These read their options themselves: --help may be their program's.
-  const bool runs_programs = verb.run == RunRecord || verb.run == RunLeaks;
+  const bool runs_programs =
+      verb.run == RunRecord || verb.run == RunLeaks || verb.run == RunCheck;
   for (int i = 1; i < argc && verb.help != nullptr && !runs_programs; ++i) {
     const absl::string_view word = argv[i];
     if (word == "--") break;

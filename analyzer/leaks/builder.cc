@@ -198,6 +198,7 @@ LeakBuilder::Records LeakBuilder::Classified(const Trace& trace,
       record.youngest_age_ns = UINT64_MAX;
     }
     LeakRecord& record = records[entry->second];
+    record.stacks.push_back(group.stack);
     record.blocks += group.blocks;
     record.bytes += group.bytes;
     record.indirect_blocks += group.indirect_blocks;
@@ -217,7 +218,8 @@ LeakBuilder::Records LeakBuilder::Classified(const Trace& trace,
   return records;
 }
 
-LeakBuilder::Records LeakBuilder::Unclassified(const Trace& trace) {
+LeakBuilder::Records LeakBuilder::Unclassified(const Trace& trace,
+                                               const GrowthOf& growth) {
   Records records;
   // The other program has its own recording; its memory replaced all of this.
   if (trace.summary.end == EndReason::kExeced) return records;
@@ -230,6 +232,7 @@ LeakBuilder::Records LeakBuilder::Unclassified(const Trace& trace) {
       LeakRecord& record = records.emplace_back();
       record.process = document_.processes.size();
       record.kind = LeakKind::kUnclassified;
+      if (growth) record.growth = growth(trace, site.stack);
       record.node = node;
     }
     records[entry->second].blocks += site.live_blocks;
@@ -261,8 +264,8 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
                          ? check->reason
                          : WhyUnclassified(trace);
   }
-  Records records =
-      process.classified ? Classified(trace, *check, growth) : Unclassified(trace);
+  Records records = process.classified ? Classified(trace, *check, growth)
+                                       : Unclassified(trace, growth);
   if (process.since != 0) {
     const LeakCheck& earlier = trace.leak_checks[process.since - 1];
     if (!earlier.classified || !process.classified) {

@@ -17,7 +17,7 @@
 
 namespace mallogram {
 
-// THE HOOK FOR GROWTH: what is known over time of what a call stack (an id of the
+// What is known over time of what a call stack (an id of the
 // trace) allocated. Empty function: nothing of any.
 using GrowthOf =
     std::function<std::optional<GrowthLabel>(const Trace& trace, uint32_t stack)>;
@@ -44,7 +44,7 @@ class LeakBuilder {
   LeakReason ReasonOf(const Trace& trace, const LeakGroup& group);
   Records Classified(const Trace& trace, const LeakCheck& check,
                      const GrowthOf& growth);
-  Records Unclassified(const Trace& trace);
+  Records Unclassified(const Trace& trace, const GrowthOf& growth);
   void AddRest(const Trace& trace);  // mismatches and pools
 
   Symbolizer* const symbolizer_;

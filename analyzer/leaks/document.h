@@ -86,6 +86,7 @@ struct LeakRecord {
   size_t process = 0;  // in LeakDocument.processes
   LeakKind kind = LeakKind::kDefinite;
   uint32_t node = 0;
+  std::vector<uint32_t> stacks;  // of a classified one: ids in its trace
   uint64_t blocks = 0, bytes = 0;
   uint64_t indirect_blocks = 0, indirect_bytes = 0;  // lost with them
   // Since they were allocated, at the check. Not known of unclassified ones.

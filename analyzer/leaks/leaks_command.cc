@@ -21,6 +21,7 @@
 #include "absl/types/span.h"
 #include "analyzer/cli.h"
 #include "analyzer/leaks/builder.h"
+#include "analyzer/leaks/growth_of.h"
 #include "analyzer/leaks/lsan_defaults.h"
 #include "analyzer/leaks/options.h"
 #include "analyzer/leaks/render_leaks.h"
@@ -89,9 +90,6 @@ absl::Status WriteText(const std::string& path, absl::string_view text) {
       absl::StrCat(path, ": cannot be written: ", strerror(errno)));
 }
 
-// THE HOOK FOR GROWTH: see builder.h.
-GrowthOf FindGrowth(const Trace&) { return {}; }
-
 // The traces of the command line, as one document.
 class Reading {
  public:
@@ -111,9 +109,9 @@ class Reading {
                      [this](absl::string_view text, absl::string_view source) {
                        AddDefaults(text, source);
                      });
+    const GrowthOf growth = MakeGrowthOf(file, *trace, options_.check, progress);
     bar_.SetLabel("naming call stacks");
-    return builder_.Add(*trace, {options_.check, options_.since},
-                        FindGrowth(*trace));
+    return builder_.Add(*trace, {options_.check, options_.since}, growth);
   }
 
   SuppressionSet* suppressions() { return &suppressions_; }

@@ -26,7 +26,9 @@ constexpr uint64_t kFewestOfLevel = 64;
 // more clearly.
 constexpr double kSlowMean = 0.42, kSlowMeanTime = 0.33, kSlowZ = -2.33;
 // Stopped: nothing came in the last share of the window, and that is no chance.
-constexpr double kLongPause = 0.2, kPauseP = 0.05;
+// Of time, a pause of less than kShortNs is none, for others had the processor; nor
+// is the rest of the wall clock believed in runs of less than five times that.
+constexpr double kLongPause = 0.2, kPauseP = 0.05, kShortNs = 2e8;
 // The site's content rises less than this share of what piles up.
 constexpr double kStandsStill = 0.5;
 constexpr double kHigherThanEver = 1.2;
@@ -130,6 +132,7 @@ struct Arrivals {
 struct Clock {
   double (*at)(const Cohort&);
   double end;
+  double short_pause;
 };
 double TimeAt(const Cohort& cohort) { return static_cast<double>(cohort.time_ns); }
 double AllocationsAt(const Cohort& cohort) {
@@ -186,10 +189,13 @@ Objection ObjectsOn(const Course& course, const Arrivals& arrivals, double block
   }
   if (sum <= 0) return Objection::kNoEvidence;
   const double pause = (clock.end - latest) / span;
-  if (pause > kLongPause && std::pow(1 - pause, blocks) < kPauseP) {
+  if (pause > kLongPause && pause * span > clock.short_pause &&
+      std::pow(1 - pause, blocks) < kPauseP) {
     return Objection::kStopped;
   }
-  if (IsSlow(moments / sum, blocks, slow_mean)) return Objection::kSlowing;
+  if (span > 5 * clock.short_pause && IsSlow(moments / sum, blocks, slow_mean)) {
+    return Objection::kSlowing;
+  }
   return Objection::kNone;
 }
 
@@ -206,10 +212,11 @@ Objection ObjectsInTime(const Course& course, const Arrivals& arrivals,
   if (IsSlow(moments / sum, blocks, kSlowMean)) return Objection::kSlowing;
   const Objection objection = ObjectsOn(
       course, arrivals, blocks,
-      {AllocationsAt, static_cast<double>(course.end_allocations)}, kSlowMean);
+      {AllocationsAt, static_cast<double>(course.end_allocations), 0}, kSlowMean);
   if (objection != Objection::kNone) return objection;
   return ObjectsOn(course, arrivals, blocks,
-                   {TimeAt, static_cast<double>(course.end_ns)}, kSlowMeanTime);
+                   {TimeAt, static_cast<double>(course.end_ns), kShortNs},
+                   kSlowMeanTime);
 }
 
 // True if the level over [first, end) is sure to rise by less than half of `rise` a

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@
 
 namespace mallogram {
 namespace {
+
+constexpr uint64_t kHeapPoints = 64;
 
 using Caller = std::pair<uint32_t, uint64_t>;
 
@@ -70,8 +73,8 @@ class Blocks {
 // Reads events; a file that is cut or damaged, as far as it goes.
 class Pass {
  public:
-  Pass(absl::string_view path, const Trace& trace, uint64_t until_events)
-      : path_(path), trace_(trace), until_events_(until_events) {}
+  Pass(absl::string_view path, const Trace& trace, const RunEnd& end)
+      : path_(path), trace_(trace), end_(end) {}
 
   absl::StatusOr<RunGrowth> Run(ProgressFn progress);
 
@@ -86,7 +89,7 @@ class Pass {
 
   const absl::string_view path_;
   const Trace& trace_;
-  const uint64_t until_events_;
+  const RunEnd end_;
   std::unique_ptr<ByteSource> source_;
   ChunkDirectory directory_;
   SparseArray<uint32_t> site_of_stack_;  // index + 1
@@ -97,6 +100,9 @@ class Pass {
   std::unique_ptr<CourseRecorder> by_stack_, by_caller_;
   Blocks blocks_;
   uint64_t time_ns_ = 0;
+  uint64_t live_bytes_ = 0, allocations_ = 0;
+  uint64_t point_distance_ = 1, next_point_ = 1;
+  std::vector<HeapPoint> heap_;
 };
 
 absl::Status Pass::Open(ProgressFn progress) {
@@ -122,11 +128,11 @@ void Pass::ForEachEvent(ProgressFn progress, F&& take) {
     EventDecoder decoder;
     if (!decoder.Init(*payload).ok() || decoder.first_event() != events) return;
     Event event;
-    while (events < until_events_ && decoder.Next(&event)) {
+    while (events < end_.events && decoder.Next(&event)) {
       if (!take(event)) return;
       ++events;
     }
-    if (events >= until_events_ || !decoder.status().ok()) return;
+    if (events >= end_.events || !decoder.status().ok()) return;
   }
 }
 
@@ -151,6 +157,11 @@ bool Pass::Allocate(const Event& event) {
   const uint16_t own = by_stack_->Allocate(site, bytes, event.time_ns);
   const uint16_t shared =
       by_caller_->Allocate(caller_of_site_[site], bytes, event.time_ns);
+  live_bytes_ += bytes;
+  if (++allocations_ == next_point_) {
+    heap_.push_back({allocations_, live_bytes_});
+    next_point_ = allocations_ + point_distance_;
+  }
   blocks_.Add(site, bytes, static_cast<uint16_t>(own | shared << 8));
   return true;
 }
@@ -160,6 +171,7 @@ bool Pass::Free(uint32_t slot) {
   uint64_t bytes = 0;
   uint16_t cohorts = 0;
   if (!blocks_.Remove(slot, &site, &bytes, &cohorts)) return false;
+  live_bytes_ -= bytes;
   by_stack_->Free(site, static_cast<uint8_t>(cohorts & 0xff), bytes);
   by_caller_->Free(caller_of_site_[site], static_cast<uint8_t>(cohorts >> 8),
                    bytes);
@@ -187,7 +199,7 @@ absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
   if (!status.ok()) return status;
   // How often each stack allocates: the summary knows it of a whole recording of
   // every block.
-  if (until_events_ == UINT64_MAX && trace_.summary.sampling.interval == 0) {
+  if (end_.events == UINT64_MAX && trace_.summary.sampling.interval == 0) {
     for (const SiteTotals& site : trace_.summary.sites) {
       if (site.calls != 0) AddSite(site.stack, site.calls);
     }
@@ -214,13 +226,17 @@ absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
     caller_of_site_.push_back(entry->second);
     caller_calls[entry->second] += calls_[site];
   }
+  const uint64_t calls = std::accumulate(calls_.begin(), calls_.end(), uint64_t{0});
+  point_distance_ = next_point_ = (calls + kHeapPoints - 1) / kHeapPoints;
   by_stack_ = std::make_unique<CourseRecorder>(calls_);
   by_caller_ = std::make_unique<CourseRecorder>(caller_calls);
   ForEachEvent(progress, [this](const Event& event) { return Take(event); });
-  if (until_events_ == UINT64_MAX)
-    time_ns_ = std::max(time_ns_, trace_.summary.totals.duration_ns);
+  const uint64_t end_ns =
+      end_.time_ns != 0 ? end_.time_ns : trace_.summary.totals.duration_ns;
+  time_ns_ = std::max(time_ns_, end_ns);
 
   RunGrowth growth;
+  growth.heap = std::move(heap_);
   const std::vector<SiteGrowth> stacks = LabelGrowth(by_stack_->Finish(time_ns_));
   for (size_t i = 0; i < stacks.size(); ++i)
     growth.of_stack[stacks_[i]] = stacks[i];
@@ -244,9 +260,18 @@ SiteGrowth RunGrowth::Of(const Trace& trace, uint32_t stack) const {
   return own != of_stack.end() ? own->second : SiteGrowth();
 }
 
+RunEnd EndOfRun(const Trace& trace, size_t number) {
+  if (number == 0) number = trace.leak_checks.size();
+  if (number == 0 || number > trace.leak_checks.size()) return {};
+  const LeakCheck& check = trace.leak_checks[number - 1];
+  const bool asked =
+      check.cause == CheckCause::kCommand || check.cause == CheckCause::kClient;
+  return {asked ? check.events : UINT64_MAX, check.time_ns};
+}
+
 absl::StatusOr<RunGrowth> ReadGrowth(absl::string_view path, const Trace& trace,
-                                     ProgressFn progress, uint64_t until_events) {
-  return Pass(path, trace, until_events).Run(progress);
+                                     ProgressFn progress, const RunEnd& end) {
+  return Pass(path, trace, end).Run(progress);
 }
 
 }  // namespace mallogram

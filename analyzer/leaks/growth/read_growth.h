@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
@@ -20,7 +21,14 @@
 
 namespace mallogram {
 
+// The heap after so many allocations of the process.
+struct HeapPoint {
+  uint64_t allocations = 0, bytes = 0;
+};
+
 struct RunGrowth {
+  // At most 64, evenly over the allocations.
+  std::vector<HeapPoint> heap;
   absl::flat_hash_map<uint32_t, SiteGrowth> of_stack;  // by stack id
   // By module id and offset of the innermost frame.
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, SiteGrowth> of_caller;
@@ -30,10 +38,18 @@ struct RunGrowth {
   SiteGrowth Of(const Trace& trace, uint32_t stack) const;
 };
 
-// `trace` was read from `path`. `until_events`: of a check, those that came before;
-// what was alive then counts.
+// The end of the run that counts.
+struct RunEnd {
+  uint64_t events = UINT64_MAX;  // that came before
+  uint64_t time_ns = 0;          // 0: the recording's
+};
+// Check `number` of the trace; 0: the last. One that somebody asked for is an end;
+// one at the end of the process is when that stood still, for the pause is no time
+// in which nothing came.
+RunEnd EndOfRun(const Trace& trace, size_t number);
+
+// `trace` was read from `path`.
 absl::StatusOr<RunGrowth> ReadGrowth(absl::string_view path, const Trace& trace,
-                                     ProgressFn progress,
-                                     uint64_t until_events = UINT64_MAX);
+                                     ProgressFn progress, const RunEnd& end);
 
 }  // namespace mallogram
