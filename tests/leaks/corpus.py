@@ -99,7 +99,7 @@ def parse(path):
                 continue
             process, entries = parse_label(label[1] or label[2], processes, where)
             labels[process, source, number] = entries
-    head = re.match(r"// (.*?[.:])(\s|$)", text.replace("\n// ", " "))
+    head = re.match(r"// (.*?[.])(\s|$)", text.replace("\n// ", " "))
     return Program(path.stem, sources, runs or [Run([], 0)], processes,
                    head[1] if head else "", labels)
 

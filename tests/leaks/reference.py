@@ -139,8 +139,8 @@ def table():
     lines += [f"{number}. {text}" for text, number in reasons.items()]
     agree = {tool: sum(not notes for notes in by.values())
              for tool, by in verdicts.items()}
-    lines.append(f"\n{len(heads)} programs; agree with all labels: "
-                 f"Memcheck {agree['memcheck']}, LeakSanitizer {agree['lsan']}"
+    lines.append(f"\n{len(verdicts['memcheck'])} of {len(heads)} programs; agree with all "
+                 f"labels: Memcheck {agree['memcheck']}, LeakSanitizer {agree['lsan']}"
                  + ("" if ALL else f" (not run: {', '.join(sorted(SLOW))})"))
     return "\n".join(lines)
 
