@@ -9,12 +9,12 @@
 #include <cstring>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "preload/collector/allocate_ahead.h"
 #include "preload/collector/event_feed.h"
 #include "preload/collector/image_view.h"
 #include "preload/collector/liveness.h"
 #include "preload/collector/process_facts.h"
+#include "preload/collector/program_words.h"
 #include "preload/collector/trace_writer.h"
 #include "preload/trace/sampled_model.h"
 
@@ -126,7 +126,6 @@ class SessionImpl final : public Session {
   void WriteSamples();
   void FillLoss(Loss* loss) const;
   void FillSelfReport(SelfReport* self) const;
-  std::string Details() const;
   void WatchTrust();
 
   const std::unique_ptr<ImageView> image_;
@@ -437,38 +436,6 @@ void SessionImpl::WatchTrust() {
     feed_.watch()->TrustNoAddress();
 }
 
-// What the program has to say in words, and what was wrong with what it wrote.
-std::string SessionImpl::Details() const {
-  const ImageHeader& h = *image_->header();
-  const auto printable = [](const char* text, size_t bytes) {
-    std::string result(text, strnlen(text, bytes));
-    for (char& c : result) {
-      if (c < ' ' || c > '~') c = '?';
-    }
-    return result;
-  };
-  std::vector<std::string> parts;
-  if (h.program_state.load() == static_cast<uint32_t>(ProgramState::kDetached)) {
-    parts.push_back(printable(h.detach_reason, sizeof(h.detach_reason)));
-  }
-  if (h.own_malloc == 1) {
-    parts.push_back(
-        "the executable defines malloc itself: its own calls are not seen");
-  }
-  if (orderer_.damaged_streams() != 0) {
-    parts.push_back(absl::StrCat(orderer_.damaged_streams(),
-                                 " rings were overwritten by the program"));
-  }
-  if (h.verify != 0 && h.verify_first[0] != '\0') {
-    parts.push_back(printable(h.verify_first, sizeof(h.verify_first)));
-  }
-  std::string text;
-  for (const std::string& part : parts) {
-    absl::StrAppend(&text, text.empty() ? "" : "; ", part);
-  }
-  return text;
-}
-
 absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
                                  uint64_t peak_rss_bytes) {
   const uint64_t cpu_start = ThreadCpuNs();
@@ -499,7 +466,7 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   FillSelfReport(&summary_.self);
   summary_.end = reason;
   summary_.end_detail = detail;
-  summary_.detail_text = Details();
+  summary_.detail_text = WordsOf(*image_->header(), orderer_.damaged_streams());
   summary_.timeline =
       feed_.timeline().WithPeak(totals.peak_time_ns, totals.peak_heap_bytes,
                                 totals.duration_ns, totals.live_bytes);
