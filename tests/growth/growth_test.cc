@@ -174,6 +174,16 @@ TEST(Labels, BuildingIsNoGrowth) {
     }
   });
   EXPECT_EQ(slow.label, GrowthKind::kGrowing);
+  // Many sites have a part in it, and a little comes and goes.
+  const SiteGrowth tree = LabelOf([](Script& script) {
+    for (int i = 0; i < 1000; ++i) {
+      script.Allocate(kTarget, 64);
+      for (int part = 0; part < 4; ++part) script.Allocate(kWork, 32);
+      for (int part = 0; part < 4; ++part) script.Free(script.Allocate(kWork, 100));
+      script.Wait(1000);
+    }
+  });
+  EXPECT_EQ(tree.objection, Objection::kBuilding);
 }
 
 TEST(Labels, FreedInTheEndIsNoGrowth) {

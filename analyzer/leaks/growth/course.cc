@@ -33,6 +33,7 @@ void CourseRecorder::Close(Site& site, uint64_t time_ns) {
   Course::Cohort cohort;
   cohort.time_ns = time_ns;
   cohort.allocations = allocations_;
+  cohort.frees = frees_;
   cohort.blocks = course.blocks;
   cohort.bytes = course.bytes;
   cohort.least_blocks = site.least_blocks;
@@ -76,6 +77,7 @@ uint8_t CourseRecorder::Allocate(uint32_t index, uint64_t bytes, uint64_t time_n
 
 void CourseRecorder::Free(uint32_t index, uint8_t cohort, uint64_t bytes) {
   Site& site = sites_[index];
+  ++frees_;
   --site.living[cohort].blocks;
   site.living[cohort].bytes -= bytes;
   --site.course.blocks;
@@ -96,6 +98,7 @@ std::vector<Course> CourseRecorder::Finish(uint64_t time_ns) {
     course.calls = site.done;
     course.end_ns = time_ns;
     course.end_allocations = allocations_;
+    course.end_frees = frees_;
     for (size_t j = 0; j < course.cohorts.size(); ++j) {
       course.cohorts[j].left = site.living[j].blocks;
       course.cohorts[j].left_bytes = site.living[j].bytes;

@@ -25,6 +25,7 @@ struct Course {
   struct Cohort {
     uint64_t time_ns = 0;            // of that allocation
     uint64_t allocations = 0;        // of the process until then, this one included
+    uint64_t frees = 0;              // of the process until then
     uint64_t blocks = 0, bytes = 0;  // alive
     uint64_t least_blocks = 0, least_bytes = 0;  // since the cohort before
     uint64_t most_bytes = 0;                     // the same
@@ -37,8 +38,8 @@ struct Course {
   std::vector<Cohort> cohorts;
   // alive[At(k, j)]: blocks of cohort j that lived at the end of cohort k >= j.
   std::vector<uint32_t> alive;
-  uint64_t blocks = 0, bytes = 0;            // alive at the run's end
-  uint64_t end_ns = 0, end_allocations = 0;  // of the whole run
+  uint64_t blocks = 0, bytes = 0;  // alive at the run's end
+  uint64_t end_ns = 0, end_allocations = 0, end_frees = 0;  // of the whole run
 
   static constexpr size_t At(size_t k, size_t j) { return k * (k + 1) / 2 + j; }
 };
@@ -76,7 +77,7 @@ class CourseRecorder {
   void Close(Site& site, uint64_t time_ns);
 
   std::vector<Site> sites_;
-  uint64_t allocations_ = 0;
+  uint64_t allocations_ = 0, frees_ = 0;
 };
 
 }  // namespace mallogram

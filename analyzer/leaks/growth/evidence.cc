@@ -32,8 +32,8 @@ constexpr double kLongPause = 0.2, kPauseP = 0.05, kShortNs = 2e8;
 // The site's content rises less than this share of what piles up.
 constexpr double kStandsStill = 0.5;
 constexpr double kHigherThanEver = 1.2;
-// Something else was going on: so many allocations for each block of growth, or
-// this long.
+// Something else was going on: so many blocks came and went for each that the
+// process kept, or it lasted this long.
 constexpr double kOtherWork = 4;
 constexpr uint64_t kLongNs = 1'000'000'000;
 
@@ -272,12 +272,15 @@ bool IsSeenBefore(const Course& course, const Pile& pile) {
          static_cast<double>(now - always);
 }
 
-// REQUIRES: first > 0.
+// A short program that keeps a large part of all that it allocates reads its input
+// or builds a structure: each of its sites rises, and would stop with the input.
+// `blocks`: that the site itself kept. REQUIRES: first > 0.
 bool IsBuilding(const Course& course, size_t first, double blocks) {
   const Cohort& begin = course.cohorts[first - 1];
   if (course.end_ns - begin.time_ns >= kLongNs) return false;
-  return static_cast<double>(course.end_allocations - begin.allocations) <
-         kOtherWork * blocks;
+  const auto came = static_cast<double>(course.end_allocations - begin.allocations);
+  const auto went = static_cast<double>(course.end_frees - begin.frees);
+  return went < kOtherWork * std::max(blocks, came - went);
 }
 
 // Growth by what stays.
