@@ -3,7 +3,8 @@
 //
 // The collector listens where the process's MALLOGRAM_SOCKET says; one that the
 // library started itself (bare LD_PRELOAD), at an abstract address named by the
-// process's id. Both ends ask the kernel who is at the other.
+// process's id. A process that has overwritten its environment is asked for at
+// every launcher's socket. Both ends ask the kernel who is at the other.
 #pragma once
 
 #include <sys/types.h>
@@ -20,6 +21,9 @@ struct CheckMessage {
   uint64_t magic;
   int32_t pid;
 };
+
+// The error of a collector that does not record the process.
+inline constexpr char kUnknownProcess[] = "the process is not recorded";
 
 struct CheckAnswer {
   std::string path;    // of the trace

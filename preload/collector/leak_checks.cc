@@ -224,7 +224,7 @@ void LeakChecks::LookAtRequests(pid_t pid, Watched* watched) {
 void LeakChecks::Check(pid_t pid, int connection) {
   const auto found = watched_.find(pid);
   if (found == watched_.end()) {
-    SendAnswer(connection, {"", 0, "the process is not recorded for leak checks"});
+    SendAnswer(connection, {"", 0, kUnknownProcess});
     close(connection);
     return;
   }
