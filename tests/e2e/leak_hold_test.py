@@ -222,29 +222,6 @@ class Endings(Case):
                 self.assertEqual(kinds, {4096: "reachable", LOST: "definite",
                                          OWN: "reachable"})
 
-    def test_overwritten_environment(self):
-        # As servers do that show their state in `ps`.
-        program = harness.compile_c(self.dir, "title", r"""
-            #include <stdio.h>
-            #include <string.h>
-            #include <unistd.h>
-            extern char** environ;
-            int main() {
-              for (char** entry = environ; *entry; ++entry)
-                memset(*entry, 0, strlen(*entry));
-              printf("%d\n", getpid());
-              fflush(stdout);
-              return getchar() == EOF ? 0 : 1;
-            }""")
-        process = subprocess.Popen(
-            [harness.mallogram(), "record", "-q", "-o", "title.mgram", program],
-            cwd=self.dir, env=harness.clean_env(), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE)
-        self.addCleanup(self.end, process)
-        self.ask(int(process.stdout.readline()), check=True)
-        process.stdin.close()
-        self.assertEqual(process.wait(harness.LIMIT), 0)
-
     def test_bare(self):
         trace = self.dir / "bare.mgram"
         harness.run([PROGRAM, "exit"], env=harness.bare_env(trace), cwd=self.dir)
