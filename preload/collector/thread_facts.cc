@@ -62,6 +62,14 @@ bool IsBeingKilled(pid_t tid) {
   return (StatusField(tid, "SigPnd", 16) >> (SIGKILL - 1) & 1) != 0;
 }
 
+bool HasEnded(pid_t tid) {
+  const std::string stat = ReadHead(absl::StrCat("/proc/", tid, "/stat"));
+  const size_t at = stat.rfind(") ");
+  if (at == std::string::npos) return true;
+  const char state = stat[at + 2];
+  return state == 'Z' || state == 'X';
+}
+
 uint64_t StackStart(pid_t tid) {
   // Field 28; the second, a name in parentheses, may hold anything.
   const std::string stat = ReadHead(absl::StrCat("/proc/", tid, "/stat"));

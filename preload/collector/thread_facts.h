@@ -16,6 +16,9 @@ pid_t ProcessOfThread(pid_t tid);
 pid_t TracerOf(pid_t tid);
 // True if it has still to take a SIGKILL: of somebody's, or of its process's end.
 bool IsBeingKilled(pid_t tid);
+// True if there is no such thread, or if it has ended while others of its process
+// have not, as a main thread that called pthread_exit.
+bool HasEnded(pid_t tid);
 // Where the main thread's stack began; 0: not to be known.
 uint64_t StackStart(pid_t tid);
 // True if it is in an execve system call.

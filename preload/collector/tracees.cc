@@ -186,6 +186,10 @@ void Tracees::Resume(pid_t pid) {
     process->end_seen = true;
     process->phase = Process::kFree;
     DetachEnding(process);
+    // None should be left, but none may be left standing.
+    for (auto& [tid, thread] : process->threads) {
+      if (thread.state == Thread::kStopped) GoOn(tid, &thread);
+    }
     return EraseIfEmpty(pid);
   }
   if (process->phase != Process::kHeld) return;
@@ -264,6 +268,15 @@ void Tracees::Stopped(Process* process, pid_t tid, int signal, bool group_stop) 
   CheckHeld(process);
 }
 
+// A thread that was just made has not reported itself yet, but lives.
+bool Tracees::IsLast(const Process& process, pid_t tid) const {
+  if (process.threads.size() != 1) return false;
+  const std::vector<pid_t> threads = ThreadsOf(process.pid);
+  return std::none_of(threads.begin(), threads.end(), [&](pid_t other) {
+    return other != tid && !HasEnded(other);
+  });
+}
+
 // A thread is about to go, for one of many reasons. What it was doing tells which.
 void Tracees::Ends(Process* process, pid_t tid) {
   const pid_t pid = process->pid;
@@ -282,7 +295,7 @@ void Tracees::Ends(Process* process, pid_t tid) {
     DetachEnding(process);
     return EraseIfEmpty(pid);
   }
-  const bool last = process->threads.size() == 1;
+  const bool last = IsLast(*process, tid);
   if (!WIFSIGNALED(status) && call == SYS_exit && !last) {
     Detach(process, tid);
     CheckHeld(process);

@@ -100,6 +100,7 @@ class Tracees {
   void DetachEnding(Process* process);
   void GoOn(pid_t tid, Thread* thread);
   void Stopped(Process* process, pid_t tid, int signal, bool group_stop);
+  bool IsLast(const Process& process, pid_t tid) const;
   void Ends(Process* process, pid_t tid);
   void Executed(Process* process, pid_t tid);
   void CheckHeld(Process* process);
