@@ -222,4 +222,9 @@ class Case(unittest.TestCase):
 def main():
     # A test that starts daemons must not be stopped by their terminal signals.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    # Whoever runs the tests may ignore these (nohup, a shell's background), which
+    # every program that is started here would inherit.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     unittest.main(verbosity=2)

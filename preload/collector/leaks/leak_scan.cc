@@ -97,7 +97,7 @@ void LeakScan::Fill(LeakCheck* check) {
     held.push_back(&entry.group);
     nodes.push_back(entry.youngest);
   }
-  Ways(&index_, input_->memory, &windows_, &idioms_, &marker_)
+  Ways(&index_, input_->memory, &idioms_, &marker_)
       .Describe(input_->ranges, input_->words, held, nodes);
 
   for (Entry& entry : entries) check->groups.push_back(std::move(entry.group));

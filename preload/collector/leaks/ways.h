@@ -16,13 +16,9 @@ namespace mallogram::leaks {
 
 class Ways {
  public:
-  Ways(const BlockIndex* index, Memory* memory, Windows* windows,
-       const Idioms* idioms, const Marker* marker)
-      : index_(index),
-        memory_(memory),
-        windows_(windows),
-        idioms_(idioms),
-        marker_(marker) {}
+  Ways(const BlockIndex* index, Memory* memory, const Idioms* idioms,
+       const Marker* marker)
+      : index_(index), memory_(memory), idioms_(idioms), marker_(marker) {}
 
   // Sets root, way, way_cut, idiom and interior_offset of groups by way of one
   // block of each. REQUIRES: those are reachable or possible, groups[i] with
@@ -64,7 +60,6 @@ class Ways {
 
   const BlockIndex* const index_;
   Memory* const memory_;
-  Windows* const windows_;
   const Idioms* const idioms_;
   const Marker* const marker_;
   uint64_t steps_left_ = 0;
