@@ -4,7 +4,6 @@
 // nothing at all: what was recorded lies in the collector's memory.
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
@@ -62,17 +61,15 @@ MALLOGRAM_EXPORT void __assert_fail(const char* assertion, const char* file,
 
 // A process has one tracer: one that offers itself to its parent must not have the
 // collector for it.
-MALLOGRAM_EXPORT long ptrace(enum __ptrace_request request, ...) {
-  va_list arguments;
-  va_start(arguments, request);
-  const auto pid = va_arg(arguments, pid_t);
-  void* const address = va_arg(arguments, void*);
-  void* const data = va_arg(arguments, void*);
-  va_end(arguments);
+// (Declared with `...` after an enum, of which no argument list can be begun;
+// callers pass all four in registers.)
+MALLOGRAM_EXPORT long Ptrace(int request, pid_t pid, void* address,
+                             void* data) asm("ptrace");
+MALLOGRAM_EXPORT long Ptrace(int request, pid_t pid, void* address, void* data) {
   if (request == PTRACE_TRACEME) mallogram::LetGoOfTracer();
   if (!Resolved(g_real.ptrace)) {
     errno = ENOSYS;
     return -1;
   }
-  return g_real.ptrace(request, pid, address, data);
+  return g_real.ptrace(static_cast<__ptrace_request>(request), pid, address, data);
 }
