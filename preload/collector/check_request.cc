@@ -127,7 +127,9 @@ absl::StatusOr<CheckAnswer> RequestLeakCheck(pid_t pid) {
   for (const std::string& path : LauncherSockets()) {
     if (!PathAddress(path, &address)) continue;
     answer = Ask(address, sizeof(address), pid);
-    if (!absl::IsNotFound(answer.status())) return answer;
+    // Somebody else's collector may be about to end.
+    if (!absl::IsNotFound(answer.status()) && !absl::IsUnavailable(answer.status()))
+      return answer;
   }
   return NotRecorded(pid);
 }

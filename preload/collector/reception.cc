@@ -65,6 +65,13 @@ void Reception::Read(int connection) {
   const auto found =
       std::find(connections_.begin(), connections_.end(), connection);
   if (found == connections_.end()) return;
+  // Two kinds of messages are looked for: one that came between the two looks would
+  // be taken for the other kind.
+  char first;
+  if (recv(connection, &first, sizeof(first), MSG_DONTWAIT | MSG_PEEK) < 0 &&
+      (errno == EAGAIN || errno == EWOULDBLOCK)) {
+    return;
+  }
   CheckMessage check;
   if (ReceiveCheck(connection, &check)) {
     connections_.erase(found);

@@ -3,11 +3,14 @@ are passed on, and stopping and continuing work as if the launcher were not ther
 
 import fcntl
 import os
+import pathlib
 import signal
 import subprocess
 import termios
 
 import harness
+
+RT_SIGTIMEDWAIT = 128  # as /proc/PID/syscall names it
 
 # What record is told besides: meson.build runs this with --leak-check=full, too, where
 # the program has a tracer, whom "stopped" shows.
@@ -133,6 +136,12 @@ class Stopping(Listening):
     def running(self, *pids):
         harness.wait_for(lambda: all(harness.state(p) in ("R", "S") for p in pids),
                          "both to run")
+        # A launcher on its way back looks at its program once more, and takes one that
+        # is stopped again for one that it is to continue.
+        call = pathlib.Path(f"/proc/{self.launcher.pid}/syscall")
+        if call.exists():
+            harness.wait_for(lambda: call.read_text().startswith(f"{RT_SIGTIMEDWAIT} "),
+                             "the launcher to wait")
 
     def test_launcher_stops_and_continues_with_its_program(self):
         self.start(stdin=subprocess.DEVNULL)
