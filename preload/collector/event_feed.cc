@@ -103,7 +103,7 @@ void EventFeed::Mark(uint32_t stream, const Record& record) {
   std::memcpy(name, words, sizeof(words));
   mallogram::Mark mark;
   mark.name.assign(name, strnlen(name, sizeof(name)));
-  mark.events = encoder_.first_event() + encoder_.event_count();
+  mark.events = event_count();
   mark.time_ns = TimeOf(record.stamp);
   const auto scale = std::bit_cast<double>(scale_of_stream_.Get(stream));
   if (scale != 0) scale_of_stream_[stream] = 0;

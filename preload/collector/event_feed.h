@@ -70,6 +70,10 @@ class EventFeed {
   const HeapModel& model() const { return model_; }
   const Timeline& timeline() const { return timeline_; }
   EventEncoder& encoder() { return encoder_; }
+  // Of the recording so far, as in Mark.events.
+  uint64_t event_count() const {
+    return encoder_.first_event() + encoder_.event_count();
+  }
   uint32_t thread_count() const { return static_cast<uint32_t>(threads_.size()); }
   uint64_t last_ns() const { return last_ns_; }
 

@@ -110,7 +110,7 @@ class SessionImpl final : public Session {
     return std::max(feed_.last_ns(),
                     clock_.MonotonicToNs(StampClock::Read(is_tsc_).monotonic_ns));
   }
-  uint64_t event_count() const override { return orderer_.records(); }
+  uint64_t event_count() const override { return feed_.event_count(); }
   uint32_t WriteLeakCheck(const LeakCheck& check) override;
 
  private:

@@ -180,6 +180,12 @@ class Endings(Case):
         self.run_both("none", "return")
         self.assertEqual(checks_of(self.trace()), [])
 
+    def test_events_that_came_before(self):
+        self.run_both("exit", "return")
+        totals = harness.totals(self.trace())
+        events = totals["allocations"] + totals["frees"] - totals["reallocations"]
+        self.assertEqual(self.check()["events"], events)
+
     def test_killed(self):
         for mode in ("exit", "full"):
             self.run_both(mode, "kill", "running")

@@ -20,8 +20,9 @@
 // mean moment, Cox and Lewis 1966; a cache of keys, a high-water pool, a table);
 // nothing comes any more; the site's whole content stands still, so that others
 // must have gone; it has been as high before; it was freed in the end; it is too
-// little; nothing but this site was going on, as in a program that reads its input
-// and ends: over one run a structure that is being built looks like a leak.
+// little; the program was short and kept much of all that it allocated, as one that
+// reads its input and ends: over one run a structure that is built looks like a
+// leak.
 //
 // Of thousands of sites a few look odd by chance: Benjamini and Hochberg's step-up
 // (analyzer/fit/many_sites.h) keeps false alarms below 5 % of alarms.
