@@ -5,9 +5,11 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -30,6 +32,7 @@
 #include "preload/collector/collector.h"
 #include "preload/collector/control.h"
 #include "preload/collector/naming.h"
+#include "preload/collector/process_facts.h"
 #include "preload/collector/processes.h"
 #include "preload/image.h"
 #include "preload/trace_format.h"
@@ -62,28 +65,44 @@ int FailWith(const absl::Status& status) {
   return Fail(exit_status, std::string(status.message()));
 }
 
-// A directory of our own, for nobody else, with the socket in it.
+// Where the program's processes and the collector meet: a directory of our own, for
+// nobody else, with a socket in it; and the abstract socket of the same name, which
+// a change of user or of root does not hide. Anybody can find that one, so who
+// comes must know the key.
 class Meeting {
  public:
   absl::Status Open() {
-    const char* runtime = getenv("XDG_RUNTIME_DIR");
-    absl::Status status = absl::InternalError("");
-    if (runtime != nullptr && runtime[0] == '/') status = OpenIn(runtime);
-    if (!status.ok()) status = OpenIn("/tmp");
+    // Not predictable; 0 would mean that there is none.
+    if (getrandom(&key_, sizeof(key_), 0) != sizeof(key_)) {
+      return absl::InternalError(absl::StrCat("getrandom: ", strerror(errno)));
+    }
+    key_ = 1 + key_ % (kMaxKey - 1);
+    const absl::Status status = OpenDirectory();
+    if (status.ok()) fds_.push_back(Listen(path_, /*abstract=*/true));
     return status;
   }
   void Remove() const {
     unlink(path_.c_str());
     rmdir(directory_.c_str());
   }
-  int fd() const { return fd_; }
+  // -1 among them: could not be had.
+  const std::vector<int>& fds() const { return fds_; }
   const std::string& path() const { return path_; }
+  uint64_t key() const { return key_; }
 
  private:
+  absl::Status OpenDirectory() {
+    const char* runtime = getenv("XDG_RUNTIME_DIR");
+    absl::Status status = absl::InternalError("");
+    if (runtime != nullptr && runtime[0] == '/') status = OpenIn(runtime);
+    if (!status.ok()) status = OpenIn("/tmp");
+    return status;
+  }
+
   absl::Status OpenIn(const std::string& parent) {
-    sockaddr_un address{};
     directory_ = absl::StrCat(parent, "/mallogram-XXXXXX");
-    if (directory_.size() + sizeof("/socket") > sizeof(address.sun_path)) {
+    // An abstract name begins with a NUL of its own.
+    if (directory_.size() + sizeof("/socket") + 1 > sizeof(sockaddr_un::sun_path)) {
       return absl::InternalError("XDG_RUNTIME_DIR is too long");
     }
     if (mkdtemp(directory_.data()) == nullptr) {
@@ -91,13 +110,8 @@ class Meeting {
           "cannot make a directory in ", parent, ": ", strerror(errno)));
     }
     path_ = absl::StrCat(directory_, "/socket");
-    address.sun_family = AF_UNIX;
-    memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
-    fd_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    // A long queue: processes never wait for us, so all of a burst must fit.
-    if (fd_ < 0 ||
-        bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
-        listen(fd_, 4096) != 0) {
+    fds_ = {Listen(path_, /*abstract=*/false)};
+    if (fds_[0] < 0) {
       const absl::Status status = absl::FailedPreconditionError(absl::StrCat(
           "cannot open a socket in ", directory_, ": ", strerror(errno)));
       Remove();
@@ -106,8 +120,30 @@ class Meeting {
     return absl::OkStatus();
   }
 
+  static int Listen(const std::string& name, bool abstract) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const size_t skipped = abstract ? 1 : 0;
+    memcpy(address.sun_path + skipped, name.data(), name.size());
+    // An abstract name ends with the address.
+    const auto bytes = static_cast<socklen_t>(
+        abstract ? offsetof(sockaddr_un, sun_path) + 1 + name.size()
+                 : sizeof(address));
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    // A long queue: processes never wait for us, so all of a burst must fit.
+    if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), bytes) == 0 &&
+        listen(fd, 4096) == 0) {
+      return fd;
+    }
+    const int error = errno;
+    if (fd >= 0) close(fd);
+    errno = error;
+    return -1;
+  }
+
   std::string directory_, path_;
-  int fd_ = -1;
+  std::vector<int> fds_;
+  uint64_t key_ = 0;
 };
 
 // Forks the collector.
@@ -120,19 +156,22 @@ absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
   const pid_t pid = fork();
   if (pid < 0) return absl::InternalError(absl::StrCat("fork: ", strerror(errno)));
   if (pid == 0) {
-    BecomeCollector({meeting.fd(), control[1]});
+    std::vector<int> kept = meeting.fds();
+    kept.push_back(control[1]);
+    BecomeCollector(kept);
     CollectorOptions collector;
+    collector.key = meeting.key();
     collector.output = options.output;
     collector.allocator = options.allocator;
     collector.socket_path = meeting.path();
     // Errors are in its report.
-    RunCollector(collector, meeting.fd(), -1, control[1]).IgnoreError();
+    RunCollector(collector, meeting.fds(), -1, control[1]).IgnoreError();
     // Children of the program may come until the very end, so this goes last.
     meeting.Remove();
     _exit(0);
   }
   close(control[1]);
-  return CollectorProcess{pid, control[0], meeting.fd()};
+  return CollectorProcess{pid, control[0], meeting.fds()};
 }
 
 // The collector's answer to kEnded; empty if it died. It may take its time over a
@@ -282,7 +321,10 @@ int RunRecord(int argc, char** argv) {
   status = meeting.Open();
   if (!status.ok()) return Fail(kOwnFailure, std::string(status.message()));
   std::vector<LaunchVariable> variables = {{"LD_PRELOAD", preload},
-                                           {kEnvSocket, meeting.path()}};
+                                           {kEnvSocket, meeting.path()},
+                                           {kEnvKey, absl::StrCat(meeting.key())}};
+  variables.push_back(
+      {kEnvFilters, absl::StrCat(StatusMeter(getpid()).ReadStatus().filters)});
   if (!options.max_depth.empty())
     variables.push_back({kEnvMaxDepth, options.max_depth});
   if (!options.sample.empty()) variables.push_back({kEnvSample, options.sample});
@@ -339,7 +381,7 @@ int RunCollect(int argc, char** argv) {
     return Fail(kOwnFailure, "collect is started by the library, not by hand");
   }
   BecomeCollector({fd});
-  return RunCollector(options, -1, fd, -1).ok() ? 0 : kOwnFailure;
+  return RunCollector(options, {}, fd, -1).ok() ? 0 : kOwnFailure;
 }
 
 }  // namespace mallogram

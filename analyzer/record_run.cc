@@ -136,7 +136,9 @@ void Launch::LetGo(const CollectorProcess& collector) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
-  CloseAllBut({collector.control_fd, collector.listen_fd});
+  std::vector<int> kept = collector.listen_fds;
+  kept.push_back(collector.control_fd);
+  CloseAllBut(kept);
 }
 
 int Launch::Wait(pid_t program, const CollectorProcess& collector) {
@@ -154,8 +156,10 @@ int Launch::Wait(pid_t program, const CollectorProcess& collector) {
     if (waitpid(collector.pid, nullptr, WNOHANG) == collector.pid) {
       // Images that it has not taken would be waited for; later ones meet no
       // socket.
-      RefuseWaiting(collector.listen_fd);
-      close(collector.listen_fd);
+      for (const int fd : collector.listen_fds) {
+        RefuseWaiting(fd);
+        close(fd);
+      }
     }
     siginfo_t info;
     if (sigwaitinfo(&all, &info) < 0) continue;

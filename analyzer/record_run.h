@@ -22,7 +22,7 @@ namespace mallogram {
 struct CollectorProcess {
   pid_t pid = 0;
   int control_fd = -1;
-  int listen_fd = -1;  // its socket; we look after it if it dies
+  std::vector<int> listen_fds;  // its sockets; we look after them if it dies
 };
 
 // The state that this process had when it was started and that the program is to

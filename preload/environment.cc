@@ -17,8 +17,9 @@ namespace {
 
 constexpr char kLdPreload[] = "LD_PRELOAD";
 constexpr const char* kLaunchVariables[] = {
-    kEnvSocket,     kEnvOut,    kEnvMaxDepth, kEnvOnFull,     kEnvSample,
-    kEnvSampleSeed, kEnvVerify, kEnvRingKib,  kEnvMismatches, kEnvLeakCheck};
+    kEnvSocket,     kEnvOut,        kEnvMaxDepth, kEnvOnFull,
+    kEnvSample,     kEnvSampleSeed, kEnvVerify,   kEnvRingKib,
+    kEnvMismatches, kEnvLeakCheck,  kEnvKey,      kEnvFilters};
 constexpr size_t kVariables =
     sizeof(kLaunchVariables) / sizeof(kLaunchVariables[0]);
 static_assert(kVariables + 1 <= kLaunchEntries);

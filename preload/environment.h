@@ -16,7 +16,7 @@ char** ProgramEnvironment();
 void RememberLaunch();
 
 // How many entries WithLaunch may add.
-inline constexpr size_t kLaunchEntries = 12;
+inline constexpr size_t kLaunchEntries = 14;
 // Room for the one string that depends on the program's own environment.
 inline constexpr size_t kPreloadBytes = 4096;
 

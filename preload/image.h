@@ -1,16 +1,22 @@
 // The shared image: the memory that the traced program and the collector
 // share, and the only thing that passes between them while the program runs.
 //
-// The library creates it as a sparse memfd, maps it whole (a mapping outlives
-// descriptors, so a daemon that closes them all stays traced) and hands the
-// descriptor to the collector. Layout, every part page-aligned:
+// The library creates it as a sparse memfd, maps the first pieces (a mapping
+// outlives descriptors, so a daemon that closes them all stays traced) and hands
+// the descriptor to the collector. The header is the file's first page or two.
+// Everything else is a table that grows by chunks, each page-aligned:
 //
-//   ImageHeader   geometry, process facts, counters, liveness of the collector
-//   RingSlot[]    one per thread that is alive at the same time (see ring.h)
-//   ModuleSlot[]  every module generation that a recorded frame lies in
-//   strings       paths of modules, NUL-terminated, bump-allocated
-//   StackNode[]   interned call-stack nodes: an append-only tree
-//   ring data     ring_words 64-bit words per RingSlot
+//   rings     RingSlot[n] and their words: one ring per thread that is alive at the
+//             same time (see ring.h)
+//   modules   ModuleSlot[]: every module generation that a recorded frame lies in
+//   strings   paths of modules, NUL-terminated, bump-allocated
+//   nodes     StackNode[]: interned call-stack nodes, an append-only tree
+//
+// Chunk 0 of each (of rings 0 and 1) lies in the first `base_bytes` of the file,
+// which are mapped at the start. A later chunk appears when it is needed: the
+// program maps it, then says where it lies in the file (ChunkTable), then uses it.
+// A small image can be locked in memory or squeezed under a limit; a fixed one of
+// the largest size could not.
 //
 // Who writes what: the program writes everything except the fields marked
 // "collector". Both sides treat the other as fallible: the collector checks
@@ -31,7 +37,7 @@ namespace mallogram {
 inline constexpr uint64_t kImageMagic = 0x31474d4952474c4dULL;  // "MLGRIMG1"
 // Bumped when anything in this file or in ring.h changes meaning. Library and
 // collector come from one build; a mismatch means a mixed installation.
-inline constexpr uint32_t kImageVersion = 3;
+inline constexpr uint32_t kImageVersion = 4;
 inline constexpr size_t kImagePage = 4096;
 
 // ---- stacks ---------------------------------------------------------------
@@ -96,7 +102,7 @@ struct alignas(64) RingSlot {
   uint32_t pad2[13];
 
   // Statistics, written by the producer with relaxed stores.
-  std::atomic<uint64_t> wait_ns, waits;           // ring full: time, occasions
+  std::atomic<uint64_t> wait_ticks, waits;        // ring full: stamps, occasions
   std::atomic<uint64_t> lost_events, lost_bytes;  // --on-full drop
   std::atomic<uint64_t> walks, frames_walked;     // unwinder's work
   std::atomic<uint64_t> full_walks;               // walks that needed slow rules
@@ -104,15 +110,74 @@ struct alignas(64) RingSlot {
 };
 static_assert(sizeof(RingSlot) == 256);
 
-// Words of the rings, powers of two. The first, the main thread's as a rule, is
-// larger: it is the only one that most programs have.
-struct RingGeometry {
-  uint32_t first, others;
-  uint32_t Words(uint32_t index) const { return index == 0 ? first : others; }
-  // Where ring `index` begins in the ring data.
-  uint64_t Start(uint32_t index) const {
-    return index == 0 ? 0 : first + uint64_t{index - 1} * others;
+// ---- chunks ---------------------------------------------------------------
+
+// Tables of nodes, modules and strings grow by doubling: chunk 0 holds the elements
+// below `first`, chunk c those in [first << (c - 1), first << c). `first` is a
+// power of two.
+struct Doubling {
+  uint32_t first_log2;
+  // Without a branch: on the way of every new frame.
+  constexpr int ChunkOf(uint32_t i) const {
+    return 32 - __builtin_clz(i | 1u << (first_log2 - 1)) -
+           static_cast<int>(first_log2);
   }
+  constexpr uint32_t FirstOf(int chunk) const {
+    return chunk == 0 ? 0 : 1u << (first_log2 + static_cast<uint32_t>(chunk) - 1);
+  }
+  constexpr uint32_t CountOf(int chunk) const {
+    return 1u << (first_log2 + static_cast<uint32_t>(chunk == 0 ? 0 : chunk - 1));
+  }
+};
+inline constexpr Doubling kNodeChunks{13}, kModuleChunks{8}, kStringChunks{16};
+inline constexpr int kMaxNodeChunks = 14, kMaxModuleChunks = 8,
+                     kMaxStringChunks = 8;
+inline constexpr uint32_t kMaxNodes = 1u << 26;    // stack ids have no more bits
+inline constexpr uint32_t kMaxModules = 1u << 15;  // keys of rules likewise
+inline constexpr uint32_t kMaxStringBytes = 8u << 20;
+
+// Rings: the first, the main thread's as a rule, is larger: it is the only one that
+// most programs have. Then 4, then as many again as there are, in chunks that
+// double. Rings of threads beyond the first hundred are smaller: such programs have
+// thousands.
+inline constexpr int kMaxRingChunks = 16;
+struct RingGeometry {
+  uint32_t first, others;  // words, powers of two
+  static constexpr uint32_t kFewer = 4, kLeast = 11;
+
+  static int ChunkOf(uint32_t ring) {
+    return ring == 0 ? 0 : 30 - __builtin_clz(ring + 3);
+  }
+  static uint32_t FirstOf(int chunk) {
+    return chunk == 0 ? 0 : (kFewer << (chunk - 1)) - 3;
+  }
+  static uint32_t CountOf(int chunk) {
+    return chunk == 0 ? 1 : kFewer << (chunk - 1);
+  }
+  // Of the chunk's rings.
+  uint32_t WordsOf(int chunk) const {
+    if (chunk == 0) return first;
+    const int smaller = chunk <= 5 ? 0 : chunk <= 7 ? 2 : 3;
+    const uint32_t least = others < 1u << kLeast ? others : 1u << kLeast;
+    return others >> smaller > least ? others >> smaller : least;
+  }
+  uint32_t Words(uint32_t ring) const { return WordsOf(ChunkOf(ring)); }
+  static uint64_t SlotBytes(int chunk) {
+    return (sizeof(RingSlot) * CountOf(chunk) + kImagePage - 1) & ~(kImagePage - 1);
+  }
+  // Slots, then data.
+  uint64_t BytesOf(int chunk) const {
+    return SlotBytes(chunk) + uint64_t{8} * WordsOf(chunk) * CountOf(chunk);
+  }
+};
+inline constexpr uint32_t kMaxRings =
+    (RingGeometry::kFewer << (kMaxRingChunks - 1)) - 3;
+
+// Where the chunks of one table lie in the file; 0: there is none yet. Chunks come
+// in order. Release by the program, after it has mapped the chunk.
+template <size_t kMax>
+struct ChunkTable {
+  std::atomic<uint64_t> offset[kMax];
 };
 
 // ---- header ---------------------------------------------------------------
@@ -121,7 +186,7 @@ enum class OnFull : uint32_t { kWait = 0, kDrop = 1 };
 
 enum class ProgramState : uint32_t {
   kRunning = 0,
-  kExiting = 1,   // exit() or _exit() was called; exit_max_rss_kib is valid
+  kExiting = 1,   // exit() or _exit() was called
   kDetached = 2,  // the library gave up; reason in detach_reason
 };
 
@@ -159,14 +224,11 @@ struct ImageHeader {
   uint32_t version;
   uint32_t header_bytes;
 
-  // Geometry, constant after creation. Offsets are in bytes from the start.
-  uint64_t image_bytes;
-  uint64_t rings_offset, modules_offset, strings_offset, nodes_offset,
-      ring_data_offset;
-  uint32_t max_rings;
+  // Constant after creation. What is mapped from the start, and the file's size.
+  uint64_t base_bytes, file_bytes;
   RingGeometry ring_words;
-  uint32_t max_modules, strings_bytes;
-  uint32_t max_nodes;
+  // Bounds of the tables, however many chunks there are.
+  uint32_t max_rings, max_modules, strings_bytes, max_nodes;
   // 1: the executable defines malloc itself, so its own calls never reach this
   // library (the executable comes first in symbol lookup). Set by the constructor.
   uint32_t own_malloc;
@@ -189,9 +251,9 @@ struct ImageHeader {
   uint32_t executable_offset, directory_offset;
   uint32_t arguments_offset, arguments_bytes;
   // Memory of the recorder in the program, in which no pointer counts for leak
-  // checks: the library as mapped, this image, and sys::OwnRange[own_ranges_max] at
-  // the address own_ranges.
-  uint64_t library_start, library_end, image_address, own_ranges;
+  // checks: the library as mapped, every mapping of this image's file, and
+  // sys::OwnRange[own_ranges_max] at the address own_ranges.
+  uint64_t library_start, library_end, own_ranges;
   uint32_t own_ranges_max;
 
   // Counters of the program. High-water marks: slots below were ever used.
@@ -199,10 +261,14 @@ struct ImageHeader {
   std::atomic<uint32_t> node_count;  // ids handed out, kFirstNode included
   std::atomic<uint32_t> module_count;
   std::atomic<uint32_t> strings_used;
-  std::atomic<uint32_t> program_state;    // ProgramState
-  std::atomic<uint32_t> rings_exhausted;  // events lost for want of a ring
-  std::atomic<uint64_t> private_bytes;    // tracer memory outside the image
-  std::atomic<uint64_t> exit_max_rss_kib;
+  std::atomic<uint32_t> program_state;  // ProgramState
+  // Events for which there was no ring, and the bytes of the allocations among
+  // them.
+  std::atomic<uint64_t> ringless_events, ringless_bytes;
+  std::atomic<uint64_t> private_bytes;  // tracer memory outside the image
+  // Children that ran unrecorded: they inherit this page, if nothing else of the
+  // image, and count themselves.
+  std::atomic<uint32_t> unrecorded_children;
   char detach_reason[128];
 
   // Verify mode: stacks per class, and the first unexplained difference.
@@ -218,6 +284,15 @@ struct ImageHeader {
   // collector says that it sleeps.
   std::atomic<uint32_t> doorbell;
   std::atomic<uint32_t> collector_sleeps;  // collector
+
+  // Whether a seccomp filter stands in the process, by /proc/PID/status: while none
+  // is known to, a thread that waits may sleep.
+  std::atomic<uint32_t> filtered;  // 1 once one was seen, by either side
+  // Where the chunks beyond the first are.
+  ChunkTable<kMaxRingChunks> ring_chunks;
+  ChunkTable<kMaxNodeChunks> node_chunks;
+  ChunkTable<kMaxModuleChunks> module_chunks;
+  ChunkTable<kMaxStringChunks> string_chunks;
 
   LeakCheckMode leak_check;  // constant after creation
   // kFull: 1 once the process is traced, 2 if it can't be; futex.
@@ -250,11 +325,20 @@ struct HelloMessage {
   uint32_t version;
   int32_t pid;
   uint64_t image_bytes;
+  uint64_t key;  // kEnvKey's value: anybody may connect to an abstract socket
 };
 
 // Launch variables. The launcher sets them in the child only; the library
 // reads them once and the exec wrappers carry them over.
-inline constexpr char kEnvSocket[] = "MALLOGRAM_SOCKET";       // path to connect to
+// The path to connect to. The same name, as an abstract socket's, is there for
+// processes that can't see or enter the directory: after a change of user, a
+// chroot, in another mount namespace.
+inline constexpr char kEnvSocket[] = "MALLOGRAM_SOCKET";
+inline constexpr char kEnvKey[] = "MALLOGRAM_KEY";  // says that it was invited
+inline constexpr uint64_t kMaxKey = 99'999'999'999'999'999;  // 56 bits of chance
+// How many seccomp filters the launcher itself runs under. A process that has more
+// when it starts was put into a sandbox that nothing here knows.
+inline constexpr char kEnvFilters[] = "MALLOGRAM_FILTERS";
 inline constexpr char kEnvOut[] = "MALLOGRAM_OUT";             // bare mode: file
 inline constexpr char kEnvMaxDepth[] = "MALLOGRAM_MAX_DEPTH";  // frames
 inline constexpr char kEnvOnFull[] = "MALLOGRAM_ON_FULL";      // wait | drop

@@ -1,8 +1,8 @@
 // Entry points other than the malloc family: what replaces a process or starts
 // another, and what loads and unloads code. What ends one: interpose_end.cc.
 //
-// fork, vfork and clone need no wrapper: a forked child finds its thread states
-// wiped and starts a trace of its own (recorder.h), a vfork child is its parent.
+// fork needs no wrapper: a forked child finds its thread states wiped and starts a
+// trace of its own (recorder.h). A vfork child is its parent: interpose_vfork.cc.
 #include <alloca.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -128,7 +128,7 @@ MALLOGRAM_EXPORT int dlclose(void* handle) {
   if (!Resolved(g_real.dlclose)) return -1;
   const int result = g_real.dlclose(handle);
   // Whatever that unloaded must not lend its names to the next one there.
-  mallogram::SweepModules();
+  if (mallogram::IsRecorded()) mallogram::SweepModules();
   return result;
 }
 
@@ -139,7 +139,7 @@ MALLOGRAM_EXPORT int dlclose(void* handle) {
 extern "C" __attribute__((visibility("hidden"))) void MallogramBeforeLoad();
 extern "C" void MallogramBeforeLoad() {
   mallogram::ResolveReal();
-  mallogram::SweepModules();
+  if (mallogram::IsRecorded()) mallogram::SweepModules();
 }
 
 asm(R"(

@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <link.h>
 
 #include "preload/clock.h"
@@ -13,9 +11,7 @@
 namespace mallogram {
 namespace {
 
-ImageHeader* g_header;
-ModuleSlot* g_slots;
-char* g_strings;
+ImageTables* g_tables;
 
 size_t Length(const char* s) {
   size_t n = 0;
@@ -28,38 +24,33 @@ bool SameText(const char* a, const char* b) {
   return *a == *b;
 }
 
-// Copies `prefix` and `text` to the image; returns the offset. Offset 0 is the
-// empty string (and what a full area gives).
-uint32_t StoreString(const char* prefix, const char* text) {
-  const size_t prefix_bytes = Length(prefix);
-  const size_t bytes = prefix_bytes + Length(text) + 1;
-  const uint32_t at = g_header->strings_used.fetch_add(static_cast<uint32_t>(bytes),
-                                                       std::memory_order_relaxed);
-  if (at + bytes > g_header->strings_bytes) return 0;
-  __builtin_memcpy(g_strings + at, prefix, prefix_bytes);
-  __builtin_memcpy(g_strings + at + prefix_bytes, text, bytes - prefix_bytes);
-  return at;
+// Copies the text to the image; returns the offset. Offset 0 is the empty string
+// (and what a full area gives).
+uint32_t StoreString(const char* text) {
+  const auto bytes = static_cast<uint32_t>(Length(text) + 1);
+  std::atomic<uint32_t>& used = g_tables->header->strings_used;
+  const Doubling& shape = kStringChunks;
+  uint32_t at = used.load(std::memory_order_relaxed);
+  uint32_t begin;
+  do {
+    if (at + bytes > g_tables->header->strings_bytes) return 0;
+    // In one chunk, since it is read as one piece.
+    const int chunk = shape.ChunkOf(at + bytes - 1);
+    begin = chunk == shape.ChunkOf(at) ? at : shape.FirstOf(chunk);
+    if (begin + bytes > g_tables->header->strings_bytes ||
+        !MakeString(g_tables, begin)) {
+      return 0;
+    }
+  } while (
+      !used.compare_exchange_weak(at, begin + bytes, std::memory_order_relaxed));
+  __builtin_memcpy(&g_tables->strings[begin], text, bytes);
+  return begin;
 }
 
-// The path as a later report needs it: absolute. The loader keeps the main
-// program's name empty and relative names relative.
+// As the loader names it: the main program has no name there, and was described
+// when the image was made. A relative name is completed by the collector.
 uint32_t StorePath(const char* name) {
-  char buffer[PATH_MAX + 2];
-  if (name[0] == 0) {
-    const long n = sys::Call(SYS_readlink, sys::Arg("/proc/self/exe"),
-                             sys::Arg(buffer), PATH_MAX);
-    if (n <= 0) return 0;
-    buffer[n] = 0;
-    return StoreString("", buffer);
-  }
-  bool has_slash = false;
-  for (const char* p = name; *p != 0; ++p) has_slash |= *p == '/';
-  if (name[0] == '/' || !has_slash) return StoreString("", name);
-  const long n = sys::Call(SYS_getcwd, sys::Arg(buffer), PATH_MAX);
-  if (n <= 1) return StoreString("", name);
-  buffer[n - 1] = '/';  // over the NUL that the kernel counts
-  buffer[n] = 0;
-  return StoreString(buffer, name);
+  return name[0] == 0 ? g_tables->header->executable_offset : StoreString(name);
 }
 
 // Copies the GNU build-id out of the mapped notes. Every address is checked to
@@ -100,10 +91,14 @@ void CopyBuildId(uint64_t start, uint64_t end, uint64_t bias, ModuleSlot* slot) 
   }
 }
 
+// Of the numbers that were given out, those whose slots are there.
 uint32_t ReadyModules() {
-  const uint32_t count = g_header->module_count.load(std::memory_order_acquire);
-  return count < g_header->max_modules ? count : g_header->max_modules;
+  const ImageHeader& header = *g_tables->header;
+  const uint32_t count = header.module_count.load(std::memory_order_acquire);
+  return count < header.max_modules ? count : header.max_modules;
 }
+
+bool IsThere(uint32_t index) { return g_tables->modules.Has(index); }
 
 bool IsOpen(const ModuleSlot& slot) {
   return slot.state.load(std::memory_order_acquire) == ModuleSlot::kReady &&
@@ -111,7 +106,7 @@ bool IsOpen(const ModuleSlot& slot) {
 }
 
 void Close(ModuleSlot* slot) {
-  slot->unload_tsc.store(ReadStamp(g_header->tsc_is_clock != 0),
+  slot->unload_tsc.store(ReadStamp(g_tables->header->tsc_is_clock != 0),
                          std::memory_order_relaxed);
   ForgetCode(slot->start, slot->end);
 }
@@ -122,7 +117,8 @@ uint32_t Register(const dl_find_object& found) {
   // Whoever was here before is gone, though no dlclose of ours saw it go (libc
   // unloads its own plug-ins, gconv's and NSS's, without the exported dlclose).
   for (uint32_t i = 0; i < ReadyModules(); ++i) {
-    ModuleSlot& old = g_slots[i];
+    if (!IsThere(i)) continue;
+    ModuleSlot& old = g_tables->modules[i];
     if (!IsOpen(old) || old.start >= end || start >= old.end) continue;
     if (old.start == start && old.end == end &&
         old.bias == found.dlfo_link_map->l_addr) {
@@ -130,19 +126,20 @@ uint32_t Register(const dl_find_object& found) {
     }
     Close(&old);
   }
-  if (g_header->module_count.load(std::memory_order_relaxed) >=
-      g_header->max_modules) {
+  ImageHeader* const header = g_tables->header;
+  const uint32_t next = header->module_count.load(std::memory_order_relaxed);
+  if (next >= header->max_modules || !MakeModule(g_tables, next)) return kNoModule;
+  const uint32_t index =
+      header->module_count.fetch_add(1, std::memory_order_relaxed);
+  if (index >= header->max_modules || !MakeModule(g_tables, index)) {
     return kNoModule;
   }
-  const uint32_t index =
-      g_header->module_count.fetch_add(1, std::memory_order_relaxed);
-  if (index >= g_header->max_modules) return kNoModule;
-  ModuleSlot& slot = g_slots[index];
+  ModuleSlot& slot = g_tables->modules[index];
   slot.bias = found.dlfo_link_map->l_addr;
   slot.start = start;
   slot.end = end;
   slot.path_offset = StorePath(found.dlfo_link_map->l_name);
-  slot.load_tsc = ReadStamp(g_header->tsc_is_clock != 0);
+  slot.load_tsc = ReadStamp(header->tsc_is_clock != 0);
   CopyBuildId(start, end, slot.bias, &slot);
   slot.state.store(ModuleSlot::kReady, std::memory_order_release);
   return index;
@@ -150,10 +147,8 @@ uint32_t Register(const dl_find_object& found) {
 
 }  // namespace
 
-void InitModules(ImageHeader* header, ModuleSlot* slots, char* strings) {
-  g_header = header;
-  g_slots = slots;
-  g_strings = strings;
+void InitModules(ImageTables* tables) {
+  g_tables = tables;
   // A forked child starts a table of its own: cached rules name the parent's slots.
   ForgetCode(0, ~uint64_t{0});
 }
@@ -165,12 +160,13 @@ bool FindModule(uint64_t pc, CodeModule* module) {
   module->start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
   module->end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
   module->eh_frame_hdr = found.dlfo_eh_frame;
-  if (g_header == nullptr) {
+  if (g_tables == nullptr) {
     module->index = kNoModule;
     return true;
   }
   for (uint32_t i = ReadyModules(); i-- > 0;) {
-    const ModuleSlot& slot = g_slots[i];
+    if (!IsThere(i)) continue;
+    const ModuleSlot& slot = g_tables->modules[i];
     if (IsOpen(slot) && slot.start == module->start && slot.end == module->end &&
         slot.bias == module->bias) {
       module->index = i;
@@ -182,9 +178,10 @@ bool FindModule(uint64_t pc, CodeModule* module) {
 }
 
 void SweepModules() {
-  if (g_header == nullptr) return;
+  if (g_tables == nullptr) return;
   for (uint32_t i = 0; i < ReadyModules(); ++i) {
-    ModuleSlot& slot = g_slots[i];
+    if (!IsThere(i)) continue;
+    ModuleSlot& slot = g_tables->modules[i];
     if (!IsOpen(slot)) continue;
     dl_find_object found;
     const bool same =
@@ -194,7 +191,8 @@ void SweepModules() {
         found.dlfo_link_map->l_addr == slot.bias &&
         // Another library of the same shape at the same address.
         (found.dlfo_link_map->l_name[0] != '/' ||
-         SameText(found.dlfo_link_map->l_name, g_strings + slot.path_offset));
+         SameText(found.dlfo_link_map->l_name,
+                  &g_tables->strings[slot.path_offset]));
     if (!same) Close(&slot);
   }
 }

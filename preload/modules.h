@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "preload/image.h"
+#include "preload/image_tables.h"
 
 namespace mallogram {
 
@@ -20,12 +20,12 @@ struct CodeModule {
 // code, unmapped). Lock-free; two threads that race may register one twice.
 bool FindModule(uint64_t pc, CodeModule* module);
 
-// For the registry's owner (recorder.cc): where modules are kept. REQUIRES:
-// before the first FindModule.
-void InitModules(ImageHeader* header, ModuleSlot* slots, char* strings);
+// For the registry's owner (recorder.cc): where modules are kept; nullptr: nowhere,
+// and the image of before may be gone. REQUIRES: before the first FindModule.
+void InitModules(ImageTables* tables);
 
 // After a real dlclose: closes the generations of objects that are gone and
-// calls ForgetCode for each.
+// calls ForgetCode for each. REQUIRES: the image is this process's.
 void SweepModules();
 
 }  // namespace mallogram

@@ -25,7 +25,8 @@ void SetUpNotes(bool mismatches) {
 
 void RecordExtended(ThreadState* s, bool stamp, uint64_t word0, uint64_t word1,
                     uint64_t word2, uint64_t word3) {
-  if (!s->ring.Reserve(kMaxRecordWords + 1) && !MakeRoom(s, kMaxRecordWords + 1, 0))
+  if (!s->ring.Reserve(kMaxRecordWords + 1) &&
+      !MakeRoom(s, kMaxRecordWords + 1, 0, false))
     return;
   if (stamp) {
     s->clock = ReadStamp(g_recorder.tsc);

@@ -56,9 +56,11 @@ void RecordInPause(RecordKind kind, const void* p) {
 
 }  // namespace
 
-ThreadState* AcquireFor(RecordKind kind, const void* p) {
-  ThreadState* const s = AcquireState();
+ThreadState* AcquireFor(RecordKind kind, const void* p, size_t size) {
+  bool ringless = false;
+  ThreadState* const s = AcquireState(&ringless);
   if (s == nullptr && t_pauses != 0) RecordInPause(kind, p);
+  if (ringless) CountRingless(size);
   return s;
 }
 

@@ -10,6 +10,7 @@
 extern "C" {
 __attribute__((visibility("hidden"))) void* mallogram_real_dlopen;
 __attribute__((visibility("hidden"))) void* mallogram_real_dlmopen;
+__attribute__((visibility("hidden"))) void* mallogram_real_syscall;
 }
 
 namespace mallogram {
@@ -122,6 +123,11 @@ void ResolveReal() {
   Find(&real.assert_fail, "__assert_fail");
   Find(&real.ptrace, "ptrace");
   Find(&real.write, "write");
+  Find(&real.clone, "clone");
+  Find(&real.prctl, "prctl");
+  Find(&real.clock_gettime, "clock_gettime");
+  Find(&real.thread_id_field, "_thread_db_pthread_tid");
+  Find(&mallogram_real_syscall, "syscall");
   Find(&real.calloc, "calloc");
   Find(&real.realloc, "realloc");
   Find(&real.free, "free");

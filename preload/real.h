@@ -9,6 +9,7 @@
 
 #include <spawn.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,11 @@ struct RealFunctions {
                       const char*) = nullptr;
   long (*ptrace)(int, ...) = nullptr;
   ssize_t (*write)(int, const void*, size_t) = nullptr;
+  int (*clone)(int (*)(void*), void*, int, void*, ...) = nullptr;
+  int (*prctl)(int, ...) = nullptr;
+  int (*clock_gettime)(clockid_t, timespec*) = nullptr;
+  // glibc's word on where a thread's number lies: thread_id.h.
+  const uint32_t* thread_id_field = nullptr;
 };
 
 // Hidden here too: -fvisibility=hidden is for definitions alone, and every use of

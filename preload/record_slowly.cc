@@ -1,27 +1,19 @@
 // What an event costs once in a while: waiting for room, the doorbell, stamps, wide
 // records, and the counting of what is dropped.
-#include <time.h>
-
+#include "preload/may_call.h"
 #include "preload/recorder.h"
 #include "preload/sys.h"
 
 namespace mallogram {
 
-struct LostTable {
-  static constexpr int kEntries = 128;
-  struct Entry {
-    uint32_t stack;
-    uint32_t count;
-    uint64_t bytes;
-  };
-  uint32_t used;
-  Entry entries[kEntries];
-};
-
 namespace {
 
 constexpr uint64_t kWaitSliceNs = 100'000'000;
 constexpr int kAttachSlices = 100;  // 10 s for a collector to appear at all
+// Looks at a full ring where no call may be made: about a tenth of a second for a
+// block, after which it is dropped; ten seconds for the end of one, since a block
+// whose free is lost would look like a leak.
+constexpr uint32_t kMostLooks = 1 << 22, kMostLooksForFree = 1u << 28;
 
 // Ring words between two looks at the doorbell.
 uint64_t BellStep(const RingWriter& ring) {
@@ -34,7 +26,7 @@ uint64_t BellStep(const RingWriter& ring) {
 void LookAtBell(ThreadState* s) {
   ImageHeader* header = g_recorder.header;
   CopyStats(s);
-  if (s->lost != nullptr) FlushLost(s);
+  FlushLost(s);
   const uint64_t tail = s->ring.slot()->tail.load(std::memory_order_acquire);
   const uint64_t used = s->ring.head() - tail;
   const uint64_t half = s->ring.capacity() / 2;
@@ -44,7 +36,7 @@ void LookAtBell(ThreadState* s) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (header->collector_sleeps.load(std::memory_order_relaxed) != 0) {
       header->doorbell.fetch_add(1, std::memory_order_release);
-      sys::FutexWake(&header->doorbell, 1);
+      if (MayCall()) sys::FutexWake(&header->doorbell, 1);
     }
     if (CollectorDied(*header)) StopRecording("the collector died");
   }
@@ -104,14 +96,26 @@ void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
 
 }  // namespace
 
-bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
+namespace {
+
+// Waits for room where sleep is out of the question: the collector looks at such a
+// process more often. False: it took too long.
+bool SpinForRoom(ThreadState* s, uint32_t words, uint32_t keep_free, bool block) {
+  const uint32_t most = block ? kMostLooks : kMostLooksForFree;
+  for (uint32_t i = 0; i < most; ++i) {
+    if (s->ring.Reserve(words, keep_free)) return true;
+    if (CollectorDied(*g_recorder.header)) return false;
+    __builtin_ia32_pause();
+  }
+  return false;
+}
+
+// False: the collector is gone.
+bool SleepForRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
   ImageHeader* header = g_recorder.header;
   RingSlot* slot = s->ring.slot();
-  const bool may_drop = g_recorder.drop && keep_free != 0;
-  if (may_drop) return false;
-  const uint64_t start = sys::ClockNs(CLOCK_MONOTONIC);
   bool room = false;
-  for (int slices = 0; !room; ++slices) {
+  for (int slices = 0; !room && MayCall(); ++slices) {
     // The handshake with the collector (modelled in tests/ring/ring.pml): say that
     // we wait, then look again; the collector stores tail, then looks at us.
     slot->producer_waits.store(1, std::memory_order_seq_cst);
@@ -124,26 +128,43 @@ bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
     }
     if (CollectorDied(*header) ||
         (slices > kAttachSlices && !CollectorAttached(*header))) {
-      StopRecording("the collector died");
       break;
     }
     sys::FutexWait(&slot->tail_futex, expected, kWaitSliceNs);
     room = s->ring.Reserve(words, keep_free);
   }
   slot->producer_waits.store(0, std::memory_order_relaxed);
+  return room;
+}
+
+}  // namespace
+
+bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free, bool block) {
+  RingSlot* slot = s->ring.slot();
+  if (g_recorder.drop && keep_free != 0) return false;
+  const uint64_t start = ReadStamp(g_recorder.tsc);
+  const bool sleeps = MayCall();
+  bool room = sleeps && SleepForRoom(s, words, keep_free);
+  const bool lost = !room && sleeps && MayCall();
+  // A filter may have been installed by another thread meanwhile.
+  if (!room && !lost) room = SpinForRoom(s, words, keep_free, block);
   slot->waits.fetch_add(1, std::memory_order_relaxed);
-  slot->wait_ns.fetch_add(sys::ClockNs(CLOCK_MONOTONIC) - start,
-                          std::memory_order_relaxed);
-  if (!room) {
+  slot->wait_ticks.fetch_add(ReadStamp(g_recorder.tsc) - start,
+                             std::memory_order_relaxed);
+  if (lost || CollectorDied(*g_recorder.header)) {
+    StopRecording("the collector died");
     s->active = 0;  // recording is off: no further event of this thread tries
     t_state = nullptr;
+    return false;
   }
+  // As --on-full drop, of which the rest knows how to count.
+  if (!room && !block) slot->lost_events.fetch_add(1, std::memory_order_relaxed);
   return room;
 }
 
 void FlushLost(ThreadState* s) {
-  LostTable* lost = s->lost;
-  if (lost == nullptr || lost->used == 0) return;
+  LostTable* const lost = &s->lost;
+  if (lost->used == 0) return;
   for (uint32_t i = 0; i < lost->used; ++i) {
     if (!s->ring.Reserve(4, s->ring.reserved_for_frees())) {
       // The rest moves to the front and waits for the next occasion.
@@ -168,11 +189,7 @@ void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes) {
   RingSlot* slot = s->ring.slot();
   slot->lost_events.fetch_add(1, std::memory_order_relaxed);
   slot->lost_bytes.fetch_add(bytes, std::memory_order_relaxed);
-  if (s->lost == nullptr) {
-    s->lost = static_cast<LostTable*>(sys::MapPrivate(sizeof(LostTable)));
-    if (s->lost == nullptr) return;
-  }
-  LostTable* lost = s->lost;
+  LostTable* const lost = &s->lost;
   for (uint32_t i = 0; i < lost->used; ++i) {
     if (lost->entries[i].stack == stack) {
       ++lost->entries[i].count;
@@ -196,18 +213,15 @@ void RecordSlowly(ThreadState* s, RecordKind kind, const void* p, uint32_t stack
   // In drop mode a part of the ring is kept for frees and the ends of moves.
   const uint32_t reserve = g_recorder.drop ? s->ring.reserved_for_frees() : 0;
   const uint32_t keep = kind == RecordKind::kAlloc ? reserve : 0;
-  if (!s->ring.Reserve(kWords, keep) && !MakeRoom(s, kWords, keep)) {
-    if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
-      CountLost(s, stack, size);
-    }
+  const bool block = kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd;
+  if (!s->ring.Reserve(kWords, keep) && !MakeRoom(s, kWords, keep, block)) {
+    if (block) CountLost(s, stack, size);
     return;
   }
   if (FitsWord(p) && size <= kMaxInlineSize) {
     const uint64_t ticks = StampNext(s);
     s->ring.Put(PackWord0(kind, ticks, reinterpret_cast<uint64_t>(p)));
-    if (kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd) {
-      s->ring.Put(PackStackSize(stack, size));
-    }
+    if (block) s->ring.Put(PackStackSize(stack, size));
   } else {
     PutWide(s, kind, p, stack, size);
   }

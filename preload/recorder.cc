@@ -4,22 +4,25 @@
 #include <errno.h>
 #include <link.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "preload/environment.h"
 #include "preload/handover.h"
 #include "preload/leak_hold.h"
+#include "preload/may_call.h"
 #include "preload/modules.h"
 #include "preload/real.h"
+#include "preload/sandbox.h"
+#include "preload/shared_image.h"
 #include "preload/sys.h"
+#include "preload/thread_id.h"
 #include "preload/unwinder/verify.h"
 
 namespace mallogram {
 
 constinit Recorder g_recorder = {};
 thread_local constinit ThreadState* t_state = nullptr;
+thread_local constinit uint32_t t_lent = 0;
 
 namespace {
 
@@ -29,15 +32,16 @@ enum SetUp : int { kNotStarted, kStarting, kOn, kOff };
 std::atomic<int> g_set_up;
 std::atomic<int> g_set_up_pid;
 
-// First page of the wiped-on-fork mapping that also holds the ThreadStates.
+// First page of the wiped-on-fork mapping that also holds the first ThreadStates.
 struct ForkPage {
   uint32_t armed;
 };
 ForkPage* g_fork_page;
-ThreadState* g_states;  // one per ring, same index
-size_t g_states_bytes;
-std::atomic<uint32_t> g_streams;  // ever acquired
-Image g_image;
+// One state a ring, in chunks as the rings are; wiped on fork, and kept by the
+// child.
+ThreadState* g_states[kMaxRingChunks];
+std::atomic<uint32_t> g_streams;    // ever acquired
+std::atomic<uint32_t> g_free_hint;  // rings below it are taken, as far as we know
 pthread_key_t g_exit_key;
 bool g_have_exit_key;
 
@@ -51,21 +55,61 @@ void CopyText(const char* text, char (&out)[kRoom]) {
   out[i] = 0;
 }
 
+ThreadState* StateOf(uint32_t ring) {
+  const int chunk = RingGeometry::ChunkOf(ring);
+  return g_states[chunk] + (ring - RingGeometry::FirstOf(chunk));
+}
+
+// Rings and their states. False: there can't be more now.
+bool MakeChunk(int chunk) {
+  if (g_states[chunk] != nullptr) return g_image.MakeRings(chunk);
+  if (!MayCall()) return false;
+  const bool first = chunk == 0;
+  const size_t bytes = sizeof(ThreadState) * RingGeometry::CountOf(chunk) +
+                       (first ? sys::kPageBytes : 0);
+  auto* const base =
+      static_cast<char*>(sys::MapPrivate(bytes, /*wipe_on_fork=*/true));
+  if (base == nullptr) return false;
+  ThreadState* states = reinterpret_cast<ThreadState*>(base);
+  if (first) {
+    g_fork_page = reinterpret_cast<ForkPage*>(base);
+    states = reinterpret_cast<ThreadState*>(base + sys::kPageBytes);
+  }
+  ThreadState* none = nullptr;
+  if (!__atomic_compare_exchange_n(&g_states[chunk], &none, states, false,
+                                   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    sys::Unmap(base, bytes);  // another thread was first
+  }
+  return g_image.MakeRings(chunk);
+}
+
 // Takes a free ring (and the state that goes with it). nullptr: none left.
 ThreadState* TakeState() {
   ImageHeader* header = g_image.header;
   for (;;) {
     const uint32_t count = header->ring_count.load(std::memory_order_acquire);
-    for (uint32_t i = 0; i < count; ++i) {
+    uint32_t hint = g_free_hint.load(std::memory_order_acquire);
+    for (uint32_t i = hint; i < count; ++i) {
+      RingSlot* const ring = g_image.ring(i);
       uint32_t expected = RingSlot::kFree;
       // Acquire: what the previous owner left in ring and state.
-      if (g_image.rings[i].state.load(std::memory_order_relaxed) == expected &&
-          g_image.rings[i].state.compare_exchange_strong(
-              expected, RingSlot::kOwned, std::memory_order_acq_rel)) {
-        return &g_states[i];
+      if (ring->state.load(std::memory_order_relaxed) == expected &&
+          ring->state.compare_exchange_strong(expected, RingSlot::kOwned,
+                                              std::memory_order_acq_rel)) {
+        g_free_hint.compare_exchange_strong(hint, i + 1, std::memory_order_acq_rel);
+        ThreadState* const s = StateOf(i);
+        s->index = i;
+        return s;
       }
     }
     if (count >= header->max_rings) return nullptr;
+    const int chunk = RingGeometry::ChunkOf(count);
+    // Before there are more, all are looked at: the collector frees some, too.
+    if (g_states[chunk] == nullptr && hint != 0) {
+      g_free_hint.store(0, std::memory_order_release);
+      continue;
+    }
+    if (!MakeChunk(chunk)) return nullptr;
     // One more ring: whoever raises the count may lose it to another thread, so
     // the search starts again.
     uint32_t expected = count;
@@ -76,9 +120,9 @@ ThreadState* TakeState() {
 
 // Makes `s` the calling thread's: announces the new owner to the collector.
 void OpenStream(ThreadState* s) {
-  const auto index = static_cast<uint32_t>(s - g_states);
-  RingSlot* slot = &g_image.rings[index];
-  const int tid = sys::GetTid();
+  const uint32_t index = s->index;
+  RingSlot* slot = g_image.ring(index);
+  const int tid = ThreadId();
   slot->tid.store(tid, std::memory_order_release);
   const uint32_t streams_before = g_streams.fetch_add(1, std::memory_order_acq_rel);
   if (streams_before > 0) {
@@ -94,7 +138,7 @@ void OpenStream(ThreadState* s) {
   s->nested = nullptr;
   s->active = 1;
   s->busy = ThreadState::kRecording;
-  if (s->ring.Reserve(3) || MakeRoom(s, 3, 0)) {
+  if (s->ring.Reserve(3) || MakeRoom(s, 3, 0, false)) {
     s->ring.Put(PackExtended(Extended::kThread, 2));
     s->ring.Put(static_cast<uint64_t>(tid));
     s->clock = ReadStamp(g_recorder.tsc);
@@ -113,6 +157,10 @@ void CloseStream(ThreadState* s) {
   s->ring.slot()->tid.store(0, std::memory_order_relaxed);
   // Release: ring and state are the next owner's.
   s->ring.slot()->state.store(RingSlot::kFree, std::memory_order_release);
+  uint32_t hint = g_free_hint.load(std::memory_order_relaxed);
+  while (hint > s->index && !g_free_hint.compare_exchange_weak(
+                                hint, s->index, std::memory_order_acq_rel)) {
+  }
 }
 
 // Thread exit. Other keys' destructors may still free memory after this one, so
@@ -153,29 +201,25 @@ bool LibcHasMalloc() {
          allocator.dlfo_link_map == libc.dlfo_link_map;
 }
 
-// Everything up to the first record, in the process's first thread or in a
-// forked child's. False: this process is not recorded.
-bool SetUpProcess() {
-  const Options options = ReadOptions();
-  if (!options.enabled) return false;
-  const bool forked = g_fork_page != nullptr;
-  g_image = {};
+// Nothing of ours leads into an image any more.
+void DropImage() {
   g_recorder.header = nullptr;
-  g_streams.store(0, std::memory_order_relaxed);
-  g_recorder.exact.store(false, std::memory_order_relaxed);
-  if (!CreateImage(options, &g_image)) return false;
+  g_recorder.table.Clear();
+  InitModules(nullptr);
+  g_image.Drop();
+}
 
-  const size_t bytes =
-      sys::kPageBytes + sizeof(ThreadState) * g_image.header->max_rings;
-  // A child's states replace its parent's, which the kernel wiped.
-  if (g_fork_page != nullptr) sys::Unmap(g_fork_page, g_states_bytes);
-  auto* base = static_cast<char*>(sys::MapPrivate(bytes, /*wipe_on_fork=*/true));
-  if (base == nullptr) return false;
-  g_states_bytes = bytes;
-  g_fork_page = reinterpret_cast<ForkPage*>(base);
-  g_states = reinterpret_cast<ThreadState*>(base + sys::kPageBytes);
+// A forked child: what it inherited of its parent's recording is no use.
+void ForgetParent() {
+  g_recorder.header = nullptr;
+  g_recorder.table.Clear();
+  InitModules(nullptr);
+  g_image.Forget();
+}
 
+bool SetUpRecorder(const Options& options, bool forked) {
   g_recorder.tsc = g_image.header->tsc_is_clock != 0;
+  g_clock_gettime = g_real.clock_gettime;
   g_recorder.drop = options.on_full == OnFull::kDrop;
   g_recorder.max_depth = options.max_depth;
   g_recorder.header = g_image.header;
@@ -184,17 +228,48 @@ bool SetUpProcess() {
   // Of a block that is not followed nobody knows the kind.
   SetUpNotes(options.mismatches && !Sampling());
   g_image.header->mismatches = g_recorder.mismatches ? 1 : 0;
-  if (!g_recorder.table.Init(g_image.header, g_image.nodes)) return false;
-  InitModules(g_image.header, g_image.modules, g_image.strings);
-  // The walkers' memos went with the states; rules of unloaded code did not.
-  if (!HandOver(options, g_image)) {
-    g_image = {};
+  if (!g_recorder.table.Init(&g_image)) return false;
+  InitModules(&g_image);
+  // The first threads find rings, so that their first events make no call.
+  return MakeChunk(0) && MakeChunk(1);
+}
+
+// Everything up to the first record, in the process's first thread or in a
+// forked child's. False: this process is not recorded.
+bool SetUpProcess() {
+  const Options& options = ReadOptions();
+  if (!options.enabled) return false;
+  const bool forked = g_fork_page != nullptr;
+  ImageHeader* const parent = forked ? g_image.header : nullptr;
+  if (forked) ForgetParent();
+  // In the sandbox that its parent is in, setting up could be the child's death.
+  bool on = false;
+  if (MayCall()) {
+    if (forked || !StartsInSandbox()) {
+      InitThreadIds(g_real.thread_id_field);
+      g_streams.store(0, std::memory_order_relaxed);
+      g_free_hint.store(0, std::memory_order_relaxed);
+      g_recorder.exact.store(false, std::memory_order_relaxed);
+      on = g_image.Create(options) && SetUpRecorder(options, forked) &&
+           HandOver(options, g_image);
+      g_image.CloseFile();
+      if (!on) DropImage();
+    }
+  }
+  if (!on) {
+    if (parent != nullptr) parent->unrecorded_children.fetch_add(1);
     return false;
   }
+  // The parent's header page was good for that word alone.
+  if (parent != nullptr) sys::Call(SYS_munmap, sys::Arg(parent), kHeaderBytes);
   g_fork_page->armed = 1;
   if (options.leak_check == LeakCheckMode::kFull) AwaitTracer();
   return true;
 }
+
+// Another thread is at it, or a signal handler interrupted this one; not if the
+// process is a child that was forked meanwhile.
+bool IsSettingUp() { return !MayCall() || g_set_up_pid.load() == sys::GetPid(); }
 
 // Runs SetUpProcess once per process. True: recording is on.
 bool EnsureSetUp() {
@@ -203,11 +278,11 @@ bool EnsureSetUp() {
     if (state == kOff) return false;
     if (state == kOn && g_fork_page->armed != 0) [[likely]]
       return true;
-    if (state == kStarting && g_set_up_pid.load() == sys::GetPid()) return false;
+    if (state == kStarting && IsSettingUp()) return false;
     // Not started, or this is a forked child (of a recorded parent, or of one that
     // was caught in the middle of its set-up).
     if (!g_set_up.compare_exchange_strong(state, kStarting)) continue;
-    g_set_up_pid.store(sys::GetPid());
+    g_set_up_pid.store(MayCall() ? sys::GetPid() : 0);
     t_in_set_up = true;
     t_state = nullptr;
     t_draw = &g_no_draw;  // the old one goes with the states
@@ -218,7 +293,7 @@ bool EnsureSetUp() {
   }
 }
 
-ThreadState* FindState() {
+ThreadState* FindState(bool* ringless) {
   if (t_in_set_up || t_in_oracle || t_pauses != 0 || Resolving()) return nullptr;
   const int saved_errno = errno;
   ThreadState* result = nullptr;
@@ -250,9 +325,7 @@ ThreadState* FindState() {
         }
       }
     }
-    if (s == nullptr && g_set_up.load(std::memory_order_relaxed) == kOn) {
-      g_image.header->rings_exhausted.fetch_add(1, std::memory_order_relaxed);
-    }
+    *ringless = s == nullptr && g_set_up.load(std::memory_order_relaxed) == kOn;
     result = s;
   }
   errno = saved_errno;
@@ -276,17 +349,13 @@ void CopyStats(ThreadState* s) {
   slot->walks.store(stats.walks, std::memory_order_relaxed);
   slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
   slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
-  // States of rings that nobody has used yet are mapped, but not in memory.
-  const ImageHeader* header = g_image.header;
-  const uint64_t unused =
-      sizeof(ThreadState) *
-      (header->max_rings - header->ring_count.load(std::memory_order_relaxed));
-  g_image.header->private_bytes.store(sys::MappedBytes() - unused,
+  g_image.header->private_bytes.store(sys::MappedBytes(),
                                       std::memory_order_relaxed);
 }
 
-ThreadState* AcquireState() {
-  ThreadState* const s = FindState();
+ThreadState* AcquireState(bool* ringless) {
+  bool unused = false;
+  ThreadState* const s = FindState(ringless != nullptr ? ringless : &unused);
   // A block that met its point is not recorded: without a new draw the next one,
   // perhaps the same block one layer further out, would meet it instead.
   if (s == nullptr && t_draw != &g_no_draw) {
@@ -324,22 +393,43 @@ void StartRecording() {
   errno = saved_errno;
 }
 
+bool IsRecorded() {
+  return g_set_up.load(std::memory_order_acquire) == kOn && g_fork_page->armed != 0;
+}
+
 ImageHeader* OwnImage() {
-  // A vfork child leaves by _exit, too, and must not speak for its parent.
-  const bool own = g_set_up.load(std::memory_order_acquire) == kOn &&
-                   g_fork_page->armed != 0 && g_image.header->pid == sys::GetPid();
-  return own ? g_image.header : nullptr;
+  return IsRecorded() && t_lent == 0 ? g_image.header : nullptr;
+}
+
+void ForbidTsc() {
+  g_frozen_stamp.store(ReadStamp(g_recorder.tsc), std::memory_order_relaxed);
+  g_recorder.tsc = false;
+}
+
+void AllowTsc() {
+  ImageHeader* const header = OwnImage();
+  g_recorder.tsc = header != nullptr && header->tsc_is_clock != 0;
+  g_frozen_stamp.store(0, std::memory_order_relaxed);
+}
+
+void ReserveRings() {
+  constexpr int kChunks = 4;  // 29 rings
+  for (int chunk = 0; chunk < kChunks && MakeChunk(chunk); ++chunk) {
+  }
+}
+
+void CountRingless(uint64_t bytes) {
+  ImageHeader* const header = g_image.header;
+  header->ringless_events.fetch_add(1, std::memory_order_relaxed);
+  header->ringless_bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void NoteExit() {
-  if (OwnImage() == nullptr) return;
+  ImageHeader* const header = OwnImage();
+  if (header == nullptr) return;
   if (t_state != nullptr && t_state->active != 0) CopyStats(t_state);
-  rusage usage{};
-  sys::Call(SYS_getrusage, RUSAGE_SELF, sys::Arg(&usage));
-  g_image.header->exit_max_rss_kib.store(static_cast<uint64_t>(usage.ru_maxrss),
-                                         std::memory_order_relaxed);
   uint32_t running = static_cast<uint32_t>(ProgramState::kRunning);
-  g_image.header->program_state.compare_exchange_strong(
+  header->program_state.compare_exchange_strong(
       running, static_cast<uint32_t>(ProgramState::kExiting));
 }
 

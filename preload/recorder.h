@@ -16,8 +16,10 @@
 // however it was forked, and sets up a trace of its own. After vfork the child
 // runs in its parent's memory and is recorded there.
 //
-// Nothing here allocates from the program's heap, takes a lock, changes errno or
-// makes a system call, but to set up a thread and to wait for a full ring.
+// Nothing here allocates from the program's heap, takes a lock or changes errno;
+// and nothing makes a system call once the library has started, but for more memory
+// and for the wait for a full ring, while no filter is known that forbids it
+// (may_call.h).
 #pragma once
 
 #include <cstddef>
@@ -32,7 +34,17 @@
 
 namespace mallogram {
 
-struct LostTable;
+// What was dropped at each stack and is not in the ring yet.
+struct LostTable {
+  static constexpr int kEntries = 64;
+  struct Entry {
+    uint32_t stack;
+    uint32_t count;
+    uint64_t bytes;
+  };
+  uint32_t used;
+  Entry entries[kEntries];
+};
 
 struct alignas(256) ThreadState {
   enum Busy : uint32_t {
@@ -59,15 +71,16 @@ struct alignas(256) ThreadState {
   // Ring positions: at which to look at the doorbell, to put a kTime record
   // (single-threaded mode), and up to which neither is due and there is room.
   uint64_t bell_at, stamp_at, look_at;
+  uint32_t index;        // of its ring
   uint32_t exit_rounds;  // of the thread-exit destructor
   ThreadState* nested;   // for signal handlers that interrupt this state's owner
-  LostTable* lost;       // per-stack counts of losses not yet in the ring
   SampleDraw draw;       // --sample
+  LostTable lost;
 };
 
 // Read-mostly facts of the process, written by set-up only.
 struct Recorder {
-  bool tsc;   // stamps are TSC ticks
+  bool tsc;   // stamps are TSC ticks, read without a question
   bool drop;  // --on-full drop
   uint32_t max_depth;
   uint64_t sample_interval;  // 0: every block is recorded; else see sampler.h
@@ -88,7 +101,8 @@ struct Recorder {
 
 // The calling thread's state, made, revived after a fork or nested as need be;
 // nullptr if this thread is not to be recorded (set-up under way, recording off).
-ThreadState* AcquireState();
+// *ringless: for want of a ring.
+ThreadState* AcquireState(bool* ringless = nullptr);
 
 // Final: whoever comes is not recorded any more.
 void StopRecording(const char* reason);
@@ -96,8 +110,9 @@ void StopRecording(const char* reason);
 void CopyStats(ThreadState* s);
 // Puts what was counted of losses into the ring, as far as there is room.
 void FlushLost(ThreadState* s);
-// Room for `words`: the part that waits or drops. False: drop.
-bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free);
+// Room for `words`: the part that waits or drops. False: drop; the loss is counted
+// unless it is a `block`, which has a stack to be counted at.
+bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free, bool block);
 // Records what Quiet was not true for: finds room, waits or drops for want of it,
 // rings the bell, stamps.
 [[gnu::noinline]] void RecordSlowly(ThreadState* s, RecordKind kind, const void* p,
@@ -114,9 +129,10 @@ void StartDraws(ThreadState* s, uint64_t stream);
 bool Follow(ThreadState* s, const void* p, size_t size, const CallerState& caller);
 // A move of a block that was followed ended in one, `p`, that is not.
 void RecordMoveOver(const void* p);
-// AcquireState for an event of `p`. nullptr, if the thread pauses: what was due is
-// done.
-ThreadState* AcquireFor(RecordKind kind, const void* p);
+// AcquireState for an event of `p`, of `size` bytes if it is an allocation.
+// nullptr, if the thread pauses (what was due is done) or there is no ring (it is
+// counted).
+ThreadState* AcquireFor(RecordKind kind, const void* p, size_t size);
 // Pauses nest. A thread's nested states (signal handlers) pause with it.
 void PauseThread();
 void ResumeThread();
@@ -124,9 +140,23 @@ void ResumeThread();
 void StartRecording();
 // Tells the collector that the process ends now.
 void NoteExit();
+// Whether there is an image, and it is this process's: false in a forked child
+// until it has set up its own, and where it could not. Everything that looks into
+// the image outside of an event asks first.
+bool IsRecorded();
 // The image, if this process is recorded and the caller runs in it, not in a vfork
 // child of it; else nullptr.
 ImageHeader* OwnImage();
+// Around a vfork, or a clone that is one: the child runs in this thread's memory
+// until it is gone, and must not speak for its parent.
+[[gnu::visibility("hidden")]] extern thread_local constinit uint32_t t_lent;
+// The TSC may not be read any more, or again.
+void ForbidTsc();
+void AllowTsc();
+// Maps rings and states for some more threads.
+void ReserveRings();
+// Counts what could not be recorded for want of a ring.
+void CountRingless(uint64_t bytes);
 
 // ---- hot path -------------------------------------------------------------
 
@@ -154,11 +184,11 @@ inline bool PassesFree(const void* p) { return !g_sampled.MayHold(p); }
   return Entered(s);
 }
 // The same for one that is due even if the thread pauses.
-[[gnu::always_inline]] inline ThreadState* EnterFor(RecordKind kind,
-                                                    const void* p) {
+[[gnu::always_inline]] inline ThreadState* EnterFor(RecordKind kind, const void* p,
+                                                    size_t size = 0) {
   ThreadState* s = t_state;
   if (s == nullptr || !s->IsReady()) [[unlikely]] {
-    s = AcquireFor(kind, p);
+    s = AcquireFor(kind, p, size);
     if (s == nullptr) return nullptr;
   }
   return Entered(s);
@@ -192,7 +222,7 @@ inline void EndInAllocator(ThreadState* s) {
     return true;
   if (!g_recorder.tsc) [[unlikely]]
     return false;
-  *ticks = (ReadStamp(true) - s->clock) / kTickCycles;
+  *ticks = (ReadTsc() - s->clock) / kTickCycles;
   if (*ticks > kMaxTicks) [[unlikely]]  // huge if the clock went back
     return false;
   s->clock += *ticks * kTickCycles;
@@ -231,7 +261,7 @@ inline bool FitsWord(const void* p) {
 // kMaySample false spares those who know it the question.
 template <bool kMaySample = true>
 inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
-  ThreadState* s = EnterFor(RecordKind::kAlloc, p);
+  ThreadState* s = EnterFor(RecordKind::kAlloc, p, size);
   if (s == nullptr) return;
   if (kMaySample && Sampling() && !Follow(s, p, size, caller)) return;
   RecordBlock(s, RecordKind::kAlloc, p, size, caller);
@@ -260,7 +290,7 @@ inline bool OnMoveBegin(const void* p) {
   return true;
 }
 inline void OnMoveEnd(const void* p, size_t size, const CallerState& caller) {
-  ThreadState* s = EnterFor(RecordKind::kMoveEnd, p);
+  ThreadState* s = EnterFor(RecordKind::kMoveEnd, p, size);
   if (s == nullptr) return;
   if (Sampling() && !Follow(s, p, size, caller)) [[unlikely]]
     return RecordMoveOver(p);

@@ -1,20 +1,24 @@
 #include "preload/stack_table.h"
 
-#include "preload/sys.h"
+#include "preload/memory.h"
 
 namespace mallogram {
 
-bool StackTable::Init(ImageHeader* header, StackNode* nodes) {
-  header_ = header;
-  nodes_ = nodes;
+void StackTable::Clear() {
   for (int i = 0; i < kLevels; ++i) {
     Level& level = levels_[i];
     std::atomic<uint32_t>* slots = level.slots.load(std::memory_order_relaxed);
-    if (slots != nullptr) sys::Unmap(slots, LevelBytes(i));
+    if (slots != nullptr) GiveMemory(slots, LevelBytes(i));
     level.slots.store(nullptr, std::memory_order_relaxed);
     level.used.store(0, std::memory_order_relaxed);
   }
   top_.store(-1, std::memory_order_relaxed);
+  tables_ = nullptr;
+}
+
+bool StackTable::Init(ImageTables* tables) {
+  Clear();
+  tables_ = tables;
   return Grow(0);
 }
 
@@ -24,12 +28,12 @@ bool StackTable::Grow(int level) {
   Level& next = levels_[level];
   if (next.slots.load(std::memory_order_acquire) == nullptr) {
     const size_t bytes = LevelBytes(level);
-    auto* slots = static_cast<std::atomic<uint32_t>*>(sys::MapTable(bytes));
+    auto* slots = static_cast<std::atomic<uint32_t>*>(TakeMemory(bytes));
     if (slots == nullptr) return false;
     std::atomic<uint32_t>* expected = nullptr;
     if (!next.slots.compare_exchange_strong(expected, slots,
                                             std::memory_order_acq_rel)) {
-      sys::Unmap(slots, bytes);  // another thread was first
+      GiveMemory(slots, bytes);  // another thread was first
     }
   }
   int top = top_.load(std::memory_order_relaxed);
@@ -51,7 +55,7 @@ uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
     return 0;
   }
   const uint32_t entry = id | TagOf(hash);
-  const StackNode& node = nodes_[id];
+  const StackNode& node = tables_->nodes[id];
   for (uint32_t i = static_cast<uint32_t>(hash) & (size - 1);;
        i = (i + 1) & (size - 1)) {
     uint32_t slot = slots[i].load(std::memory_order_acquire);
@@ -64,7 +68,7 @@ uint32_t StackTable::Place(int level, uint64_t hash, uint32_t id) {
       // `slot` now holds what the other thread put there.
     }
     if ((slot & ~kIdMask) != (entry & ~kIdMask)) continue;
-    const StackNode& other = nodes_[slot & kIdMask];
+    const StackNode& other = tables_->nodes[slot & kIdMask];
     if (other.pc == node.pc && other.parent == node.parent &&
         other.module == node.module) {
       return slot & kIdMask;
@@ -97,16 +101,19 @@ uint32_t StackTable::InternSlow(uint32_t parent, uint64_t pc, uint32_t module,
 }
 
 uint32_t StackTable::NewNode(uint32_t parent, uint64_t pc, uint32_t module) {
-  // Compared first, so that the counter can't run away past its end.
-  if (header_->node_count.load(std::memory_order_relaxed) >= header_->max_nodes) {
+  ImageHeader* const header = tables_->header;
+  // Looked at first, so that the counter can't run away past its end.
+  const uint32_t next = header->node_count.load(std::memory_order_relaxed);
+  if (next >= header->max_nodes || !MakeNode(tables_, next)) return kRootUnknown;
+  const uint32_t id = header->node_count.fetch_add(1, std::memory_order_relaxed);
+  if (id >= header->max_nodes || id > kIdMask || !MakeNode(tables_, id)) {
     return kRootUnknown;
   }
-  const uint32_t id = header_->node_count.fetch_add(1, std::memory_order_relaxed);
-  if (id >= header_->max_nodes || id > kIdMask) return kRootUnknown;
+  StackNode& node = tables_->nodes[id];
   // Read first: a read fault maps all pages around that the collector has made, a
   // write fault one.
-  static_cast<void>(*static_cast<volatile uint64_t*>(&nodes_[id].pc));
-  nodes_[id] = StackNode{pc, parent, module};
+  static_cast<void>(*static_cast<volatile uint64_t*>(&node.pc));
+  node = StackNode{pc, parent, module};
   return id;
 }
 

@@ -23,7 +23,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "preload/image.h"
+#include "preload/image_tables.h"
 
 namespace mallogram {
 
@@ -31,7 +31,9 @@ class StackTable {
  public:
   // Empties the table if it was in use (a forked child's, still its parent's).
   // REQUIRES: no other thread uses it. False: no memory.
-  bool Init(ImageHeader* header, StackNode* nodes);
+  bool Init(ImageTables* tables);
+  // No table: nothing may be interned until the next Init. REQUIRES: as Init.
+  void Clear();
 
   // The node of (parent, pc, module), made if need be. kRootUnknown: the node
   // array is full. `parent` is a root or a node. Cost of a hit: one hash, one
@@ -65,11 +67,12 @@ class StackTable {
     const int top = top_.load(std::memory_order_relaxed);
     const uint32_t slot =
         SlotsOf(top)[hash & MaskOf(top)].load(std::memory_order_relaxed);
-    __builtin_prefetch(&nodes_[slot & kIdMask]);
+    // Of an empty slot: node 0, which is always there.
+    __builtin_prefetch(&tables_->nodes[slot & kIdMask]);
   }
 
-  const StackNode& node(uint32_t id) const { return nodes_[id]; }
-  ImageHeader* header() const { return header_; }
+  const StackNode& node(uint32_t id) const { return tables_->nodes[id]; }
+  ImageHeader* header() const { return tables_->header; }
 
  private:
   static constexpr int kLevels = 5;
@@ -115,7 +118,7 @@ class StackTable {
       const uint32_t slot = slots[i].load(std::memory_order_acquire);
       if (slot == 0) return 0;
       if ((slot & ~kIdMask) != tag) continue;
-      const StackNode& node = nodes_[slot & kIdMask];
+      const StackNode& node = tables_->nodes[slot & kIdMask];
       if (node.pc == pc && node.parent == parent && node.module == module) {
         return slot & kIdMask;
       }
@@ -123,8 +126,7 @@ class StackTable {
   }
   bool Grow(int level);
 
-  ImageHeader* header_ = nullptr;
-  StackNode* nodes_ = nullptr;
+  ImageTables* tables_ = nullptr;
   std::atomic<int> top_{-1};  // newest level
   Level levels_[kLevels];
 };

@@ -57,9 +57,9 @@ inline uint64_t MappedBytes() {
 struct OwnRange {
   std::atomic<uint64_t> start, end;
 };
-// Five a thread at most, as many threads as there are rings; 512 KiB of addresses,
-// of which a program with ten threads touches one page.
-inline constexpr uint32_t kMaxOwnRanges = 32768;
+// Reserves, large tables and chunks of thread states: a few dozen in a program with
+// thousands of threads.
+inline constexpr uint32_t kMaxOwnRanges = 4096;
 inline constinit OwnRange own_ranges[kMaxOwnRanges] = {};
 inline constinit std::atomic<uint32_t> own_ranges_used{0};  // high-water mark
 inline constinit std::atomic<uint32_t> own_ranges_free{0};  // a hint: where to look

@@ -23,12 +23,23 @@ void AllocateAhead::Extend(char* start, uint64_t wanted, uint64_t limit,
   *done = wanted;
 }
 
-void AllocateAhead::Advance(uint64_t nodes) {
-  const uint64_t node_bytes = nodes * sizeof(StackNode);
-  if (node_bytes + kMargin > nodes_done_) {
-    Extend(image_->nodes_memory(), node_bytes + kMargin + kMargin,
-           image_->max_nodes() * sizeof(StackNode), &nodes_done_);
+// Chunk by chunk: the next one is there when the program has need of it.
+void AllocateAhead::AdvanceNodes(uint64_t nodes) {
+  constexpr uint64_t kMarginNodes = kMargin / sizeof(StackNode);
+  while (nodes + kMarginNodes > nodes_done_) {
+    uint64_t count = 0;
+    char* const memory =
+        image_->NodeMemory(static_cast<uint32_t>(nodes_done_), &count);
+    if (memory == nullptr) return;
+    // From a multiple of kStep on, since kMargin and all chunks are such.
+    count = std::min(count, 2 * kMarginNodes);
+    madvise(memory, count * sizeof(StackNode), MADV_POPULATE_READ);
+    nodes_done_ += count;
   }
+}
+
+void AllocateAhead::Advance(uint64_t nodes) {
+  AdvanceNodes(nodes);
   const uint32_t rings = image_->ring_count();
   if (rings_done_.size() < rings) rings_done_.resize(rings, 0);
   for (uint32_t i = 0; i < rings; ++i) {

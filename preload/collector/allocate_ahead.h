@@ -21,11 +21,12 @@ class AllocateAhead {
   void Advance(uint64_t nodes);
 
  private:
+  void AdvanceNodes(uint64_t nodes);
   // Pages up to `wanted` bytes beyond `start`, at most `limit`; *done: so far.
   void Extend(char* start, uint64_t wanted, uint64_t limit, uint64_t* done);
 
   const ImageView* const image_;
-  uint64_t nodes_done_ = 0;
+  uint64_t nodes_done_ = 0;  // nodes whose pages are there
   std::vector<uint64_t> rings_done_;
 };
 

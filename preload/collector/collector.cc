@@ -42,15 +42,19 @@ constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kBusyRecords = 1024;
 constexpr uint64_t kMinSleepNs = 4 * kMillisecond;
 constexpr uint64_t kMaxSleepNs = 10 * kMillisecond;
+// While a program records that can neither ring nor wait.
+constexpr uint64_t kSandboxSleepNs = kMillisecond / 2;
 constexpr uint64_t kTickNs = 9 * kMillisecond;
 constexpr int kTicksPerExecCheck = 10;
+// So long it may begin again at any moment.
+constexpr int kAttentiveRounds = 20;
 constexpr int kTicksToRun = 3;
 constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
 
 class Collector {
  public:
-  Collector(const CollectorOptions& options, int listen_fd, int first_fd,
-            int control_fd);
+  Collector(const CollectorOptions& options, const std::vector<int>& listen_fds,
+            int first_fd, int control_fd);
   ~Collector();
   absl::Status Run();
 
@@ -91,6 +95,10 @@ class Collector {
   }
   ProcessEnd EndOfTraced(const Traced& traced) const;
   bool Finished();
+  bool AnyCannotSleep() const {
+    return std::any_of(sessions_.begin(), sessions_.end(),
+                       [](const Session* s) { return s->CannotSleep(); });
+  }
 
   const CollectorOptions options_;
   int control_fd_;
@@ -111,7 +119,8 @@ class Collector {
   absl::Status first_error_;
 };
 
-Collector::Collector(const CollectorOptions& options, int listen_fd, int first_fd,
+Collector::Collector(const CollectorOptions& options,
+                     const std::vector<int>& listen_fds, int first_fd,
                      int control_fd)
     : options_(options),
       control_fd_(control_fd),
@@ -124,7 +133,7 @@ Collector::Collector(const CollectorOptions& options, int listen_fd, int first_f
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
       leak_checks_([this] { waker_.Call(); }),
       names_(options.output, options.directory) {
-  reception_.Open(listen_fd, first_fd);
+  reception_.Open(listen_fds, first_fd, options_.key);
   if (control_fd_ >= 0) Watch(control_fd_, kControl);
 }
 
@@ -175,6 +184,9 @@ absl::Status Collector::Run() {
     }
     sleep_ns = taken > 0 ? kMinSleepNs : std::min(sleep_ns * 2, kMaxSleepNs);
     idle_rounds = taken > 0 ? 0 : idle_rounds + 1;
+    if (idle_rounds < kAttentiveRounds && AnyCannotSleep()) {
+      sleep_ns = kSandboxSleepNs;
+    }
     // Without any process there is nothing to do but to wait for one.
     const uint64_t timeout = !traced_.empty()         ? sleep_ns
                              : stopped_launcher_ != 0 ? kMaxSleepNs
@@ -452,9 +464,10 @@ bool Collector::Finished() {
 
 }  // namespace
 
-absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
-                          int first_fd, int control_fd) {
-  return Collector(options, listen_fd, first_fd, control_fd).Run();
+absl::Status RunCollector(const CollectorOptions& options,
+                          const std::vector<int>& listen_fds, int first_fd,
+                          int control_fd) {
+  return Collector(options, listen_fds, first_fd, control_fd).Run();
 }
 
 }  // namespace mallogram

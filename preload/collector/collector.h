@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -16,18 +17,20 @@ struct CollectorOptions {
   std::string output;
   std::string directory = ".";
   std::string allocator;    // for RunInfo
-  std::string socket_path;  // that listen_fd is bound to
+  std::string socket_path;  // that listen_fds are bound to
+  uint64_t key = 0;         // that who connects to them has to know
   int compression_level = 1;
 };
 
-// Runs until every traced process is gone and, if `listen_fd` >= 0, nobody can
+// Runs until every traced process is gone and, if it listens, nobody can
 // connect any more (`control_fd` reached end of file: the launcher is gone).
-//   listen_fd   Unix SOCK_SEQPACKET listening socket, or -1 (bare mode)
+//   listen_fds  Unix SOCK_SEQPACKET listening sockets; none: bare mode
 //   first_fd    a connected socket with one HelloMessage waiting, or -1
 //   control_fd  socket to the launcher, or -1: see control.h
-// Takes ownership of the three. An error only says that the first process could not
+// Takes ownership of all. An error only says that the first process could not
 // be recorded; what befalls later ones goes into the report.
-absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
-                          int first_fd, int control_fd);
+absl::Status RunCollector(const CollectorOptions& options,
+                          const std::vector<int>& listen_fds, int first_fd,
+                          int control_fd);
 
 }  // namespace mallogram

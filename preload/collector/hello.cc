@@ -28,7 +28,7 @@ T FieldOf(int image_fd, size_t offset) {
 // The executable that the process named; empty if it named none.
 std::string ExecutableIn(int image_fd) {
   const auto strings =
-      FieldOf<uint64_t>(image_fd, offsetof(ImageHeader, strings_offset));
+      FieldOf<uint64_t>(image_fd, offsetof(ImageHeader, string_chunks));
   const auto offset =
       FieldOf<uint32_t>(image_fd, offsetof(ImageHeader, executable_offset));
   char path[4096];
@@ -66,6 +66,7 @@ HelloResult ReceiveHello(int connection, Hello* hello) {
     return HelloResult::kOtherVersion;
   }
   hello->pid = content.pid;
+  hello->key = content.key;
   hello->parent = FieldOf<int32_t>(hello->image_fd, offsetof(ImageHeader, ppid));
   hello->executable = ExecutableIn(hello->image_fd);
   return HelloResult::kGood;

@@ -12,6 +12,7 @@ struct Hello {
   int image_fd = -1;          // the receiver's to close
   pid_t pid = 0, parent = 0;  // as the process sees them
   std::string executable;     // as it names itself; may be empty
+  uint64_t key = 0;           // as the launcher gave it
 };
 
 enum class HelloResult {

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -92,18 +93,18 @@ uint64_t OwnRssBytes() {
   return ResidentBytes(ReadWhole("/proc/self/statm").c_str());
 }
 
-RssMeter::RssMeter(pid_t pid)
+StatusMeter::StatusMeter(pid_t pid)
     : statm_fd_(open(absl::StrCat("/proc/", pid, "/statm").c_str(),
                      O_RDONLY | O_CLOEXEC)),
       status_fd_(open(absl::StrCat("/proc/", pid, "/status").c_str(),
                       O_RDONLY | O_CLOEXEC)) {}
 
-RssMeter::~RssMeter() {
+StatusMeter::~StatusMeter() {
   if (statm_fd_ >= 0) close(statm_fd_);
   if (status_fd_ >= 0) close(status_fd_);
 }
 
-uint64_t RssMeter::Read() {
+uint64_t StatusMeter::ReadRss() {
   char text[256];
   const ssize_t n = pread(statm_fd_, text, sizeof(text) - 1, 0);
   if (n <= 0) return 0;
@@ -111,13 +112,22 @@ uint64_t RssMeter::Read() {
   return ResidentBytes(text);
 }
 
-uint64_t RssMeter::ReadPeak() {
+ProcessStatus StatusMeter::ReadStatus() {
+  ProcessStatus status;
   char text[4096];
   const ssize_t n = pread(status_fd_, text, sizeof(text) - 1, 0);
-  if (n <= 0) return 0;
+  if (n <= 0) return status;
   text[n] = '\0';
-  const char* line = std::strstr(text, "\nVmHWM:");
-  return line == nullptr ? 0 : std::strtoull(line + 7, nullptr, 10) * 1024;
+  const auto number = [&](const char* label) -> uint64_t {
+    const char* const line = std::strstr(text, label);
+    return line == nullptr ? 0
+                           : std::strtoull(line + std::strlen(label), nullptr, 10);
+  };
+  status.peak_rss_bytes = number("\nVmHWM:") * 1024;
+  // Linux before 5.9 does not count filters, but says whether there are any.
+  status.filters = std::max(number("\nSeccomp_filters:"),
+                            number("\nSeccomp:") != 0 ? uint64_t{1} : uint64_t{0});
+  return status;
 }
 
 }  // namespace mallogram

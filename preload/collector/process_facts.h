@@ -25,17 +25,22 @@ bool ThreadMayLive(pid_t pid, int64_t tid);
 // Resident memory of this process.
 uint64_t OwnRssBytes();
 
-// Resident memory of another process; keeps /proc/PID/statm open, so that each
-// reading is one system call and a reused pid is never taken for it.
-class RssMeter {
- public:
-  explicit RssMeter(pid_t pid);
-  ~RssMeter();
-  RssMeter(const RssMeter&) = delete;
-  RssMeter& operator=(const RssMeter&) = delete;
+struct ProcessStatus {
+  uint64_t peak_rss_bytes = 0;  // the kernel's own high-water mark; 0: not known
+  uint64_t filters = 0;         // seccomp filters of the main thread
+};
 
-  uint64_t Read();      // now
-  uint64_t ReadPeak();  // VmHWM: the kernel's own high-water mark
+// Memory and state of another process; keeps the files of its /proc open, so that
+// each reading is one system call and a reused pid is never taken for it.
+class StatusMeter {
+ public:
+  explicit StatusMeter(pid_t pid);
+  ~StatusMeter();
+  StatusMeter(const StatusMeter&) = delete;
+  StatusMeter& operator=(const StatusMeter&) = delete;
+
+  uint64_t ReadRss();  // now; 0: not known
+  ProcessStatus ReadStatus();
 
  private:
   int statm_fd_, status_fd_;

@@ -183,6 +183,7 @@ void CloseAllBut(std::vector<int> keep_fds) {
   std::sort(keep_fds.begin(), keep_fds.end());
   unsigned int next = 3;
   for (const int fd : keep_fds) {
+    if (fd < 0) continue;
     const auto keep = static_cast<unsigned int>(fd);
     if (keep > next) close_range(next, keep - 1, 0);
     next = std::max(next, keep + 1);

@@ -13,15 +13,18 @@ namespace mallogram {
 
 Reception::~Reception() {
   for (const int fd : connections_) ::close(fd);
-  if (listen_fd_ >= 0) ::close(listen_fd_);
+  for (const int fd : listen_fds_) ::close(fd);
   if (check_fd_ >= 0) ::close(check_fd_);
 }
 
-void Reception::Open(int listen_fd, int first_fd) {
-  listen_fd_ = listen_fd;
-  if (listen_fd_ >= 0) {
-    fcntl(listen_fd_, F_SETFL, O_NONBLOCK);
-    watch_(listen_fd_, /*connection=*/false);
+void Reception::Open(const std::vector<int>& listen_fds, int first_fd,
+                     uint64_t key) {
+  key_ = key;
+  for (const int fd : listen_fds) {
+    if (fd < 0) continue;
+    listen_fds_.push_back(fd);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    watch_(fd, /*connection=*/false);
   }
   if (first_fd >= 0) {
     connections_.push_back(first_fd);
@@ -30,24 +33,22 @@ void Reception::Open(int listen_fd, int first_fd) {
 }
 
 void Reception::OpenForChecks(pid_t pid) {
-  if (listen_fd_ >= 0 || check_fd_ >= 0) return;
+  if (open() || check_fd_ >= 0) return;
   check_fd_ = ListenFor(pid);
   if (check_fd_ >= 0) watch_(check_fd_, /*connection=*/false);
 }
 
-void Reception::Accept(int* listen_fd) {
-  while (*listen_fd >= 0) {
-    const int fd = accept4(*listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
+bool Reception::Accept(int listen_fd) {
+  for (;;) {
+    const int fd = accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        // Out of descriptors: who waits is not recorded, but must not be waited
-        // for in a busy loop either.
-        ::close(*listen_fd);
-        *listen_fd = -1;
-        guests_.close();
-      }
-      return;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+      // Out of descriptors: who waits is not recorded, but must not be waited for
+      // in a busy loop either.
+      ::close(listen_fd);
+      guests_.close();
+      return false;
     }
     connections_.push_back(fd);
     watch_(fd, /*connection=*/true);
@@ -55,8 +56,8 @@ void Reception::Accept(int* listen_fd) {
 }
 
 void Reception::Receive() {
-  Accept(&listen_fd_);
-  Accept(&check_fd_);
+  std::erase_if(listen_fds_, [this](int fd) { return !Accept(fd); });
+  if (check_fd_ >= 0 && !Accept(check_fd_)) check_fd_ = -1;
   const std::vector<int> waiting = connections_;
   for (const int fd : waiting) Read(fd);
 }
@@ -84,6 +85,10 @@ void Reception::Read(int connection) {
     case HelloResult::kNotYet:
       return;
     case HelloResult::kGood:
+      if (open() && hello.key != key_) {
+        RefuseImage(hello.image_fd);
+        break;
+      }
       guests_.admit(PeerOf(connection), hello);
       break;
     case HelloResult::kOtherVersion:

@@ -32,8 +32,9 @@ class Reception {
   Reception(const Reception&) = delete;
   Reception& operator=(const Reception&) = delete;
 
-  // Both -1: none. They become ours.
-  void Open(int listen_fd, int first_fd);
+  // -1: none. They become ours. `key`: what who comes to a listening socket has to
+  // know, since anybody may find an abstract one.
+  void Open(const std::vector<int>& listen_fds, int first_fd, uint64_t key);
   // Where there is no listening socket, checks of this process can be asked for.
   void OpenForChecks(pid_t pid);
 
@@ -43,15 +44,18 @@ class Reception {
   void Read(int connection);
 
   // Processes may still connect.
-  bool open() const { return listen_fd_ >= 0; }
+  bool open() const { return !listen_fds_.empty(); }
   bool busy() const { return !connections_.empty(); }
 
  private:
-  void Accept(int* listen_fd);
+  // False: no more can be accepted.
+  bool Accept(int listen_fd);
 
   const Guests guests_;
   const std::function<void(int, bool)> watch_;
-  int listen_fd_ = -1, check_fd_ = -1;
+  std::vector<int> listen_fds_;
+  int check_fd_ = -1;
+  uint64_t key_ = 0;
   std::vector<int> connections_;  // accepted, without a message so far
 };
 

@@ -25,7 +25,7 @@ constexpr char kVersion[] = "0.1.0";
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kRssEveryNs = 10 * kMs;
-constexpr uint64_t kPeakRssEveryNs = 100 * kMs;
+constexpr uint64_t kStatusEveryNs = 20 * kMs;
 constexpr uint64_t kReapEveryNs = 200 * kMs;
 constexpr uint64_t kNamesEveryNs = 500 * kMs;
 constexpr uint64_t kSamplesEveryNs = 1000 * kMs;
@@ -79,10 +79,10 @@ class SessionImpl final : public Session {
         ahead_(image_.get()),
         pid_(pid),
         is_tsc_(image_->header()->tsc_is_clock != 0),
-        translator_(image_.get(), &clock_),
+        translator_(image_.get(), &clock_, pid),
         feed_(pid, &translator_, &clock_, [this] { Flush(); }),
         orderer_(&feed_),
-        rss_(pid) {}
+        meter_(pid) {}
   ~SessionImpl() override {
     if (alive_) MarkDead(image_->header());
   }
@@ -92,6 +92,7 @@ class SessionImpl final : public Session {
   uint64_t Drain() override;
   void Tick(uint64_t now_monotonic_ns) override;
   bool HasWork() const override;
+  bool CannotSleep() const override;
   ImageHeader* header() override { return image_->header(); }
   absl::Status Finish(EndReason reason, int64_t detail,
                       uint64_t peak_rss_bytes) override;
@@ -124,6 +125,7 @@ class SessionImpl final : public Session {
   void ReapRings();
   void Flush();
   void WriteSamples();
+  void ReadStatus();
   void FillLoss(Loss* loss) const;
   void FillSelfReport(SelfReport* self) const;
   void WatchTrust();
@@ -141,7 +143,7 @@ class SessionImpl final : public Session {
   EventFeed feed_;
   std::unique_ptr<SampledModel> sampled_;  // if it is a sampled recording
   Orderer<EventFeed> orderer_;
-  RssMeter rss_;
+  StatusMeter meter_;
   TraceWriter writer_;
   RunInfo run_;
   Summary summary_;
@@ -150,9 +152,9 @@ class SessionImpl final : public Session {
   uint64_t peak_rss_bytes_ = 0;
   uint64_t batch_since_ns_ = 0;  // when the open batch was first seen; 0: empty
   uint64_t cpu_ns_ = 0;
-  Every rss_due_{kRssEveryNs}, peak_rss_due_{kPeakRssEveryNs},
-      reap_due_{kReapEveryNs}, names_due_{kNamesEveryNs},
-      samples_due_{kSamplesEveryNs}, calibrate_due_{kCalibrateEveryNs};
+  Every rss_due_{kRssEveryNs}, status_due_{kStatusEveryNs}, reap_due_{kReapEveryNs},
+      names_due_{kNamesEveryNs}, samples_due_{kSamplesEveryNs},
+      calibrate_due_{kCalibrateEveryNs};
 };
 
 absl::Status SessionImpl::Start(const SessionOptions& options) {
@@ -203,6 +205,10 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   return absl::OkStatus();
 }
 
+bool SessionImpl::CannotSleep() const {
+  return image_->header()->filtered.load(std::memory_order_relaxed) != 0;
+}
+
 bool SessionImpl::HasWork() const {
   if (frozen_) return false;
   return image_->ring_count() > orderer_.stream_count() || orderer_.HasWork();
@@ -251,13 +257,13 @@ void SessionImpl::Tick(uint64_t now_monotonic_ns) {
   if (frozen_) return;
   const CpuMeter meter(&cpu_ns_);
   if (rss_due_.Due(now_monotonic_ns)) {
-    const uint64_t rss = rss_.Read();
+    const uint64_t rss = meter_.ReadRss();
     if (rss != 0) feed_.SetRss(rss);
     peak_rss_bytes_ = std::max(peak_rss_bytes_, rss);
     feed_.SampleAt(clock_.MonotonicToNs(now_monotonic_ns));
   }
-  if (peak_rss_due_.Due(now_monotonic_ns)) {
-    peak_rss_bytes_ = std::max(peak_rss_bytes_, rss_.ReadPeak());
+  if (status_due_.Due(now_monotonic_ns)) {
+    ReadStatus();
     translator_.SweepModules();
   }
   if (reap_due_.Due(now_monotonic_ns)) ReapRings();
@@ -333,8 +339,20 @@ bool SessionImpl::HasRequest() const {
          h.at_once.state.load(std::memory_order_acquire) == HoldRequest::kAsked;
 }
 
+// Filters that we run under ourselves let a program do what the recorder does.
+void SessionImpl::ReadStatus() {
+  const ProcessStatus status = meter_.ReadStatus();
+  peak_rss_bytes_ = std::max(peak_rss_bytes_, status.peak_rss_bytes);
+  static const uint64_t own = StatusMeter(getpid()).ReadStatus().filters;
+  if (status.filters > own) {
+    image_->header()->filtered.store(1, std::memory_order_relaxed);
+  }
+}
+
 void SessionImpl::CatchUp(bool ended) {
   const CpuMeter meter(&cpu_ns_);
+  // Its memory is still there: the last look at how much it was.
+  if (ended) ReadStatus();
   for (int i = 0; i < kMaxLastRounds && HasWork(); ++i) {
     if (Round(ended) == 0 && !ended) return;
   }
@@ -344,6 +362,7 @@ void SessionImpl::Describe(ScanRequest* request) {
   request->live = &orderer_.live();
   request->model = &feed_.model();
   request->image = image_->header();
+  request->image_inode = image_->inode();
   const auto& ignored = feed_.ignored();
   request->ignored.assign(ignored.begin(), ignored.end());
   request->module_id = [this](const LoadedModule& module) {
@@ -383,18 +402,20 @@ uint32_t SessionImpl::WriteLeakCheck(const LeakCheck& check) {
 }
 
 void SessionImpl::FillLoss(Loss* loss) const {
-  uint64_t lost = 0, lost_bytes = 0;
+  uint64_t lost = 0, lost_bytes = 0, wait_ticks = 0;
   for (uint32_t i = 0; i < orderer_.stream_count(); ++i) {
     const RingSlot& slot = *image_->ring(i);
     lost += slot.lost_events.load(std::memory_order_relaxed);
     lost_bytes += slot.lost_bytes.load(std::memory_order_relaxed);
     loss->events_waited += slot.waits.load(std::memory_order_relaxed);
-    loss->wait_ns += slot.wait_ns.load(std::memory_order_relaxed);
+    wait_ticks += slot.wait_ticks.load(std::memory_order_relaxed);
   }
   // The rings count every loss; what they had no room to name has no site.
   loss->events_lost = std::max(loss->events_lost, lost);
   loss->bytes_lost = std::max(loss->bytes_lost, lost_bytes);
-  loss->events_lost += image_->header()->rings_exhausted.load();
+  loss->events_lost += image_->header()->ringless_events.load();
+  loss->bytes_lost += image_->header()->ringless_bytes.load();
+  loss->wait_ns = clock_.TicksToNs(wait_ticks);
   loss->order_violations = orderer_.violations();
   loss->truncated_stacks = 0;
   for (const SiteTotals& site : summary_.sites) {
@@ -432,7 +453,7 @@ void SessionImpl::FillSelfReport(SelfReport* self) const {
 // What the library finds out after the session has begun, or events it lost.
 void SessionImpl::WatchTrust() {
   const ImageHeader& h = *image_->header();
-  if (h.own_malloc != 0 || h.other_allocator != 0 || h.rings_exhausted.load() != 0)
+  if (h.own_malloc != 0 || h.other_allocator != 0 || h.ringless_events.load() != 0)
     feed_.watch()->TrustNoAddress();
 }
 
@@ -441,7 +462,6 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   const uint64_t cpu_start = ThreadCpuNs();
   for (int i = 0; i < kMaxLastRounds && (i == 0 || HasWork()); ++i) Round(true);
   const StampClock::Reading now = StampClock::Read(is_tsc_);
-  const ImageHeader& h = *image_->header();
   translator_.SweepModules();
   // First, since they name stacks.
   const std::string mismatches = feed_.Mismatches(), pools = feed_.Pools();
@@ -457,11 +477,7 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   Totals& totals = summary_.totals;
   totals.duration_ns =
       std::max(feed_.last_ns(), clock_.MonotonicToNs(now.monotonic_ns));
-  totals.peak_rss_bytes = peak_rss_bytes;
-  if (peak_rss_bytes == 0) {
-    totals.peak_rss_bytes =
-        std::max(peak_rss_bytes_, h.exit_max_rss_kib.load() * 1024);
-  }
+  totals.peak_rss_bytes = peak_rss_bytes == 0 ? peak_rss_bytes_ : peak_rss_bytes;
   FillLoss(&summary_.loss);
   FillSelfReport(&summary_.self);
   summary_.end = reason;

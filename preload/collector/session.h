@@ -49,6 +49,9 @@ class Session {
 
   // True if some ring holds records now; for the sleep/wake handshake.
   virtual bool HasWork() const = 0;
+  // True if the program runs under a filter: it can neither ring nor wait, so it is
+  // to be looked at often.
+  virtual bool CannotSleep() const = 0;
   // For the doorbell (see ImageHeader): set/clear collector_sleeps, the futex.
   virtual ImageHeader* header() = 0;
 

@@ -35,6 +35,12 @@ class StampClock {
                static_cast<unsigned __int128>(stamp - base_stamp_) * rate_ >>
                kRateBits);
   }
+  // A difference of two stamps, by the rate of the whole run.
+  uint64_t TicksToNs(uint64_t ticks) const {
+    return is_tsc_ ? static_cast<uint64_t>(static_cast<double>(ticks) *
+                                           true_ns_per_tick_)
+                   : ticks;
+  }
   // Of CLOCK_MONOTONIC, on the same scale.
   uint64_t MonotonicToNs(uint64_t monotonic_ns) const {
     return monotonic_ns > start_.monotonic_ns ? monotonic_ns - start_.monotonic_ns

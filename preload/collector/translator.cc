@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "preload/collector/leaks/address_space.h"
+
 namespace mallogram {
 
 // Goes out to the first caller that is known, then comes back numbering.
@@ -48,12 +50,30 @@ uint32_t Translator::Translate(uint32_t id) {
   return parent;
 }
 
+// A name that was given to dlopen relative to the directory of that moment, as a
+// later report needs it.
+std::string Translator::WholePath(const ImageView::ModuleFacts& facts) const {
+  if (facts.path.empty() || facts.path[0] == '/' ||
+      facts.path.find('/') == std::string::npos) {
+    return facts.path;
+  }
+  if (pid_ != 0) {
+    const std::vector<leaks::Mapping> maps = leaks::ReadMaps(pid_);
+    const leaks::Mapping* const mapping = leaks::FindMapping(maps, facts.start);
+    if (mapping != nullptr && mapping->path[0] == '/') return mapping->path;
+  }
+  const std::string directory =
+      image_->ReadString(image_->header()->directory_offset);
+  return directory.empty() ? facts.path : directory + "/" + facts.path;
+}
+
 uint32_t Translator::Module(uint32_t index) {
   if (index == kNoModule) return 0;
   const uint32_t known = module_ids_.Get(index);
   if (known != 0) return known;
   ImageView::ModuleFacts facts;
   if (!image_->ReadModule(index, &facts)) return 0;
+  facts.path = WholePath(facts);
   for (Known& one : modules_) {  // one that a leak check brought
     if (one.index != kNoModule || one.module.bias != facts.bias ||
         one.module.path != facts.path) {

@@ -6,6 +6,8 @@
 // ends. What makes no sense becomes kRootUnknown. A node is read once.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,8 +22,9 @@ namespace mallogram {
 
 class Translator {
  public:
-  Translator(const ImageView* image, const StampClock* clock)
-      : image_(image), clock_(clock) {}
+  // `pid`: whose modules they are, to complete relative names; 0: not known.
+  Translator(const ImageView* image, const StampClock* clock, pid_t pid = 0)
+      : image_(image), clock_(clock), pid_(pid) {}
 
   // The file id of the image's stack id.
   uint32_t Stack(uint32_t id) {
@@ -58,9 +61,11 @@ class Translator {
     return pc - header.library_start < header.library_end - header.library_start;
   }
   uint32_t Module(uint32_t index);
+  std::string WholePath(const ImageView::ModuleFacts& facts) const;
 
   const ImageView* const image_;
   const StampClock* const clock_;
+  const pid_t pid_;
   SparseArray<uint32_t> file_ids_;   // by image id; 0: not yet
   std::vector<uint8_t> roots_;       // by file id - kFirstStackId
   std::vector<uint32_t> image_ids_;  // likewise

@@ -35,6 +35,7 @@
 #include <cstdint>
 
 #include "preload/unwinder/frame_step.h"
+#include "preload/unwinder/walker.h"
 
 namespace mallogram {
 
@@ -114,8 +115,8 @@ inline bool IsBarrier(const MemoSlot& slot) { return slot.address == &g_never; }
 // few events must not wait for memory, only what goes on pays for going on fast.
 inline constexpr uint64_t kWalksBeforeTwigs = 64;
 
-// nullptr: no memory.
-WalkerMemo* NewMemo();
+// In `room`, which holds nothing yet.
+WalkerMemo* NewMemo(WalkerRoom* room);
 // Makes the twigs, none of them used. Without memory there are none.
 void MakeTwigs(WalkerMemo* memo);
 void DropMemo(WalkerMemo* memo);

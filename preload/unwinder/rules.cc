@@ -1,7 +1,7 @@
 #include "preload/unwinder/rules.h"
 
+#include "preload/memory.h"
 #include "preload/modules.h"
-#include "preload/sys.h"
 #include "preload/unwinder/cfi.h"
 #include "preload/unwinder/expression.h"
 #include "preload/unwinder/walker.h"
@@ -24,7 +24,7 @@ size_t TableBytes(uint32_t bits) {
 bool Grow(RuleTable* full) {
   const uint32_t bits = full->bits + 2;
   if (bits > kMaxBits) return false;
-  void* memory = sys::MapTable(TableBytes(bits));
+  void* memory = TakeMemory(TableBytes(bits));
   if (memory == nullptr) return false;
   auto* table = static_cast<RuleTable*>(memory);
   table->older = full;
@@ -33,7 +33,7 @@ bool Grow(RuleTable* full) {
   // Release: a reader that sees the table sees its fields.
   if (!g_rules.compare_exchange_strong(full, table, std::memory_order_release,
                                        std::memory_order_relaxed)) {
-    sys::Unmap(memory, TableBytes(bits));  // another thread was first
+    GiveMemory(memory, TableBytes(bits));  // another thread was first
   }
   return true;
 }

@@ -2,7 +2,9 @@
 
 #include <signal.h>
 
+#include "preload/may_call.h"
 #include "preload/sys.h"
+#include "preload/thread_id.h"
 
 // Exported by the loader: where the main thread's stack began.
 extern "C" void* __libc_stack_end;
@@ -16,16 +18,11 @@ constexpr uint64_t kMaxProbe = 1 << 18;
 
 bool Readable(uint64_t address) {
   if (address < kPage) return false;  // to the kernel a null pointer is "no set"
+  if (!MayCall()) return false;       // not known, then: the walk ends here
   constexpr long kInvalidHow = ~0L;
   const long result = sys::Call(SYS_rt_sigprocmask, kInvalidHow,
                                 static_cast<long>(address & ~uint64_t{7}), 0, 8);
   return result != -EFAULT;
-}
-
-uint64_t ThreadControlBlock() {
-  uint64_t tcb;
-  asm("mov %%fs:0, %0" : "=r"(tcb));
-  return tcb;
 }
 
 // [low, top of the stack): readable for the thread's life. A signal handler may
@@ -38,20 +35,11 @@ struct Known {
 thread_local constinit Known t_below_tcb{}, t_below_main_end{};
 
 // What lies below the main thread's TCB is no stack: other mappings, which may go.
-bool InMainThread() {
-  enum class Kind : uint8_t { kUnknown, kMain, kOther };
-  static thread_local constinit Kind kind = Kind::kUnknown;
-  if (kind == Kind::kUnknown) {
-    kind = sys::GetTid() == sys::GetPid() ? Kind::kMain : Kind::kOther;
-  }
-  return kind == Kind::kMain;
-}
-
 bool InOwnStack(uint64_t address) {
-  const uint64_t tcb = ThreadControlBlock();
+  const uint64_t tcb = ThreadPointer();
   const auto main_end = reinterpret_cast<uint64_t>(__libc_stack_end);
   const bool below_tcb = address < tcb;
-  if (below_tcb ? InMainThread() : address >= main_end) return false;
+  if (below_tcb ? IsMainThread() : address >= main_end) return false;
   Known& known = below_tcb ? t_below_tcb : t_below_main_end;
   const uint64_t page = address & ~(kPage - 1);
   uint64_t low = known.low;

@@ -2,7 +2,7 @@
 
 #include <dlfcn.h>
 
-#include "preload/sys.h"
+#include "preload/memory.h"
 #include "preload/unwinder/rules.h"
 
 namespace mallogram {
@@ -130,7 +130,7 @@ bool EnableVerify(const char** error) {
 void VerifyWalk(const CallerState& caller, uint32_t stack, const StackTable& table,
                 void*** buffer) {
   if (*buffer == nullptr) {
-    *buffer = static_cast<void**>(sys::MapPrivate(sizeof(void*) * kOracleFrames));
+    *buffer = static_cast<void**>(TakeMemory(sizeof(void*) * kOracleFrames));
     if (*buffer == nullptr) return;
   }
   const uint64_t epoch = g_code_epoch.load(std::memory_order_acquire);

@@ -99,8 +99,7 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
 [[gnu::noinline]] uint32_t Walker::WalkOut(const CallerState& caller,
                                            uint32_t max_depth, StackTable* table) {
   if (memo_ == nullptr) [[unlikely]] {
-    memo_ = NewMemo();
-    if (memo_ == nullptr) return kRootUnknown;
+    memo_ = NewMemo(&room_);
   }
   WalkerMemo& memo = *memo_;
   const uint64_t epoch = g_code_epoch.load(std::memory_order_acquire);

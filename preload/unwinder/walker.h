@@ -31,6 +31,10 @@ struct CallerState {
 };
 
 struct WalkerMemo;
+// A walker's first memory, for stacks of 32 frames.
+struct alignas(64) WalkerRoom {
+  char bytes[6400];
+};
 struct WalkStats {
   uint64_t walks, frames_walked, full_walks;
 };
@@ -46,7 +50,7 @@ class Walker {
 
   const WalkStats& stats() const { return stats_; }
 
-  // Unmaps what the walker holds. It may be used again, by any thread.
+  // Gives back what the walker holds. It may be used again, by any thread.
   void Release();
 
  private:
@@ -59,6 +63,7 @@ class Walker {
 
   WalkerMemo* memo_;
   WalkStats stats_;
+  WalkerRoom room_;
 };
 
 // Forgets every rule whose pc lies in [start, end) and, through the code epoch,

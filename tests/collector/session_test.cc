@@ -46,7 +46,6 @@ TEST_F(SessionTest, WholeFile) {
   b.Address(RecordKind::kFree, t0 + 350, 0x2000);
   b.Publish();
   image.modules()[lib].unload_tsc = ReadStamp(true);
-  image.header()->exit_max_rss_kib = 1'000'000;
   session->Tick(Monotonic());
   ASSERT_TRUE(session->Finish(EndReason::kExited, 3, 0).ok());
 
@@ -92,7 +91,7 @@ TEST_F(SessionTest, WholeFile) {
   EXPECT_EQ(s.totals.frees, 2u);
   EXPECT_EQ(s.totals.peak_heap_bytes, 1050u);
   EXPECT_EQ(s.totals.live_bytes, 1000u);
-  EXPECT_EQ(s.totals.peak_rss_bytes, 1'000'000u * 1024);
+  EXPECT_GT(s.totals.peak_rss_bytes, 1'000'000u);  // this process's own
   EXPECT_EQ(s.loss.truncated_stacks, 1u);
   EXPECT_EQ(s.self.threads, 2u);
   EXPECT_EQ(s.self.stack_nodes, 3u);

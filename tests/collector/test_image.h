@@ -32,12 +32,21 @@ class TestImage {
     h.max_modules = 16;
     h.strings_bytes = kImagePage;
     h.max_nodes = max_nodes;
-    h.rings_offset = page(sizeof(ImageHeader));
-    h.modules_offset = h.rings_offset + page(sizeof(RingSlot) * rings);
-    h.strings_offset = h.modules_offset + page(sizeof(ModuleSlot) * h.max_modules);
-    h.nodes_offset = h.strings_offset + h.strings_bytes;
-    h.ring_data_offset = h.nodes_offset + page(sizeof(StackNode) * max_nodes);
-    h.image_bytes = h.ring_data_offset + page(uint64_t{ring_words} * 8 * rings);
+    // Chunk after chunk, as many as it takes.
+    uint64_t at = page(sizeof(ImageHeader));
+    const auto place = [&](uint64_t bytes) {
+      const uint64_t offset = at;
+      at += page(bytes);
+      return offset;
+    };
+    modules_at_ = place(sizeof(ModuleSlot) * kModuleChunks.CountOf(0));
+    strings_at_ = place(kStringChunks.CountOf(0));
+    nodes_at_ = place(sizeof(StackNode) * kNodeChunks.CountOf(0));
+    const int last = RingGeometry::ChunkOf(rings - 1);
+    for (int chunk = 0; chunk <= last; ++chunk) {
+      ring_chunks_.push_back(place(h.ring_words.BytesOf(chunk)));
+    }
+    h.base_bytes = h.file_bytes = at;
     h.pid = getpid();
     h.start_tsc = ReadStamp(true);
     timespec now{};
@@ -49,12 +58,18 @@ class TestImage {
     h.node_count = kFirstNode;
 
     fd_ = memfd_create("test-image", MFD_CLOEXEC);
-    bytes_ = h.image_bytes;
+    bytes_ = h.file_bytes;
     if (ftruncate(fd_, static_cast<off_t>(bytes_)) != 0) abort();
     base_ = static_cast<char*>(
         mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0));
     std::memcpy(base_, &h, offsetof(ImageHeader, ring_count));
     header()->node_count = kFirstNode;
+    header()->module_chunks.offset[0] = modules_at_;
+    header()->string_chunks.offset[0] = strings_at_;
+    header()->node_chunks.offset[0] = nodes_at_;
+    for (size_t i = 0; i < ring_chunks_.size(); ++i) {
+      header()->ring_chunks.offset[i] = ring_chunks_[i];
+    }
     writers_.resize(rings);
   }
   ~TestImage() {
@@ -69,13 +84,13 @@ class TestImage {
   uint64_t bytes() const { return bytes_; }
   ImageHeader* header() { return reinterpret_cast<ImageHeader*>(base_); }
   RingSlot* slot(uint32_t i) {
-    return reinterpret_cast<RingSlot*>(base_ + header()->rings_offset) + i;
+    const int chunk = RingGeometry::ChunkOf(i);
+    return reinterpret_cast<RingSlot*>(base_ + ring_chunks_.at(chunk)) +
+           (i - RingGeometry::FirstOf(chunk));
   }
-  StackNode* nodes() {
-    return reinterpret_cast<StackNode*>(base_ + header()->nodes_offset);
-  }
+  StackNode* nodes() { return reinterpret_cast<StackNode*>(base_ + nodes_at_); }
   ModuleSlot* modules() {
-    return reinterpret_cast<ModuleSlot*>(base_ + header()->modules_offset);
+    return reinterpret_cast<ModuleSlot*>(base_ + modules_at_);
   }
 
   // As a thread that registers: the next ring is its own.
@@ -90,15 +105,17 @@ class TestImage {
     return writers_[i];
   }
   uint64_t* ring_data(uint32_t i) {
-    return reinterpret_cast<uint64_t*>(base_ + header()->ring_data_offset) +
-           header()->ring_words.Start(i);
+    const int chunk = RingGeometry::ChunkOf(i);
+    return reinterpret_cast<uint64_t*>(base_ + ring_chunks_.at(chunk) +
+                                       RingGeometry::SlotBytes(chunk)) +
+           uint64_t{i - RingGeometry::FirstOf(chunk)} *
+               header()->ring_words.WordsOf(chunk);
   }
 
   uint32_t AddModule(const std::string& path, uint64_t bias) {
     const uint32_t i = header()->module_count.fetch_add(1);
     const uint32_t at = header()->strings_used.fetch_add(path.size() + 1);
-    std::memcpy(base_ + header()->strings_offset + at, path.c_str(),
-                path.size() + 1);
+    std::memcpy(base_ + strings_at_ + at, path.c_str(), path.size() + 1);
     ModuleSlot& module = modules()[i];
     module.path_offset = at;
     module.bias = bias;
@@ -120,6 +137,8 @@ class TestImage {
   int fd_ = -1;
   uint64_t bytes_ = 0;
   char* base_ = nullptr;
+  uint64_t modules_at_ = 0, strings_at_ = 0, nodes_at_ = 0;  // in the file
+  std::vector<uint64_t> ring_chunks_;
   std::vector<RecordWriter> writers_;
 };
 

@@ -17,6 +17,10 @@
 #include "preload/image.h"
 
 namespace mallogram {
+
+// The image's, which is not linked here: all chunks are there.
+bool MakeNode(ImageTables*, uint32_t) { return true; }
+
 namespace {
 
 class StackTableTest : public ::testing::Test {
@@ -27,7 +31,9 @@ class StackTableTest : public ::testing::Test {
     nodes_[max_nodes].pc = kCanary;
     header_.max_nodes = max_nodes;
     header_.node_count.store(kFirstNode);
-    ASSERT_TRUE(table_.Init(&header_, nodes_.data()));
+    tables_.header = &header_;
+    tables_.nodes.SetWhole(nodes_.data());
+    ASSERT_TRUE(table_.Init(&tables_));
   }
 
   void TearDown() override {
@@ -54,6 +60,7 @@ class StackTableTest : public ::testing::Test {
 
   static constexpr uint64_t kCanary = 0x5ca1ab1e;
   ImageHeader header_{};
+  ImageTables tables_;
   std::vector<StackNode> nodes_;
   StackTable table_{};
 };

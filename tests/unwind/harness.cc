@@ -10,6 +10,15 @@
 #include "preload/modules.h"
 #include "preload/unwinder/rules.h"
 
+namespace mallogram {
+
+// The image's, which is not linked here: all chunks are there.
+bool MakeNode(ImageTables*, uint32_t) { return true; }
+bool MakeModule(ImageTables*, uint32_t) { return true; }
+bool MakeString(ImageTables*, uint32_t) { return true; }
+
+}  // namespace mallogram
+
 namespace mallogram::testing {
 namespace {
 
@@ -24,8 +33,7 @@ void* Map(size_t bytes) {
 
 struct World {
   ImageHeader* header;
-  ModuleSlot* modules;
-  char* strings;
+  ImageTables tables;
   StackTable table{};
 
   World() {
@@ -35,10 +43,13 @@ struct World {
     header->max_modules = kModules;
     header->strings_bytes = kStrings;
     header->strings_used = 1;
-    modules = static_cast<ModuleSlot*>(Map(sizeof(ModuleSlot) * kModules));
-    strings = static_cast<char*>(Map(kStrings));
-    InitModules(header, modules, strings);
-    table.Init(header, static_cast<StackNode*>(Map(sizeof(StackNode) * kNodes)));
+    tables.header = header;
+    tables.modules.SetWhole(
+        static_cast<ModuleSlot*>(Map(sizeof(ModuleSlot) * kModules)));
+    tables.strings.SetWhole(static_cast<char*>(Map(kStrings)));
+    tables.nodes.SetWhole(static_cast<StackNode*>(Map(sizeof(StackNode) * kNodes)));
+    InitModules(&tables);
+    table.Init(&tables);
   }
 };
 
@@ -73,9 +84,10 @@ Pcs From(void* const* begin, int count, uint64_t caller_pc) {
 
 StackTable* Table() { return &TheWorld().table; }
 ImageHeader* Header() { return TheWorld().header; }
-ModuleSlot* Modules() { return TheWorld().modules; }
+ModuleSlot* Modules() { return &TheWorld().tables.modules[0]; }
 std::string ModulePath(uint32_t index) {
-  return TheWorld().strings + TheWorld().modules[index].path_offset;
+  const ImageTables& tables = TheWorld().tables;
+  return &tables.strings[tables.modules[index].path_offset];
 }
 
 Pcs PcsOf(uint32_t stack) {

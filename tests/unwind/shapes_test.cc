@@ -403,7 +403,7 @@ TEST_F(Shapes, MaxDepthKeepsTheInnermostFrames) {
 }
 
 TEST_F(Shapes, MemoGrowthIsReleased) {
-  DeepWalks(3000, 2);
+  DeepWalks(20000, 2);
   const uint64_t full = sys::MappedBytes();
   checker_.walker.Release();
   EXPECT_LT(sys::MappedBytes(), full);

@@ -92,9 +92,12 @@ void Finder::Take(uint64_t start, uint64_t end, RootRange root) {
 // The recorder: its library, image and private memory.
 void Finder::ExcludeOwn() {
   for (const Mapping& mapping : maps_) {
-    if (mapping.path.starts_with("/memfd:mallogram")) {
-      out_.Add(mapping.start, mapping.end);
-    }
+    const bool image = request_.image_inode != 0
+                           ? mapping.inode == request_.image_inode &&
+                                 (mapping.path.starts_with("/memfd:") ||
+                                  mapping.path.starts_with("/dev/shm/"))
+                           : mapping.path.starts_with("/memfd:mallogram");
+    if (image) out_.Add(mapping.start, mapping.end);
   }
   if (request_.image == nullptr) return;
   const ImageHeader& image = *request_.image;
@@ -102,9 +105,6 @@ void Finder::ExcludeOwn() {
                  library_end = image.library_end;
   if (library_start < library_end && library_end - library_start < kMaxOwn) {
     out_.Add(library_start, (library_end + kPage - 1) / kPage * kPage);
-  }
-  if (image.image_address != 0 && image.image_bytes < kMaxOwn) {
-    out_.Add(image.image_address, image.image_address + image.image_bytes);
   }
   struct Range {
     uint64_t start, end;

@@ -1,0 +1,37 @@
+#include "preload/describe_process.h"
+
+#include <fcntl.h>
+
+#include "preload/sys.h"
+
+namespace mallogram {
+
+uint32_t DescribeProcess(ImageHeader* h, char* strings, uint32_t bytes) {
+  uint32_t used = 1;  // offset 0: ""
+  // The strings are zeroed, so every entry is followed by its NUL.
+  const long room = static_cast<long>(bytes / 4);
+  long n = sys::Call(SYS_readlinkat, AT_FDCWD, sys::Arg("/proc/self/exe"),
+                     sys::Arg(strings + used), room);
+  if (n > 0 && n < room) {
+    h->executable_offset = used;
+    used += static_cast<uint32_t>(n) + 1;
+  }
+  n = sys::Call(SYS_getcwd, sys::Arg(strings + used), room);
+  if (n > 1 && strings[used] == '/') {  // else "(unreachable)"
+    h->directory_offset = used;
+    used += static_cast<uint32_t>(n);
+  }
+  const long fd = sys::Call(SYS_openat, AT_FDCWD, sys::Arg("/proc/self/cmdline"),
+                            O_RDONLY | O_CLOEXEC);
+  if (sys::IsError(fd)) return used;
+  n = sys::Call(SYS_read, fd, sys::Arg(strings + used), room - 1);
+  sys::Call(SYS_close, fd);
+  if (n > 0) {
+    h->arguments_offset = used;
+    h->arguments_bytes = static_cast<uint32_t>(n);
+    used += static_cast<uint32_t>(n) + 1;
+  }
+  return used;
+}
+
+}  // namespace mallogram
