@@ -1,0 +1,49 @@
+"""The recorder as its users have it: installed, in front of a program; and whether what
+it recorded is good."""
+
+import os
+import shutil
+
+from bench_lib import runners
+from transparency_lib.compare import Difference
+
+# How a program is recorded: options of `mallogram record`. `leaks` is what `mallogram
+# leaks PROGRAM` does, but for its report: the program is traced as by a debugger.
+MODES = {"record": (), "leaks": ("--leak-check", "full")}
+
+
+def install(build, prefix):
+    """Copies command and libraries to where any user can read them."""
+    for source, target in (("analyzer/mallogram", "bin/mallogram"),
+                           ("preload/libmallogram.so", "lib/mallogram/libmallogram.so"),
+                           ("preload/libmallogram_new.so",
+                            "lib/mallogram/libmallogram_new.so")):
+        (prefix / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(build / source, prefix / target)
+        os.chmod(prefix / target, 0o755)
+    return str(prefix / "bin" / "mallogram")
+
+
+def command(mallogram, mode, traces):
+    return [mallogram, "record", "-q", "-o", f"{traces}/", *MODES[mode], "--"]
+
+
+def judge(mallogram, traces, programs):
+    """(differences, number of allocations). `programs`: whose recordings must be there."""
+    files = sorted(traces.glob("*.mgram"))
+    try:
+        figures = runners.figures_of_report(mallogram, files)
+    except runners.Failure as failure:
+        return [Difference("recording", str(failure))], 0
+    wrong = []
+    if figures["allocations"] == 0:
+        wrong.append("no allocation")
+    if figures["lost"]:
+        wrong.append(f"{figures['lost']} events lost")
+    if figures["violations"]:
+        wrong.append(f"{figures['violations']} events out of order")
+    missing = [p for p in programs if p not in figures["programs"]]
+    if missing:
+        wrong.append(f"nothing of {', '.join(missing)}, but of "
+                     f"{', '.join(figures['programs'])}")
+    return [Difference("recording", text) for text in wrong], figures["allocations"]
