@@ -24,7 +24,6 @@ CXX = r"""
 #include <iostream>
 #include <map>
 #include <memory>
-#include <regex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,9 +33,8 @@ template <> struct Fib<1> { static constexpr long value = 1; };
 int main() {
   std::map<std::string, std::vector<int>> m;
   for (int i = 0; i < 1000; ++i) m["k" + std::to_string(i % 7)].push_back(i);
-  std::regex r("k[0-3]");
   long n = 0;
-  std::thread t([&] { for (auto& [k, v] : m) if (std::regex_match(k, r)) n += v.size(); });
+  std::thread t([&] { for (auto& [k, v] : m) if (k < "k4") n += v.size(); });
   t.join();
   try { m.at("none"); } catch (const std::out_of_range&) { std::cout << "caught\n"; }
   std::cout << n << " " << Fib<60>::value << "\n";
@@ -114,8 +112,8 @@ gdb -nx -q -batch -ex 'set startup-with-shell off' -ex 'break Push if value == 4
   -ex bt -ex 'print *list' -ex 'info locals' -ex 'watch g' -ex finish -ex delete -ex continue \
   -ex 'print $_exitcode' $KIT/hello
 gdb -nx -q -batch -ex run -ex 'info threads' --args $KIT/hello 2>&1 | tail -3
-sleep 100 & gdb -nx -q -batch -p $! -ex 'print $_siginfo.si_signo' -ex 'call (int)getppid() != 0' \
-  -ex detach 2>&1 | grep '^\$'; kill $!
+sh -c 'while :; do :; done' & gdb -nx -q -batch -p $! -ex 'print $_siginfo.si_signo' -ex 'call (int)getppid() != 0' \
+  -ex detach 2>&1 | grep '^\$'; kill $!; wait $!; echo $?
 """
 
 STRACE = r"""
@@ -123,13 +121,13 @@ strace -qq -e trace=write,exit_group -e signal=none $KIT/hello; echo $?
 strace -f -qq -e trace=none -e signal=all sh -c 'kill -USR1 $$'; echo $?
 strace -f -o out -e trace=execve sh -c '$KIT/hello; true'; grep -c execve out
 strace -qq -e inject=write:error=EBADF:when=1 -e trace=write $KIT/hello; echo $?
-strace -c -o counts $KIT/hello; grep -c exit_group counts
+strace -c -o counts $KIT/hello; grep -c write counts
 """
 
 VALGRIND = r"""
 valgrind --leak-check=full $KIT/hello; echo $?
 valgrind -q --tool=none sh -c '$KIT/hello; exit 3'; echo $?
-valgrind -q --tool=massif --massif-out-file=massif $KIT/hello; grep -c ^snapshot= massif
+valgrind -q --tool=massif --massif-out-file=massif $KIT/hello; grep mem_heap_B= massif | sort -t = -k 2n | tail -1
 valgrind -q --trace-children=yes --error-exitcode=9 sh -c '$KIT/hello'; echo $?
 """
 
@@ -138,21 +136,21 @@ ENTRIES = [
             _cxx(compiler, flags), package=package, needs=(compiler,), programs=programs,
             files=("main.o", "main"))
       for compiler, flags, package, programs in (
-          ("g++", ("-O2", "-g"), "g++-12", ("g++", "cc1plus", "as", "ld", "main")),
-          ("clang++", ("-O2", "-g"), "clang-14", ("clang++", "main")))),
+          ("g++", ("-O2", "-g"), "g++-[0-9][0-9]", ("g++", "cc1plus", "as", "ld", "main")),
+          ("clang++", ("-O2", "-g"), "clang-[0-9][0-9]", ("clang", "main")))),
     script("gcc", "eight files of C; -O0, -O3 -flto -j2, -fanalyzer, assembler, a static library",
            "gcc -O0 -c *.c && gcc -O3 -flto=2 *.c -o lto && ./lto && gcc -fanalyzer -c part1.c && "
            "gcc -S -O2 part2.c && ar rcsD all.a part*.o && nm all.a | md5sum && objdump -d part3.o "
            "| md5sum && gcc -shared -fPIC part*.c -o all.so && readelf -d all.so && strip all.so",
-           prepare=_project, package="gcc-12", needs=("gcc",), files=("*.o", "*.s", "*.a", "*.so"),
+           prepare=_project, package="gcc-[0-9][0-9]", needs=("gcc",), files=("*.o", "*.s", "*.a", "*.so"),
            programs=("gcc", "cc1", "as", "collect2", "lto-wrapper")),
     script("clang", "the same by clang, with its static analyzer", "clang -O0 -c *.c && clang -O3 "
            "-flto=thin -c part1.c -o thin.o; clang --analyze part*.c; clang -S -O2 part2.c; clang "
            "-fsyntax-only -Weverything part3.c; clang -O1 *.c -o all && ./all", prepare=_project,
-           package="clang-14", needs=("clang",), files=("*.o", "*.s", "all"),
+           package="clang-[0-9][0-9]", needs=("clang",), files=("*.o", "*.s", "all"),
            programs=("clang",)),
     script("make", "a library and a program: -j2, a second time, clean, an error",
-           "make -j2 > log; sort log; make; make clean; make -n | head -3; make nothing; echo $?",
+           "make -j2 > log; sort log; make; make clean; make -n | sort; make nothing; echo $?",
            prepare=_project, needs=("make", "gcc"), files=("result",),
            programs=("make", "gcc", "cc1")),
     script("dpkg-buildpackage", "a Debian package of it, from source to .deb",
@@ -167,10 +165,12 @@ ENTRIES = [
            needs=("git",), programs=("git",)),
     script("gdb", "conditional breakpoint, watch, finish; attach to a process", GDB,
            needs=("gdb",), programs=("gdb", "hello"),
-           rules=((r"process \d+", "process N"), (r"0x[0-9a-f]+", "ADDRESS"))),
+           rules=((r"process \d+", "process N"), (r"0x[0-9a-f]+", "ADDRESS"),
+                  (r"line \d+: +\d+ ", "line N: PID "))),
     script("strace", "calls, signals, followed children, injected errors", STRACE,
            needs=("strace",), programs=("strace",),
-           rules=((r"si_pid=\d+", "si_pid=N"), (r"\[?pid +\d+\]?", "pid N"))),
+           rules=((r"si_pid=\d+", "si_pid=N"), (r"\[?pid +\d+\]?", "pid N"),
+                  (r"line \d+: +\d+ ", "line N: PID "))),
     script("valgrind", "Memcheck, none, massif; children", VALGRIND, needs=("valgrind",),
            programs=("valgrind",),
            rules=((r"==\d+==", "==N=="), (r"0x[0-9A-F]+", "ADDRESS"))),

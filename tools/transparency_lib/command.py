@@ -26,7 +26,7 @@ class Result:
     version: str = ""
     skipped: str = ""
     differences: list = dataclasses.field(default_factory=list)
-    varies: set = dataclasses.field(default_factory=set)  # also between plain runs
+    varies: dict = dataclasses.field(default_factory=dict)  # also between plain runs
     allocations: int = 0
     said: list = dataclasses.field(default_factory=list)
     seconds: float = 0.0
@@ -55,7 +55,7 @@ class Theatre:
         try:
             if failure:
                 # The plays' words of why may have paths and numbers of this run.
-                on.fact("play", failure)
+                on.fact(compare.STOPPED, failure)
                 on.fact("last words", "\n".join(
                     line for running in on.started
                     for line in on.errors(running).splitlines()[-3:]))
@@ -72,8 +72,8 @@ class Theatre:
         start = time.monotonic()
         result = Result(entry, versions(entry))
         plain = self.play(entry)[0]
-        if "play" in plain:
-            result.skipped = f"cannot be played here, plain: {plain['play']}"
+        if compare.STOPPED in plain:
+            result.skipped = f"cannot be played here, plain: {plain[compare.STOPPED]}"
             return result
         for mode in entry.modes if not self.recorder else ("record",):
             for _ in range(rounds):
@@ -81,11 +81,10 @@ class Theatre:
                 found = compare.differences(plain, facts)
                 if found:
                     # What a second plain run does differently, too, says nothing.
-                    again = self.play(entry)[0]
-                    varying = {d.key for d in compare.differences(plain, again)}
-                    result.varies |= varying & {d.key for d in found}
-                    found = [d for d in found if d.key not in varying or
-                             facts.get(d.key) == again.get(d.key)]
+                    varying = {d.key: d for d in
+                               compare.differences(plain, self.play(entry)[0])}
+                    result.varies.update({d.key: varying[d.key] for d in found
+                                          if d.key in varying})
                     found = [d for d in found if d.key not in varying]
                 label = "" if mode == "record" else f"{mode}: "
                 result.differences += [Difference(label + d.key, d.text)
@@ -97,8 +96,8 @@ class Theatre:
 
 
 def versions(entry):
-    package = entry.package or entry.name
-    version = machine.versions([package]).get(package, "")
+    # The package may be a pattern: those of another Debian have other numbers.
+    version = max(machine.versions([entry.package or entry.name]).values(), default="")
     # Without what Debian adds to it.
     return version.rpartition(":")[2].partition("-")[0].partition("+")[0]
 
@@ -199,6 +198,8 @@ def compare_all(options, directory, mallogram, theatre):
             say(f"{entry.name}  {result.seconds:.1f} s  {verdict(result, False)}")
             for text in [*result.differences, *result.said][:20]:
                 say(f"    {text}")
+            for text in result.varies.values():
+                say(f"    varies by itself: {text}")
     progress.clear()
     return results
 
@@ -218,7 +219,7 @@ def main(description):
     directory = pathlib.Path(tempfile.mkdtemp(prefix="transparency-", dir=SCRATCH))
     directory.chmod(0o755)
     try:
-        stage.quiet_signals()
+        stage.own_signals()
         mallogram = recording.install(build, directory / "prefix")
         wrong = kit.build(directory / "kit")
         if wrong:

@@ -9,6 +9,7 @@ import dataclasses
 import re
 import signal
 
+STOPPED = "play"  # the fact of why a play could not go on
 SHORT = 72  # characters of a value that a difference quotes
 
 
@@ -42,6 +43,9 @@ def _apply(line, rules):
 def differences(plain, other):
     """Of the facts of a run, from those of the plain run."""
     found = []
+    if STOPPED in other and STOPPED not in plain:
+        # What was not reached says nothing more.
+        plain = {key: value for key, value in plain.items() if key in other}
     for key in [*plain, *(k for k in other if k not in plain)]:
         if key not in other:
             found.append(Difference(key, "not there when recorded"))
@@ -76,11 +80,11 @@ def _lists(plain, other):
 
 
 def _texts(plain, other):
-    for number, (a, b) in enumerate(zip(plain, other), 1):
-        if a != b:
-            return f"line {number} is {_short(b)} instead of {_short(a)}"
-    longer, word = (plain, "ends before") if len(plain) > len(other) else (other, "goes on with")
-    return f"{word} {_short(longer[min(len(plain), len(other))])}"
+    changed = [number for number, (a, b) in enumerate(zip(plain, other)) if a != b]
+    if len(plain) == len(other) and len(changed) == 1:
+        number = changed[0]
+        return f"line {number + 1} is {_short(other[number])} instead of {_short(plain[number])}"
+    return _lists(plain, other)
 
 
 def _short(value):

@@ -46,7 +46,7 @@ def program(name, what, argv, files=(), rules=(), prepare=None, limit=120, **mor
     def play(on):
         if prepare:
             prepare(on)
-        on.run([word.format(kit=on.kit, work=on.work) for word in argv], limit)
+        on.run([word.replace("{kit}", str(on.kit)) for word in argv], limit)
     return Entry(name, what, play, files=tuple(files), rules=tuple(rules), **more)
 
 

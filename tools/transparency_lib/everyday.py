@@ -21,11 +21,11 @@ cat probed; vim -es -u NONE -c 'put =string(sort(range(5)))' -c '%p | q!'; vim -
 """
 
 TMUX = r"""
-tmux -L $PWD/s -f /dev/null new-session -d -x 90 -y 30 -s one 'sh -c "$PROBE in tmux > probed; sleep 1000"'
-tmux -L $PWD/s new-window -t one "cat"; tmux -L $PWD/s split-window -t one "sleep 1000"
+tmux -S $PWD/s -f /dev/null new-session -d -x 90 -y 30 -s one 'sh -c "$PROBE in tmux > probed; sleep 1000"'
+tmux -S $PWD/s new-window -t one "cat"; tmux -S $PWD/s split-window -t one "sleep 1000"
 for i in $(seq 100); do grep -q '^child' probed 2>/dev/null && break; sleep 0.1; done
-tmux -L $PWD/s send-keys -t one:1.0 'some words' Enter; sleep 0.5
-tmux -L $PWD/s capture-pane -p -t one:1.0 | head -2; tmux -L $PWD/s list-windows -F '#I #W #P'
+tmux -S $PWD/s send-keys -t one:1.0 'some words' Enter; sleep 0.5
+tmux -S $PWD/s capture-pane -p -t one:1.0 | head -2; tmux -S $PWD/s list-windows -F '#I #W #P'
 cat probed
 """
 
@@ -48,7 +48,7 @@ def _multiplexer(text, end):
 # Stressor → options that bound its work; what it does is counted, not timed.
 STRESSORS = {
     "malloc": "--malloc-ops 20000", "fork": "--fork-ops 300", "vfork": "--vfork-ops 300",
-    "clone": "--clone-ops 300", "mmap": "--mmap-ops 20", "pthread": "--pthread-ops 300",
+    "clone": "--clone-ops 100", "mmap": "--mmap-ops 4", "pthread": "--pthread-ops 300",
     "exec": "--exec-ops 60", "bigheap": "--bigheap-ops 200 --bigheap-bytes 64M",
     "mremap": "--mremap-ops 20", "sigsegv": "--sigsegv-ops 200", "vforkmany": "--vforkmany-ops 200",
     "daemon": "--daemon-ops 100", "spawn": "--spawn-ops 60", "stack": "--stack-ops 20",
@@ -83,7 +83,7 @@ ENTRIES = [
            package="tar", needs=("tar", "gzip"), programs=("tar", "gzip"),
            rules=((r"^.*file changed as we read it$", "DROP"),)),
     script("vim", "-es: edit by commands, read a program's output, exit status", VIM, package="vim",
-           needs=("vim",), programs=("vim", "probe"), files=("out",)),
+           needs=("vim",), programs=("vim", "probe"), files=("out",), rules=((r"/tmp/v\w+/", "/tmp/V/"),)),
     script("coreutils", "and findutils: sort, join, comm, split, xargs -P, find -exec, awk, sed",
            "seq 200000 | sort -R --random-source=/etc/passwd | sort -n --parallel=2 -S 1M | md5sum; "
            "seq 1000 | split -l 100 - part; find . -name 'part*' -print0 | sort -z | xargs -0 -P 4 -n 1 wc -l "
@@ -106,7 +106,7 @@ ENTRIES = [
            programs=("sqlite3", "jq", "openssl"), files=("d.db",),
            rules=((r"^[0-9A-F]{12,}", "THREAD"),)),
     Entry("tmux", "a server with three panes, keys, a captured screen, kill-server",
-          _multiplexer(TMUX, "tmux -L $PWD/s kill-server"), needs=("tmux",),
+          _multiplexer(TMUX, "tmux -S $PWD/s kill-server"), needs=("tmux",),
           programs=("tmux", "probe"),
           rules=((r"TMUX=(.*),\d+,", r"TMUX=\1,N,"), (r"/dev/pts/\d+", "TERMINAL"),
                  (r"tmux-(\d+)", r"tmux-\1"))),

@@ -1,5 +1,5 @@
 """The tool's own surroundings: subreaper, and under root a mount namespace with a /tmp,
-/dev/shm, /run and users of its own. Nothing of it outlives the tool."""
+/dev/shm, /run, /var/log and users of its own. Nothing of it outlives the tool."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ from transparency_lib import stage
 CLONE_NEWNS = 0x20000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 PR_SET_CHILD_SUBREAPER = 36
-MOUNTED = {"tmp": "/tmp", "shm": "/dev/shm", "run": "/run"}
+MOUNTED = {"tmp": "/tmp", "shm": "/dev/shm", "run": "/run", "log": "/var/log"}
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,7 +37,9 @@ def separate(directory):
         for name, text in users(directory / "home").items():
             own = directory / name
             with open(f"/etc/{name}", encoding="utf-8") as f:
-                own.write_text(f.read().rstrip("\n") + "\n" + text)
+                # Logins of root find a home of the stage, too.
+                lines = f.read().rstrip("\n").replace(":/root:", f":{directory}/home:")
+            own.write_text(f"{lines}\n{text}")
             own.chmod(0o640 if name == "shadow" else 0o644)
             _mount(own, f"/etc/{name}", MS_BIND)
     except OSError as error:

@@ -41,8 +41,21 @@ static void Signals(void) {
   printf("alternate stack %s\n", stack.ss_flags & SS_DISABLE ? "none" : "set");
 }
 
+// Without standard output, a file of that number.
+static void OpenOutput(void) {
+  if (fcntl(1, F_GETFD) >= 0) return;
+  const int fd = open("probed", O_WRONLY | O_CREAT | O_APPEND, 0644);
+  if (fd >= 0 && fd != 1) {
+    dup2(fd, 1);
+    close(fd);
+  }
+}
+
 // Descriptors first, while stdio has opened none.
 static void Descriptors(void) {
+  char* text = NULL;
+  size_t size = 0;
+  FILE* memory = open_memstream(&text, &size);
   for (int fd = 0; fd < 4096; ++fd) {
     const int flags = fcntl(fd, F_GETFD);
     if (flags < 0) continue;
@@ -52,8 +65,12 @@ static void Descriptors(void) {
     target[n < 0 ? 0 : n] = 0;
     // Numbers of pipes and sockets are no one's business.
     if (!strncmp(target, "pipe:", 5) || !strncmp(target, "socket:", 7)) *strchr(target, ':') = 0;
-    printf("descriptor %d %s flags %d %#x\n", fd, target, flags, fcntl(fd, F_GETFL));
+    fprintf(memory, "descriptor %d %s flags %d %#x\n", fd, target, flags, fcntl(fd, F_GETFL));
   }
+  fclose(memory);
+  OpenOutput();
+  fputs(text, stdout);
+  free(text);
 }
 
 static void Limits(void) {

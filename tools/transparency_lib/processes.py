@@ -45,8 +45,12 @@ def descendants(root):
 
 
 def environment(text, own=OURS):
-    """The variables of a block of NUL-ended ones, without those that Mallogram adds."""
-    return sorted(v for v in text.split("\0") if v and not v.startswith(own))
+    """The variables of a block of NUL-ended ones, without those that Mallogram adds;
+    none where the program wrote its title over them."""
+    variables = [v for v in text.split("\0") if v]
+    if not all("=" in v for v in variables):
+        return ["overwritten"]
+    return sorted(v for v in variables if not v.startswith(own))
 
 
 def descriptors(pid):

@@ -2,6 +2,7 @@
 it recorded is good."""
 
 import os
+import re
 import shutil
 
 from bench_lib import runners
@@ -28,6 +29,11 @@ def command(mallogram, mode, traces):
     return [mallogram, "record", "-q", "-o", f"{traces}/", *MODES[mode], "--"]
 
 
+def common_name(program):
+    """Of x86_64-linux-gnu-g++-12, python3.11, vim.nox: g++, python3, vim."""
+    return re.sub(r"^x86_64-linux-gnu-|-\d+$|(?<=\d)\.\d+$|\.(bfd|nox|bin)$", "", program)
+
+
 def judge(mallogram, traces, programs):
     """(differences, number of allocations). `programs`: whose recordings must be there."""
     files = sorted(traces.glob("*.mgram"))
@@ -42,8 +48,8 @@ def judge(mallogram, traces, programs):
         wrong.append(f"{figures['lost']} events lost")
     if figures["violations"]:
         wrong.append(f"{figures['violations']} events out of order")
-    missing = [p for p in programs if p not in figures["programs"]]
+    recorded = [common_name(p) for p in figures["programs"]]
+    missing = [p for p in programs if p not in recorded]
     if missing:
-        wrong.append(f"nothing of {', '.join(missing)}, but of "
-                     f"{', '.join(figures['programs'])}")
+        wrong.append(f"nothing of {', '.join(missing)}, but of {', '.join(recorded)}")
     return [Difference("recording", text) for text in wrong], figures["allocations"]

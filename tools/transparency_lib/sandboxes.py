@@ -38,6 +38,7 @@ def _chromium(user):
 
 
 CHROMIUM_RULES = (
+    (r".* profile/.*", "DROP"),
     (r"\[\d+:\d+:[\d/.:]+:", "["), (r"\[\d+/[\d.]+:", "["),
     (r".*(dbus|DBus|gcm|GCM|vaapi|gpu|GPU|gl_|angle|ANGLE|Vulkan|udev|Floss|bluez"
      r"|DEPRECATED_ENDPOINT|viz_main|network_service|sandbox_linux|on_device|TensorFlow"

@@ -166,7 +166,9 @@ def _postgres(how):
     return play
 
 
-POSTGRES_RULES = ((r"^\d{4}-\S+ \S+ UTC \[\d+\]", "TIME"), (r"DROP", ""),
+POSTGRES_RULES = ((r"^\\(un)?restrict .*", "TOKEN"), (r"^\d{4}-\S+ \S+ UTC \[\d+\]", "TIME"),
+                  (r"shut down at .*", "shut down"), (r"PID \d+", "PID"),
+                  (r".*is starting up$", "DROP"),
                   # Checkpoints and recycled files come when they come.
                   (r"^.*(checkpoint|pg_wal/|pgsql_tmp|pg_stat|base/\d|pg_xact|pg_subtrans"
                    r"|pg_multixact|global/|PG_VERSION).*$", "DROP"))
@@ -275,7 +277,7 @@ def _chronyd(level):
 
 
 CHRONY_RULES = ((r"^\d{4}-\d\d-\d\dT\S+ ", ""), (r"(Frequency|frequency) .*", "FREQUENCY"))
-POSTGRES = dict(package="postgresql-15", root=True, here=_postgres_missing, rules=POSTGRES_RULES)
+POSTGRES = dict(package="postgresql-[0-9][0-9]", root=True, here=_postgres_missing, rules=POSTGRES_RULES)
 
 ENTRIES = [
     Entry("redis-server", "20,000 requests of six kinds, a script, a background save; shutdown",
@@ -287,14 +289,14 @@ ENTRIES = [
     Entry("redis-clients", "redis-cli, redis-benchmark with two threads", _redis_clients,
           package="redis-tools", needs=("redis-server", "redis-benchmark"),
           programs=("redis-cli", "redis-benchmark"),
-          rules=((r"[\d.]+ requests per second.*", "RATE"), (r"^.*rps=.*?\r", ""))),
+          rules=((r"[\d.]+ requests per second.*", "RATE"), (r"^.*rps=.*", "DROP"), (r"^ *$", "DROP"))),
     Entry("nginx", "master and two workers; 200 requests, a reload, 20 more; SIGQUIT", _nginx,
           needs=("nginx",), programs=("nginx",)),
     *(Entry(f"postgres-{how}", f"server started by {how} as user postgres; pgbench with 4 "
             "clients, parallel query; fast shutdown", _postgres(how), needs=(how,),
             programs=("postgres",), **POSTGRES) for how in AS_POSTGRES),
     Entry("pgbench", "with psql and pg_dump, clients of a plain server: 400 transactions, queries, pg_dump",
-          _pgbench, package="postgresql-client-15", root=True, here=_postgres_missing,
+          _pgbench, package="postgresql-client-[0-9][0-9]", root=True, here=_postgres_missing,
           programs=("pgbench", "psql", "pg_dump"),
           rules=((r"(tps|latency|initial connection time).*", "TIME"), *POSTGRES_RULES)),
     Entry("sshd", "logins by key as root and as a user: commands, a terminal, sftp, a refusal",

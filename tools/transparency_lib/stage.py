@@ -3,7 +3,7 @@ environment, and an end at which nothing is left running.
 
 The tool is subreaper of all it starts: whoever loses its parent becomes the tool's, and
 is seen and ended. As root it has a mount namespace of its own (Isolation), in which
-/tmp, /var/tmp/… (the stage), /dev/shm and /run are the stage's.
+/tmp, /dev/shm, /run and /var/log are the stage's.
 """
 
 import hashlib
@@ -53,18 +53,21 @@ class Stage:
         self.facts, self.processes, self.started = {}, {}, []
         self.work, self.home = self.directory / "work", self.directory / "home"
         self.traces = self.directory / "traces"
-        for name in ("work", "home", "traces", "out", "tmp", "shm", "run"):
+        for name in ("work", "home", "traces", "out", "tmp", "shm", "run", "log"):
             _empty(self.directory / name)
         for name in ("tmp", "shm"):
             os.chmod(self.directory / name, 0o1777)
         for name in ("sshd", "screen", "lock", "user"):
             (self.directory / "run" / name).mkdir()
+        (self.directory / "log" / "nginx").mkdir()
         os.chmod(self.directory / "run" / "screen", 0o1777)
         if os.getuid() == 0:
             os.chown(self.home, *[TRAVELLER[1]] * 2)
-        self.env = {"PATH": PATH, "HOME": str(self.home), "LC_ALL": "C.UTF-8", "TERM": "xterm",
+        self.env = {"PATH": PATH, "HOME": str(self.home), "PWD": str(self.work), "LC_ALL": "C.UTF-8", "TERM": "xterm",
                     "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh", "TZ": "UTC",
                     "PROBE": str(kit / "probe"), "KIT": str(kit)}
+        if not os.path.samefile(self.directory / "tmp", "/tmp"):
+            self.env["TMPDIR"] = str(self.directory / "tmp")
 
     def start(self, argv, recorded=True, env=None, stdin=None, name="", **more):
         """Starts a command; its output goes into files, so that who is left behind
@@ -183,7 +186,7 @@ class Stage:
         self.fact("launchers and collectors that do not end",
                   [processes.name(pid) for pid in processes.descendants(os.getpid())])
         self.end_everything()
-        for name in ("tmp", "shm", "run", "home", "work"):
+        for name in ("tmp", "shm", "run", "log", "home", "work"):
             root = self.directory / name
             self.fact(f"files in {name}", [_describe(p, root) for p in sorted(root.rglob("*"))])
         for pattern in files:
@@ -224,9 +227,13 @@ def _describe(path, root):
     return f"{stat.filemode(about.st_mode)} {about.st_uid} {path.relative_to(root)}"
 
 
-def quiet_signals():
+def own_signals():
     """What whoever runs the tool ignores (nohup, a shell's background) would be
-    inherited by all."""
-    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGPIPE):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT
-                      else signal.SIG_DFL)
+    inherited by all. Whatever ends the tool ends what it has started."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+
+
+def _leave(number, _frame):
+    raise SystemExit(128 + number)

@@ -53,7 +53,7 @@ ENTRIES = [
     Entry("probe", "a program that prints all it sees of itself; child, exec", _odd_start,
           needs=("python3",), programs=("probe",), modes=("record", "leaks")),
     Entry("streams", "the same without standard input, output, error", _streams,
-          programs=("probe",)),
+          programs=("probe",), outputs=("probed",)),
     program("su", f"`su {USER} -c …`: dynamic and static program, their descriptors, limits, "
             "environment", ["su", USER, "-s", "/bin/sh", "-c", PROBES], package="util-linux",
             needs=("su",), root=True, programs=("su", "probe", "hello"),
