@@ -186,7 +186,7 @@ def install():
             policy.unlink()
 
 
-def compare_all(options, directory, mallogram, theatre):
+def compare_all(options, theatre):
     results, progress = [], Progress(len(options.entries))
     for entry in options.entries:
         progress.step(entry.name)
@@ -220,7 +220,7 @@ def main(description):
     directory.chmod(0o755)
     try:
         stage.own_signals()
-        mallogram = recording.install(build, directory / "prefix")
+        mallogram = recording.install(build, directory / "installed")
         wrong = kit.build(directory / "kit")
         if wrong:
             say(wrong)
@@ -229,7 +229,10 @@ def main(description):
         note = isolation.separate(directory)
         theatre = Theatre(directory, mallogram, directory / "kit",
                           shlex.split(options.recorder or ""))
-        results = compare_all(options, directory, mallogram, theatre)
+        results = compare_all(options, theatre)
+    except runners.Failure as failure:
+        say(failure)
+        return 1
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(everything(results, facts, [note] if note else [], options.markdown))
