@@ -49,9 +49,9 @@ def facts(build):
             "versions": {**peers, **versions(WORKLOADS)}}
 
 
-def line(facts_here):
+def line(facts_here, peer=True):
     """The same for people, one line."""
     f = facts_here
-    return (f"{f['cpu']}, {f['cores']} cores, Linux {f['kernel']}, heaptrack "
-            f"{f['heaptrack']}, commit {f['commit']} ({f['build']} build), {f['date']}, "
-            f"load {f['load_before']} before.")
+    heaptrack = f"heaptrack {f['heaptrack']}, " if peer else ""
+    return (f"{f['cpu']}, {f['cores']} cores, Linux {f['kernel']}, {heaptrack}commit "
+            f"{f['commit']} ({f['build']} build), {f['date']}, load {f['load_before']} before.")

@@ -1,0 +1,1 @@
+"""The parts of tools/transparency; each file says at its head what it does."""
