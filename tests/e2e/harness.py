@@ -11,7 +11,6 @@ Standard library only. No test may pass or fail by a duration; `wait_for` has a
 generous limit that only a hang reaches.
 """
 
-import ctypes
 import json
 import os
 import pathlib
@@ -22,6 +21,8 @@ import sys
 import tempfile
 import time
 import unittest
+
+import processes
 
 # A hang is a failure after this many seconds, whatever the machine.
 LIMIT = float(os.environ.get("MALLOGRAM_TEST_LIMIT", "150"))
@@ -196,61 +197,6 @@ def processes_named(needle):
     return found
 
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-
-
-def prctl(option, value):
-    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
-
-
-def children():
-    """Commands of our children and their descendants that still run, by pid. Reaps
-    those that have ended, so it is for processes that wait for nobody in particular."""
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                break
-        except ChildProcessError:
-            return {}
-    parents = {}
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", "rb") as f:
-                rest = f.read().rpartition(b")")[2].split()
-            if rest[0] not in (b"Z", b"X"):
-                parents[int(entry)] = int(rest[1])
-        except OSError:
-            pass  # gone between listing and reading
-    found, news = {}, {os.getpid()}
-    while news:
-        news = {pid for pid, parent in parents.items() if parent in news}
-        for pid in news:
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    found[pid] = f.read().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                pass
-    return found
-
-
-def kill_children():
-    """Kills them until there are none; returns what they were."""
-    killed = {}
-    while True:
-        now = children()
-        if not now:
-            return [f"{pid} {command}" for pid, command in sorted(killed.items())]
-        killed.update(now)
-        for pid in now:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        time.sleep(0.005)
-
-
 class Case(unittest.TestCase):
     """A test with a scratch directory `self.dir`, which is also a fine cwd."""
 
@@ -280,17 +226,17 @@ class Case(unittest.TestCase):
 def main():
     """Runs the tests of __main__ in a child; exits with its status, or with 1 if
     something that they started did not end."""
-    prctl(PR_SET_CHILD_SUBREAPER, 1)  # so that orphans are ours to find
+    processes.adopt_orphans()
     parent = os.getpid()
     tests = os.fork()
     if tests == 0:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        processes.die_with_parent()
         if os.getppid() == parent:
             _run_tests()
         os._exit(1)
 
     def stop(number, _):  # meson's time-out
-        kill_children()
+        processes.kill_children()
         os._exit(128 + number)
     signal.signal(signal.SIGTERM, stop)
     # The terminal's reaches the tests as well, who then come to their own end.
@@ -302,9 +248,9 @@ def main():
     status = os.waitstatus_to_exitcode(status)
     # Collectors in the background are still busy; after a failure, nobody waits.
     end = time.monotonic() + (LIMIT if status == 0 else 0)
-    while children() and time.monotonic() < end:
+    while processes.children() and time.monotonic() < end:
         time.sleep(0.005)
-    left = kill_children()
+    left = processes.kill_children()
     for line in left:
         print("left running by the tests, killed:", line, file=sys.stderr)
     sys.stderr.flush()
