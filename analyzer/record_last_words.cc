@@ -84,11 +84,13 @@ std::string DescribeCollectorsEnd(int wait_status, int fd) {
   if (WIFSIGNALED(wait_status)) {
     const int number = WTERMSIG(wait_status);
     const char* const name = sigabbrev_np(number);
-    text = absl::StrCat(
-        "the collector ", number == SIGKILL ? "was killed by " : "died of ",
-        name != nullptr ? absl::StrCat("SIG", name) : absl::StrCat("signal ", number));
+    text = absl::StrCat("the collector ",
+                        number == SIGKILL ? "was killed by " : "died of ",
+                        name != nullptr ? absl::StrCat("SIG", name)
+                                        : absl::StrCat("signal ", number));
   } else {
-    text = absl::StrCat("the collector ended with status ", WEXITSTATUS(wait_status));
+    text =
+        absl::StrCat("the collector ended with status ", WEXITSTATUS(wait_status));
   }
   const std::string words = ReadWords(fd);
   if (!words.empty()) absl::StrAppend(&text, ": ", words);

@@ -17,10 +17,11 @@ int OpenLastWords();
 // In the collector: what goes to stderr from now on is kept in `fd`.
 void KeepLastWords(int fd);
 
-// In the launcher: the collector's wait status, if it ends within a second; else -1.
+// In the launcher: the collector's wait status, if it ends within a second; else
+// -1.
 int AwaitCollectorsEnd(pid_t collector);
-// "the collector died of SIGABRT: an assertion's text", one line without a full stop.
-// `wait_status` -1: it lives. `fd` from OpenLastWords.
+// "the collector died of SIGABRT: an assertion's text", one line without a full
+// stop. `wait_status` -1: it lives. `fd` from OpenLastWords.
 std::string DescribeCollectorsEnd(int wait_status, int fd);
 
 }  // namespace mallogram

@@ -22,8 +22,8 @@ namespace mallogram {
 struct CollectorProcess {
   pid_t pid = 0;
   int control_fd = -1;
-  int listen_fd = -1;  // its socket; we look after it if it dies
-  int words_fd = -1;   // what it said last: record_last_words.h
+  int listen_fd = -1;    // its socket; we look after it if it dies
+  int words_fd = -1;     // what it said last: record_last_words.h
   int wait_status = -1;  // how it ended; -1: it is not known to have
 };
 

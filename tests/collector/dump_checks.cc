@@ -1,8 +1,8 @@
 // Prints the leak checks of a trace as JSON, one a line: for tests that know what
 // they lost by the size of their blocks, without names and without the analyzer.
 //
-// Chunks of events are passed over: of a program that allocates all the time there are
-// as many as its processor makes.
+// Chunks of events are passed over: of a program that allocates all the time there
+// are as many as its processor makes.
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -16,8 +16,8 @@ namespace {
 using mallogram::ChunkHeader;
 using mallogram::LeakCheck;
 
-// All checks of the whole chunks; false: a chunk is not what it should be. A cut end is
-// not wrong.
+// All checks of the whole chunks; false: a chunk is not what it should be. A cut
+// end is not wrong.
 bool ReadChecks(const char* path, std::vector<LeakCheck>* checks) {
   std::ifstream file(path, std::ios::binary);
   const auto read = [&file](size_t size) {
