@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -24,6 +25,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/record_allocator.h"
 #include "analyzer/record_check.h"
+#include "analyzer/record_last_words.h"
 #include "analyzer/record_options.h"
 #include "analyzer/record_preload.h"
 #include "analyzer/record_run.h"
@@ -153,12 +155,15 @@ absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0) {
     return absl::InternalError(absl::StrCat("socketpair: ", strerror(errno)));
   }
+  const int words = OpenLastWords();
   const pid_t pid = fork();
   if (pid < 0) return absl::InternalError(absl::StrCat("fork: ", strerror(errno)));
   if (pid == 0) {
-    std::vector<int> kept = meeting.fds();
-    kept.push_back(control[1]);
-    BecomeCollector(kept);
+    std::vector<int> keep = meeting.fds();
+    keep.push_back(control[1]);
+    if (words >= 0) keep.push_back(words);
+    BecomeCollector(std::move(keep));
+    KeepLastWords(words);
     CollectorOptions collector;
     collector.key = meeting.key();
     collector.output = options.output;
@@ -171,7 +176,7 @@ absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
     _exit(0);
   }
   close(control[1]);
-  return CollectorProcess{pid, control[0], meeting.fds()};
+  return CollectorProcess{pid, control[0], meeting.fds(), words};
 }
 
 // The collector's answer to kEnded; empty if it died. It may take its time over a
@@ -218,17 +223,20 @@ bool ColorOnStderr() {
 }
 
 // The last lines. Returns false if the recording itself failed.
-bool Conclude(const RecordOptions& options, const std::string& packet, pid_t pid,
-              int wait_status) {
+bool Conclude(const RecordOptions& options, const std::string& packet,
+              const CollectorProcess& collector, pid_t pid, int wait_status) {
   const char* program = options.program[0];
   const absl::StatusOr<RecordingReport> report = DecodeReport(packet);
   if (!report.ok()) {
     const std::string trace = FindTraceOf(options, pid);
-    Say(packet.empty() && trace.empty()
-            ? "the collector was killed before it could write a trace"
-        : packet.empty() ? absl::StrCat("the collector was killed; ", trace,
-                                        " holds what was recorded until then")
-                         : std::string(report.status().message()));
+    const std::string end =
+        DescribeCollectorsEnd(collector.wait_status, collector.words_fd);
+    Say(!packet.empty() ? std::string(report.status().message())
+        : collector.wait_status == -1 && !trace.empty()
+            ? absl::StrCat(end, "; it may still be writing ", trace)
+        : trace.empty() ? absl::StrCat(end, "; there is no trace")
+                        : absl::StrCat(end, "; ", trace,
+                                       " holds what was recorded until then"));
     return true;  // no fault of the file system: the status stays the program's
   }
   if (!report->connected) {
@@ -334,8 +342,7 @@ int RunRecord(int argc, char** argv) {
 
   if (options.LooksForMismatches()) variables.push_back({kEnvMismatches, "1"});
 
-  const absl::StatusOr<CollectorProcess> collector =
-      StartCollector(options, meeting);
+  absl::StatusOr<CollectorProcess> collector = StartCollector(options, meeting);
   if (!collector.ok()) {
     meeting.Remove();
     return Fail(kOwnFailure, std::string(collector.status().message()));
@@ -346,14 +353,20 @@ int RunRecord(int argc, char** argv) {
   if (!program.ok()) return FailWith(program.status());
 
   Launch::LetGo(*collector);
-  const int wait_status = Launch::Wait(*program, *collector);
+  const int wait_status = Launch::Wait(*program, &*collector);
   std::string packet;
   if (SendControl(collector->control_fd,
                   {ControlKind::kEnded, *program, wait_status})) {
     packet = AwaitReport(collector->control_fd);
   }
-  if (packet.empty()) meeting.Remove();
-  const bool recorded = Conclude(options, packet, *program, wait_status);
+  if (packet.empty()) {
+    if (collector->wait_status == -1) {
+      collector->wait_status = AwaitCollectorsEnd(collector->pid);
+    }
+    meeting.Remove();
+  }
+  const bool recorded =
+      Conclude(options, packet, *collector, *program, wait_status);
   if (!recorded && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
     return kOwnFailure;
   }

@@ -38,14 +38,16 @@ constexpr const char* kSystemPlaces[] = {"/usr/local/lib",
 struct KnownAllocator {
   const char* name;
   const char* files[2];  // the first one that is there
-  const char* package;
+  const char* package;   // of Debian 12, and of what has come since
 };
 constexpr KnownAllocator kAllocators[] = {
-    {"mimalloc", {"libmimalloc.so.2", "libmimalloc.so.3"}, "libmimalloc2.0"},
+    {"mimalloc",
+     {"libmimalloc.so.2", "libmimalloc.so.3"},
+     "libmimalloc2.0 (Debian 12) or libmimalloc3 (13)"},
     {"jemalloc", {"libjemalloc.so.2", "libjemalloc.so.1"}, "libjemalloc2"},
     {"tcmalloc",
      {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4"},
-     "libtcmalloc-minimal4"},
+     "libtcmalloc-minimal4 (Debian 12) or libtcmalloc-minimal4t64 (13)"},
 };
 
 std::string RealPath(const std::string& path) {

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "preload/collector/control.h"
 #include "preload/collector/hello.h"
@@ -136,12 +138,13 @@ void Launch::LetGo(const CollectorProcess& collector) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
-  std::vector<int> kept = collector.listen_fds;
-  kept.push_back(collector.control_fd);
-  CloseAllBut(kept);
+  std::vector<int> keep = collector.listen_fds;
+  keep.push_back(collector.control_fd);
+  if (collector.words_fd >= 0) keep.push_back(collector.words_fd);
+  CloseAllBut(std::move(keep));
 }
 
-int Launch::Wait(pid_t program, const CollectorProcess& collector) {
+int Launch::Wait(pid_t program, CollectorProcess* collector) {
   sigset_t all;
   sigfillset(&all);
   for (;;) {
@@ -149,14 +152,15 @@ int Launch::Wait(pid_t program, const CollectorProcess& collector) {
     const pid_t changed = waitpid(program, &status, WNOHANG | WUNTRACED);
     if (changed == program) {
       if (!WIFSTOPPED(status)) return status;
-      StopToo(program, collector.control_fd);
+      StopToo(program, collector->control_fd);
       continue;
     }
     if (changed < 0 && errno != EINTR) return 0;  // not our child any more: a bug
-    if (waitpid(collector.pid, nullptr, WNOHANG) == collector.pid) {
+    if (waitpid(collector->pid, &status, WNOHANG) == collector->pid) {
+      collector->wait_status = status;
       // Images that it has not taken would be waited for; later ones meet no
       // socket.
-      for (const int fd : collector.listen_fds) {
+      for (const int fd : collector->listen_fds) {
         RefuseWaiting(fd);
         close(fd);
       }

@@ -23,6 +23,8 @@ struct CollectorProcess {
   pid_t pid = 0;
   int control_fd = -1;
   std::vector<int> listen_fds;  // its sockets; we look after them if it dies
+  int words_fd = -1;            // what it said last: record_last_words.h
+  int wait_status = -1;         // how it ended; -1: it is not known to have
 };
 
 // The state that this process had when it was started and that the program is to
@@ -46,8 +48,8 @@ class Launch {
   static void LetGo(const CollectorProcess& collector);
 
   // Waits for the program's end; returns its wait status. Tells the collector of
-  // stops; if it dies, lets nobody wait for it.
-  static int Wait(pid_t program, const CollectorProcess& collector);
+  // stops; if it dies, notes how and lets nobody wait for it.
+  static int Wait(pid_t program, CollectorProcess* collector);
 
   // Ends this process as the program ended: with its exit status, or by the same
   // signal (without a core file). `status` from Wait.

@@ -2,6 +2,7 @@
 //
 // exit() runs the library's destructor (interpose.cc); these don't. A SIGKILL needs
 // nothing at all: what was recorded lies in the collector's memory.
+#undef NDEBUG  // or the header does not declare what is defined here
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -231,7 +231,7 @@ RunEnd JudgeRun(const SweepPlan& plan, const RunKey& key, int wait_status) {
     return fail(absl::StrCat("the run of ", title, " was not recorded",
                              recorder_spoke ? absl::StrCat(": ", said) : ""));
   }
-  if (recorder_spoke && absl::StartsWith(said, "the collector was killed")) {
+  if (recorder_spoke && absl::StartsWith(said, "the collector ")) {
     return fail(absl::StrCat("the recording of ", title, " is not whole: ", said));
   }
   return end;

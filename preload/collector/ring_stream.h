@@ -66,8 +66,8 @@ class RingStream {
   // True if the head opens a newly decoded batch: time to prefetch for all of it.
   bool at_batch_start() const { return next_ == 0; }
   // The batch from the head on: those popped next.
-  const Record* decoded_begin() const { return &batch_[next_]; }
-  const Record* decoded_end() const { return &batch_[count_]; }
+  const Record* decoded_begin() const { return batch_.data() + next_; }
+  const Record* decoded_end() const { return batch_.data() + count_; }
 
   // True if Head() gave, or would give after a Refresh, a record.
   bool HasWork() const {

@@ -14,7 +14,7 @@ if ! command -v clang++ >/dev/null; then
   exit 77
 fi
 if [ ! -f "$build/build.ninja" ]; then
-  CC=clang CXX=clang++ CXXFLAGS=-fsanitize=fuzzer-no-link \
+  CC=clang CXX=clang++ CXXFLAGS="-fsanitize=fuzzer-no-link -D_GLIBCXX_ASSERTIONS" \
     meson setup "$build" "$root" --buildtype=debugoptimized \
     -Db_sanitize=address,undefined -Db_lundef=false -Dwerror=true >"$build.log" 2>&1 || {
     cat "$build.log" >&2

@@ -3,7 +3,9 @@
 Two variables of the environment say what is under test (tests/e2e/meson.build
 sets them): MALLOGRAM is the command, MALLOGRAM_LIB the library. A test file is
 a unittest with `harness.Case` as base class and ends with `harness.main()`;
-whole directories of traces are removed afterwards unless KEEP=1.
+whole directories of traces are removed afterwards unless KEEP=1. Nothing that it
+started outlives it: main() runs the tests in a child of its own, waits for what is
+left over, and kills and names what does not end.
 
 Standard library only. No test may pass or fail by a duration; `wait_for` has a
 generous limit that only a hang reaches.
@@ -20,8 +22,10 @@ import tempfile
 import time
 import unittest
 
+import processes
+
 # A hang is a failure after this many seconds, whatever the machine.
-LIMIT = float(os.environ.get("MALLOGRAM_TEST_LIMIT", "60"))
+LIMIT = float(os.environ.get("MALLOGRAM_TEST_LIMIT", "150"))
 SKIPPED = 77  # the exit status that meson shows as "skipped"
 
 
@@ -220,6 +224,40 @@ class Case(unittest.TestCase):
 
 
 def main():
+    """Runs the tests of __main__ in a child; exits with its status, or with 1 if
+    something that they started did not end."""
+    processes.adopt_orphans()
+    parent = os.getpid()
+    tests = os.fork()
+    if tests == 0:
+        processes.die_with_parent()
+        if os.getppid() == parent:
+            _run_tests()
+        os._exit(1)
+
+    def stop(number, _):  # meson's time-out
+        processes.kill_children()
+        os._exit(128 + number)
+    signal.signal(signal.SIGTERM, stop)
+    # The terminal's reaches the tests as well, who then come to their own end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == tests:
+            break
+    status = os.waitstatus_to_exitcode(status)
+    # Collectors in the background are still busy; after a failure, nobody waits.
+    end = time.monotonic() + (LIMIT if status == 0 else 0)
+    while processes.children() and time.monotonic() < end:
+        time.sleep(0.005)
+    left = processes.kill_children()
+    for line in left:
+        print("left running by the tests, killed:", line, file=sys.stderr)
+    sys.stderr.flush()
+    os._exit((1 if left else 0) if status == 0 else status if status > 0 else 128 - status)
+
+
+def _run_tests():
     # A test that starts daemons must not be stopped by their terminal signals.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     # Whoever runs the tests may ignore these (nohup, a shell's background), which
@@ -227,4 +265,12 @@ def main():
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    unittest.main(verbosity=2)
+    status = 1
+    try:
+        unittest.main(verbosity=2)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(bool(end.code))
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

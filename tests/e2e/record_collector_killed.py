@@ -1,5 +1,5 @@
-"""The collector is killed: the program never notices, and what was recorded until
-then is readable."""
+"""The collector is killed, or dies: the program never notices, what was recorded until
+then is readable, and the launcher says what it died of."""
 
 import os
 import random
@@ -84,7 +84,7 @@ class Killed(harness.Case):
                 self.assertEqual(head + out, self.expected)
                 self.assertEqual(process.returncode, 17)
                 self.assertEqual(err.count(b"\n"), 1, err)
-                self.assertIn(b"the collector was killed", err)
+                self.assertIn(b"the collector was killed by SIGKILL", err)
                 if trace.exists():
                     self.assertIn(str(trace).encode(), err)
                     if trace.stat().st_size > 0:
@@ -105,7 +105,9 @@ class Killed(harness.Case):
         self.assertEqual(blocked, ["fffffffe7ffbfeff"])
         # It lets go of them while the program already runs.
         harness.wait_for(lambda: all(
-            os.readlink(f"/proc/{collector}/fd/{fd}") == "/dev/null" for fd in (0, 1, 2)))
+            os.readlink(f"/proc/{collector}/fd/{fd}") == "/dev/null" for fd in (0, 1)))
+        # What it says is kept for the launcher.
+        harness.wait_for(lambda: "last-words" in os.readlink(f"/proc/{collector}/fd/2"))
         process.communicate(b"\n", timeout=harness.LIMIT)
 
     def test_socket_is_removed_all_the_same(self):
@@ -133,6 +135,86 @@ class Killed(harness.Case):
         os.kill(program, signal.SIGCONT)
         process.communicate(b"\n", timeout=harness.LIMIT)
         self.assertEqual(process.returncode, 5)
+
+
+# Preloaded into the launcher and thereby into its collector, which calls this once,
+# when it begins.
+DEATH = r"""
+#include <assert.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+int sched_setscheduler(pid_t pid, int policy, const struct sched_param* parameters) {
+  DIE;
+  return 0;
+}
+"""
+
+
+class Dies(harness.Case):
+    """What the launcher says, for one way to die each."""
+
+    def last_line(self, death, program=("true",)):
+        library = harness.compile_c(self.dir, "death.so", DEATH, "-shared", "-fPIC",
+                                    f"-DDIE={death}")
+        result = harness.record(program, cwd=self.dir,
+                                env=harness.clean_env(LD_PRELOAD=library))
+        # The program itself, which is none the worse for it.
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = result.stderr.decode().splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        return lines[0]
+
+    def test_assertion(self):
+        line = self.last_line('assert(!"the sky falls")')
+        self.assertIn("the collector died of SIGABRT: ", line)
+        self.assertIn("the sky falls", line)
+        self.assertIn("there is no trace", line)
+
+    def test_words_of_the_c_library(self):
+        line = self.last_line("{extern void __chk_fail(void); __chk_fail();}")
+        self.assertIn("the collector died of SIGABRT: *** buffer overflow detected ***",
+                      line)
+
+    def test_signals(self):
+        for number, name in (("SIGSEGV", "died of SIGSEGV"), ("SIGBUS", "died of SIGBUS"),
+                             ("SIGSYS", "died of SIGSYS"), ("SIGKILL", "was killed by SIGKILL")):
+            with self.subTest(name=name):
+                line = self.last_line(
+                    "{sigset_t none; sigemptyset(&none); sigprocmask(SIG_SETMASK, &none, 0);"
+                    f"raise({number}); for (;;) pause();}}")
+                self.assertIn(f"the collector {name}; there is no trace", line)
+
+    def test_exit_status(self):
+        self.assertIn("the collector ended with status 3: bye; there is no trace",
+                      self.last_line('{fputs("bye\\n", stderr); _exit(3);}'))
+
+    def test_words_without_end(self):
+        # Of a long text begin and end; what could harm a terminal is not passed on.
+        line = self.last_line(
+            '{fputs("first \\033[31m", stderr); for (int i = 0; i < 100000; ++i) '
+            'fputs("and so on, ", stderr); abort();}')
+        self.assertIn("the collector died of SIGABRT: first ?[31m", line)
+        self.assertIn(" ... ", line)
+        self.assertLess(len(line), 700)
+
+    def test_while_it_records(self):
+        # Killed by its own doing later on: the trace that it leaves is named.
+        program = harness.compile_c(self.dir, "work", WORK, "-pthread")
+        process = subprocess.Popen(
+            [harness.mallogram(), "record", "-o", "late.mgram", "--", program],
+            cwd=self.dir, env=harness.clean_env(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(process.stdout.readline(), b"begin\n")
+        harness.wait_for((self.dir / "late.mgram").exists)
+        os.kill(collector_of(process.pid), signal.SIGKILL)
+        _, err = process.communicate(b"\n", timeout=harness.LIMIT)
+        self.assertEqual(process.returncode, 17)
+        self.assertIn(b"the collector was killed by SIGKILL; late.mgram holds what was "
+                      b"recorded until then", err)
 
 
 def spin(count):

@@ -15,7 +15,9 @@ import harness
 DIRECTORY = "/usr/lib/x86_64-linux-gnu"
 ALLOCATORS = {"jemalloc": f"{DIRECTORY}/libjemalloc.so.2",
               "tcmalloc": f"{DIRECTORY}/libtcmalloc_minimal.so.4",
-              "mimalloc": f"{DIRECTORY}/libmimalloc.so.2",
+              "mimalloc": next((path for path in (f"{DIRECTORY}/libmimalloc.so.2",
+                                                  f"{DIRECTORY}/libmimalloc.so.3")
+                                if os.path.exists(path)), "libmimalloc is not installed"),
               "bump": None}
 
 
