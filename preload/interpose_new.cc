@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "preload/caller_state.h"
+#include "preload/inside.h"
 #include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
@@ -110,7 +111,8 @@ bool Overridden(const char* name) {
 void FindOperators() {
   ResolveReal();
   const Uncounted uncounted;  // what dlsym allocates is not the program's
-  const void* const allocator = ObjectOf(reinterpret_cast<void*>(g_real.malloc));
+  const void* const allocator = ObjectOf(
+      reinterpret_cast<void*>(LibcIsBehind() ? g_real.malloc : g_original.malloc));
   for (Operator& op : g_operators) {
     op.function = dlsym(RTLD_NEXT, op.name);
     g_overridden = g_overridden || Overridden(op.name);
@@ -193,9 +195,10 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   const Operator& quiet_op = Get(quiet);
   void* p = nullptr;
   if (op.records && quiet_op.records) {
-    ThreadState* s = BeginInAllocator();
-    p = reinterpret_cast<Quiet>(quiet_op.function)(size, alignment..., &nothrow);
-    EndInAllocator(s);
+    {
+      const InAllocator mark;
+      p = reinterpret_cast<Quiet>(quiet_op.function)(size, alignment..., &nothrow);
+    }
     if (p == nullptr && may_fail) return nullptr;
   }
   if (p == nullptr) {
@@ -218,9 +221,8 @@ void DeleteBlock(Index index, void* p, Arguments... arguments) {
     free(p);
   } else if (op.records) {
     OnFree(p);
-    ThreadState* s = BeginInAllocator();
+    const InAllocator mark;
     reinterpret_cast<Real>(op.function)(p, arguments...);
-    EndInAllocator(s);
   } else {
     reinterpret_cast<Real>(op.function)(p, arguments...);
   }

@@ -58,7 +58,9 @@ void RecordInPause(RecordKind kind, const void* p) {
 
 ThreadState* AcquireFor(RecordKind kind, const void* p) {
   ThreadState* const s = AcquireState();
-  if (s == nullptr && t_pauses != 0) RecordInPause(kind, p);
+  const bool inside =
+      t_state != nullptr && t_state->busy == ThreadState::kInAllocator;
+  if (s == nullptr && t_pauses != 0 && !inside) RecordInPause(kind, p);
   return s;
 }
 

@@ -10,6 +10,7 @@
 
 #include "preload/environment.h"
 #include "preload/handover.h"
+#include "preload/inside.h"
 #include "preload/leak_hold.h"
 #include "preload/modules.h"
 #include "preload/real.h"
@@ -40,6 +41,7 @@ std::atomic<uint32_t> g_streams;  // ever acquired
 Image g_image;
 pthread_key_t g_exit_key;
 bool g_have_exit_key;
+bool g_own_malloc;  // of the executable's; found out once, true of forked children
 
 // Nested use of the recorder by its own set-up (dlsym, pthread functions).
 thread_local constinit bool t_in_set_up = false;
@@ -145,14 +147,6 @@ bool ProgramDefinesMalloc() {
   return found && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
 }
 
-// The malloc behind us is libc's, which has no other ways to a block.
-bool LibcHasMalloc() {
-  dl_find_object allocator, libc;
-  return _dl_find_object(reinterpret_cast<void*>(g_real.malloc), &allocator) == 0 &&
-         _dl_find_object(reinterpret_cast<void*>(g_real.exit_now), &libc) == 0 &&
-         allocator.dlfo_link_map == libc.dlfo_link_map;
-}
-
 // Everything up to the first record, in the process's first thread or in a
 // forked child's. False: this process is not recorded.
 bool SetUpProcess() {
@@ -184,6 +178,8 @@ bool SetUpProcess() {
   // Of a block that is not followed nobody knows the kind.
   SetUpNotes(options.mismatches && !Sampling());
   g_image.header->mismatches = g_recorder.mismatches ? 1 : 0;
+  g_image.header->own_malloc = g_own_malloc ? 1 : 0;
+  g_image.header->other_allocator = LibcIsBehind() ? 0 : 1;
   if (!g_recorder.table.Init(g_image.header, g_image.nodes)) return false;
   InitModules(g_image.header, g_image.modules, g_image.strings);
   // The walkers' memos went with the states; rules of unloaded code did not.
@@ -227,8 +223,16 @@ ThreadState* FindState() {
     // The innermost state that is not busy: one per depth of signal handlers.
     while (s != nullptr && s->active != 0 && s->busy != 0) {
       if (s->busy == ThreadState::kInAllocator) {
-        errno = saved_errno;
-        return nullptr;
+        const Within within = LookOutward(s->inside);
+        if (within == Within::kCalledBack) {
+          errno = saved_errno;
+          return nullptr;
+        }
+        if (within == Within::kLeft) {
+          s->busy = ThreadState::kFree;
+          if (Sampling()) t_draw = &t_state->draw;
+          continue;
+        }
       }
       if (s->nested == nullptr || s->nested->active == 0) {
         ThreadState* nested = TakeState();
@@ -318,8 +322,8 @@ void StartRecording() {
       // without differences.
       if (!on) CopyText(error, g_image.header->verify_first);
     }
-    g_image.header->own_malloc = ProgramDefinesMalloc() ? 1 : 0;
-    g_image.header->other_allocator = LibcHasMalloc() ? 0 : 1;
+    g_own_malloc = ProgramDefinesMalloc();
+    g_image.header->own_malloc = g_own_malloc ? 1 : 0;
   }
   errno = saved_errno;
 }
