@@ -1,6 +1,6 @@
-// The functions behind the interposed ones where they are not libc's: each marks the
-// thread for as long as it runs (inside.h). They change nothing else: arguments,
-// result and errno are the allocator's.
+// The functions behind the interposed ones where they are not libc's: each marks
+// the thread for as long as it runs (inside.h). They change nothing else:
+// arguments, result and errno are the allocator's.
 #include "preload/inside.h"
 #include "preload/real.h"
 

@@ -10,8 +10,11 @@ extern "C" {
 namespace mallogram {
 namespace {
 
-// Between the mark and the stack pointer of the function that set it.
-constexpr uint64_t kScopeBytes = 1024;
+// Room for the frame of a function that sets the mark. Less than the kernel puts on
+// the stack for a signal, so that no handler of this stack comes as near.
+constexpr uint64_t kScopeBytes = 512;
+// At least: the red zone, the registers (fxsave), signal information.
+constexpr uint64_t kSignalBytes = 1024;
 // As deep as a stack can be.
 constexpr int kMaxFrames = 1 << 22;
 
@@ -30,8 +33,8 @@ ThreadState* InAllocator::Begin(uint64_t frame) {
   return s;
 }
 
-// After a fork inside the allocator the state may be gone: it is one of the thread's
-// or not touched.
+// After a fork inside the allocator the state may be gone: it is one of the
+// thread's or not touched.
 void InAllocator::End(ThreadState* state, SampleDraw* draw) {
   for (ThreadState* s = t_state; s != nullptr; s = s->nested) {
     if (s != state) continue;
@@ -43,13 +46,19 @@ void InAllocator::End(ThreadState* state, SampleDraw* draw) {
 }
 
 [[gnu::noinline]] Within LookOutward(uint64_t frame) {
+  const auto own = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+  // The usual case: too near for a handler, no walk needed.
+  if (frame - own < kSignalBytes) return Within::kCalledBack;
   const auto start = reinterpret_cast<uint64_t>(&__ehdr_start);
   const auto end = reinterpret_cast<uint64_t>(&_end);
   StackGuard guard{};
   guard.StartWalk();
   FullWalk walk;
-  if (!walk.StartBeyond(start, end, &guard)) return Within::kCalledBack;
-  const uint64_t first = walk.state().sp;
+  // From our caller on: what an allocator reaches by a jump leaves no frame of its
+  // own between the entry point and the mark.
+  const FrameState first = {reinterpret_cast<uint64_t>(__builtin_return_address(0)),
+                            own + 16, 0};
+  if (!walk.Start(first, &guard)) return Within::kCalledBack;
   for (int i = 0; i < kMaxFrames; ++i) {
     const FrameState here = walk.state();
     if ((here.key & kExactPc) != 0) return Within::kInterrupted;
@@ -60,7 +69,7 @@ void InAllocator::End(ThreadState* state, SampleDraw* draw) {
     if (step == StepEnd::kStopped) break;
   }
   // Code without unwind information: a frame further out than the mark has left it.
-  return first > frame ? Within::kLeft : Within::kCalledBack;
+  return first.sp > frame ? Within::kLeft : Within::kCalledBack;
 }
 
 }  // namespace mallogram

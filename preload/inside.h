@@ -1,7 +1,8 @@
-// Inside an allocator that is not libc's: a wrapper that the user preloads, jemalloc,
-// tcmalloc. Its functions may call the exported ones (a malloc that calls calloc, an
-// operator new that calls malloc), which are ours and come first. The outermost call
-// is the program's; what the allocator asks for to serve it is not recorded.
+// Inside an allocator that is not libc's: a wrapper that the user preloads,
+// jemalloc, tcmalloc. Its functions may call the exported ones (a malloc that calls
+// calloc, an operator new that calls malloc), which are ours and come first. The
+// outermost call is the program's; what the allocator asks for to serve it is not
+// recorded.
 //
 // A signal handler that allocates meanwhile is the program's, too, and what leaves
 // the allocator by longjmp or an exception ends no scope: so a call that finds the

@@ -1,6 +1,6 @@
-// glibc's own names of the malloc family. A program or plug-in with a malloc of its own
-// ends in them, so does a preloaded wrapper: its blocks are recorded here, or, if the
-// wrapper is behind us, were recorded already (inside.h).
+// glibc's own names of the malloc family. A program or plug-in with a malloc of its
+// own ends in them, so does a preloaded wrapper: its blocks are recorded here, or,
+// if the wrapper is behind us, were recorded already (inside.h).
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -31,8 +31,8 @@ MALLOGRAM_EXPORT void* __libc_pvalloc(size_t size);
 
 // With libc behind us they are the same functions. A tail call, so the stack is the
 // caller's.
-#define MALLOGRAM_SAME(function, name, ...)                              \
-  if (Resolving() || !Resolved(g_real.function) || LibcIsBehind())       \
+#define MALLOGRAM_SAME(function, name, ...)                        \
+  if (Resolving() || !Resolved(g_real.function) || LibcIsBehind()) \
   return name(__VA_ARGS__)
 
 MALLOGRAM_EXPORT void* __libc_malloc(size_t size) {

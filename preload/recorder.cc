@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "preload/bypass.h"
 #include "preload/environment.h"
 #include "preload/handover.h"
 #include "preload/inside.h"
@@ -182,6 +183,7 @@ bool SetUpProcess() {
   g_image.header->other_allocator = LibcIsBehind() ? 0 : 1;
   if (!g_recorder.table.Init(g_image.header, g_image.nodes)) return false;
   InitModules(g_image.header, g_image.modules, g_image.strings);
+  WatchBypasses(g_image.header);
   // The walkers' memos went with the states; rules of unloaded code did not.
   if (!HandOver(options, g_image)) {
     g_image = {};
