@@ -31,7 +31,7 @@ namespace {
 // True of the process and its forked children, whatever their images.
 Bypass g_bypasses[kMaxBypasses];
 std::atomic<uint32_t> g_bypass_count;
-std::atomic<uint32_t> g_global_loads;
+std::atomic<uint32_t> g_global_loads, g_unloads;
 std::atomic<bool> g_deep_bound;
 
 enum Pointed : int { kNotYet, kUnderWay, kDone, kRefused };
@@ -138,7 +138,8 @@ bool PointLibcAtUs() {
   constexpr uint64_t kPage = sys::kPageBytes;
   const auto from = static_cast<long>(first & ~(kPage - 1));
   const auto bytes = static_cast<long>((last + kPage - 1) & ~(kPage - 1)) - from;
-  if (sys::Call(SYS_mprotect, from, bytes, PROT_READ | PROT_WRITE) != 0) return false;
+  if (sys::Call(SYS_mprotect, from, bytes, PROT_READ | PROT_WRITE) != 0)
+    return false;
   for (int i = 0; i < kEntries; ++i) {
     if (symbols[i] == nullptr) continue;
     // One store: another thread may look it up just now.
@@ -285,6 +286,10 @@ void BeforeLoadInNamespace(long name_space, const char* file, int mode) {
 }
 
 uint32_t GlobalLoads() { return g_global_loads.load(std::memory_order_acquire); }
+
+uint32_t Unloads() { return g_unloads.load(std::memory_order_acquire); }
+
+void AfterUnload() { g_unloads.fetch_add(1, std::memory_order_release); }
 
 void WatchBypasses(ImageHeader* header) {
   SetModuleWatch(&LookAtModule);

@@ -10,12 +10,13 @@ bool SameText(const char* a, const char* b) {
 
 }  // namespace
 
-DynamicSection::DynamicSection(const link_map* module) : module_(module) {
-  if (module->l_ld == nullptr) return;
-  for (const Elf64_Dyn* d = module->l_ld; d->d_tag != DT_NULL; ++d) {
+DynamicSection::DynamicSection(uint64_t bias, const Elf64_Dyn* dynamic)
+    : bias_(bias), dynamic_(dynamic) {
+  if (dynamic == nullptr) return;
+  for (const Elf64_Dyn* d = dynamic; d->d_tag != DT_NULL; ++d) {
     // The loader relocates the pointers of most modules in place.
     const uint64_t address =
-        d->d_un.d_ptr < module->l_addr ? d->d_un.d_ptr + module->l_addr : d->d_un.d_ptr;
+        d->d_un.d_ptr < bias ? d->d_un.d_ptr + bias : d->d_un.d_ptr;
     switch (d->d_tag) {
       case DT_SYMTAB:
         symbols_ = reinterpret_cast<const Elf64_Sym*>(address);
@@ -47,6 +48,14 @@ DynamicSection::DynamicSection(const link_map* module) : module_(module) {
   }
   if (calls_ == nullptr) calls_bytes_ = 0;
   if (data_ == nullptr) data_bytes_ = 0;
+}
+
+const char* DynamicSection::Name() const {
+  if (dynamic_ == nullptr || strings_ == nullptr) return nullptr;
+  for (const Elf64_Dyn* d = dynamic_; d->d_tag != DT_NULL; ++d) {
+    if (d->d_tag == DT_SONAME) return strings_ + d->d_un.d_val;
+  }
+  return nullptr;
 }
 
 const Elf64_Sym* DynamicSection::Match(uint32_t index, const char* name) const {

@@ -12,16 +12,30 @@ namespace mallogram {
 
 class DynamicSection {
  public:
-  explicit DynamicSection(const link_map* module);
+  explicit DynamicSection(const link_map* module)
+      : DynamicSection(module->l_addr, module->l_ld) {}
+  DynamicSection(uint64_t bias, const Elf64_Dyn* dynamic);
 
   // What the module itself defines under this name; nullptr: nothing.
   const Elf64_Sym* Find(const char* name) const;
+
+  // DT_SONAME; nullptr: none.
+  const char* Name() const;
+  // f(name) for every library that it needs, in order.
+  template <typename F>
+  void EachNeeded(F&& f) const {
+    if (dynamic_ == nullptr || strings_ == nullptr) return;
+    for (const Elf64_Dyn* d = dynamic_; d->d_tag != DT_NULL; ++d) {
+      if (d->d_tag == DT_NEEDED) f(strings_ + d->d_un.d_val);
+    }
+  }
 
   // f(name, slot) for every import slot that is filled by name, until it returns
   // true. Slots of functions that were not called yet may not be bound.
   template <typename F>
   bool AnyImport(F&& f) const {
-    return AnyImportIn(calls_, calls_bytes_, f) || AnyImportIn(data_, data_bytes_, f);
+    return AnyImportIn(calls_, calls_bytes_, f) ||
+           AnyImportIn(data_, data_bytes_, f);
   }
 
  private:
@@ -35,7 +49,7 @@ class DynamicSection {
         continue;
       }
       const Elf64_Sym& symbol = symbols_[ELF64_R_SYM(table[i].r_info)];
-      const uint64_t slot = module_->l_addr + table[i].r_offset;
+      const uint64_t slot = bias_ + table[i].r_offset;
       if (f(strings_ + symbol.st_name, reinterpret_cast<const uint64_t*>(slot)))
         return true;
     }
@@ -43,7 +57,8 @@ class DynamicSection {
   }
   const Elf64_Sym* Match(uint32_t index, const char* name) const;
 
-  const link_map* const module_;
+  const uint64_t bias_;
+  const Elf64_Dyn* const dynamic_;
   const Elf64_Sym* symbols_ = nullptr;
   const char* strings_ = nullptr;
   const uint32_t* gnu_hash_ = nullptr;

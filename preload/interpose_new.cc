@@ -8,8 +8,8 @@
 // their own. libstdc++'s operators call malloc and need no help.
 //
 // (In a C++ program such plug-ins are captured by libstdc++ anyway. In a C program
-// this library captures them where the plain one does not; their blocks then come
-// from malloc and go to free.)
+// this library captures them where the plain one does not, and passes each call on
+// to the operator that the caller's module has of its own.)
 //
 // It is also the library that looks for frees that do not fit (notes.h): only here
 // is it known which operator a program called.
@@ -20,8 +20,10 @@
 #include <link.h>
 #include <stdlib.h>
 
+#include "preload/bypass.h"
 #include "preload/caller_state.h"
 #include "preload/inside.h"
+#include "preload/local_scope.h"
 #include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
@@ -85,6 +87,7 @@ Operator g_operators[kOperators] = {
     {"_ZdaPvSt11align_val_tRKSt9nothrow_t", nullptr, false},
 };
 std::atomic<bool> g_found;
+std::atomic<uint32_t> g_global_loads;  // when they were looked for
 // The executable has operators of its own, which its calls go to: what a block that
 // passes here is, or who will free it, can't be told.
 bool g_overridden;
@@ -123,9 +126,24 @@ void FindOperators() {
   g_found.store(true, std::memory_order_release);
 }
 
+// What the module that called us would have been bound to if we were not there and
+// the global scope has none.
+LocalFunction LocalOperator(Index index, uint64_t caller_pc) {
+  static_assert(kOperators <= kMaxLocalNames);
+  const char* names[kOperators];
+  for (int i = 0; i < kOperators; ++i) names[i] = g_operators[i].name;
+  return FindLocal(caller_pc, names, kOperators, index);
+}
+
 const Operator& Get(Index index) {
   if (!g_found.load(std::memory_order_acquire)) [[unlikely]]
     FindOperators();
+  // A library with operators may have come into the global scope.
+  if (g_operators[index].function == nullptr) [[unlikely]] {
+    const uint32_t loads = GlobalLoads();
+    if (g_global_loads.exchange(loads, std::memory_order_relaxed) != loads)
+      FindOperators();
+  }
   return g_operators[index];
 }
 
@@ -185,7 +203,17 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   using Loud = void* (*)(size_t, Alignment...);
   static const char nothrow = 0;
   const bool may_fail = index == quiet;
-  const Operator& op = Get(index);
+  Operator op = Get(index);
+  if (op.function == nullptr) {
+    const LocalFunction local = LocalOperator(index, caller.pc);
+    op.function = local.function;
+    // Recorded as what it asks malloc for.
+    if (local.function != nullptr && !local.runtime) {
+      return may_fail ? reinterpret_cast<Quiet>(op.function)(size, alignment...,
+                                                             &nothrow)
+                      : reinterpret_cast<Loud>(op.function)(size, alignment...);
+    }
+  }
   if (op.function == nullptr) {
     void* const block = Fallback(index, caller, may_fail, size, alignment...);
     if (g_recorder.mismatches && block != nullptr)
@@ -213,10 +241,12 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
 }
 
 template <typename... Arguments>
-void DeleteBlock(Index index, void* p, Arguments... arguments) {
+void DeleteBlock(Index index, uint64_t caller_pc, void* p, Arguments... arguments) {
   using Real = void (*)(void*, Arguments...);
   if (p == nullptr || IsBootstrapBlock(p)) return;
-  const Operator& op = Get(index);
+  Operator op = Get(index);
+  if (op.function == nullptr)
+    op.function = LocalOperator(index, caller_pc).function;
   if (op.function == nullptr) {
     free(p);
   } else if (op.records) {
@@ -266,12 +296,19 @@ HowFreed HowDeleted(Index index, size_t first, const NoThrow*) {
 // own.
 template <Index kIndex, typename... Arguments>
 [[gnu::noinline]] void NotedDelete(void* p, Arguments... arguments) {
+  const auto caller_pc = reinterpret_cast<uint64_t>(__builtin_return_address(0));
+  if (Get(kIndex).function == nullptr) {
+    const LocalFunction local = LocalOperator(kIndex, caller_pc);
+    // Noted as what it gives to free.
+    if (local.function != nullptr && !local.runtime)
+      return DeleteBlock(kIndex, caller_pc, p, arguments...);
+  }
   if (p != nullptr && p != t_deleting && !IsBootstrapBlock(p)) {
     NoteFree(p, HowDeleted(kIndex, arguments...), CALLER_STATE());
   }
   const void* const outer = t_deleting;
   t_deleting = p;
-  DeleteBlock(kIndex, p, arguments...);
+  DeleteBlock(kIndex, caller_pc, p, arguments...);
   t_deleting = outer == p ? nullptr : outer;
 }
 
@@ -287,12 +324,14 @@ using mallogram::NoThrow;
     return mallogram::NewBlock(mallogram::INDEX, mallogram::QUIET, CALLER_STATE(), \
                                __VA_ARGS__);                                       \
   }
-#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...)      \
-  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);                \
-  MALLOGRAM_EXPORT void NAME PARAMETERS {                           \
-    if (mallogram::g_recorder.mismatches)                           \
-      return mallogram::NotedDelete<mallogram::INDEX>(__VA_ARGS__); \
-    mallogram::DeleteBlock(mallogram::INDEX, __VA_ARGS__);          \
+#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...)                     \
+  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);                               \
+  MALLOGRAM_EXPORT void NAME PARAMETERS {                                          \
+    if (mallogram::g_recorder.mismatches)                                          \
+      return mallogram::NotedDelete<mallogram::INDEX>(__VA_ARGS__);                \
+    mallogram::DeleteBlock(                                                        \
+        mallogram::INDEX, reinterpret_cast<uint64_t>(__builtin_return_address(0)), \
+        __VA_ARGS__);                                                              \
   }
 
 MALLOGRAM_NEW(New, "_Znwm", kNew, kNewNoThrow, (size_t size), size)

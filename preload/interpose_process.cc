@@ -130,6 +130,7 @@ MALLOGRAM_EXPORT int dlclose(void* handle) {
   const int result = g_real.dlclose(handle);
   // Whatever that unloaded must not lend its names to the next one there.
   mallogram::SweepModules();
+  mallogram::AfterUnload();
   return result;
 }
 
