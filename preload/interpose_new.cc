@@ -126,13 +126,33 @@ void FindOperators() {
   g_found.store(true, std::memory_order_release);
 }
 
+// The call of an operator for a module, on this thread: operators reach one another
+// by jumps, so that the caller of the second is this library.
+thread_local constinit uint64_t t_caller_pc = 0;
+
+class CallFor {
+ public:
+  explicit CallFor(uint64_t pc) : outer_(t_caller_pc) { t_caller_pc = pc; }
+  ~CallFor() { t_caller_pc = outer_; }
+
+ private:
+  const uint64_t outer_;
+};
+
+// The caller's own pc, if it is this library's.
+uint64_t CallerOutside(uint64_t pc) {
+  const bool ours = ObjectOf(reinterpret_cast<void*>(pc)) ==
+                    ObjectOf(reinterpret_cast<void*>(&Overridden));
+  return ours ? t_caller_pc : pc;
+}
+
 // What the module that called us would have been bound to if we were not there and
 // the global scope has none.
 LocalFunction LocalOperator(Index index, uint64_t caller_pc) {
   static_assert(kOperators <= kMaxLocalNames);
   const char* names[kOperators];
   for (int i = 0; i < kOperators; ++i) names[i] = g_operators[i].name;
-  return FindLocal(caller_pc, names, kOperators, index);
+  return FindLocal(CallerOutside(caller_pc), names, kOperators, index);
 }
 
 const Operator& Get(Index index) {
@@ -189,6 +209,29 @@ void* Fallback(Index index, const CallerState& caller, bool may_fail, size_t siz
   return reinterpret_cast<Loud>(own)(size, alignment...);
 }
 
+// Where the global scope has none: the module's own, whose block is recorded as
+// what it asks malloc for, or its runtime's, or what that would do.
+template <typename... Alignment>
+[[gnu::noinline]] void* NewLocalBlock(Index index, bool may_fail,
+                                      const CallerState& caller, size_t size,
+                                      Alignment... alignment) {
+  using Quiet = void* (*)(size_t, Alignment..., const void*);
+  using Loud = void* (*)(size_t, Alignment...);
+  static const char nothrow = 0;
+  const LocalFunction local = LocalOperator(index, caller.pc);
+  const CallFor calling(CallerOutside(caller.pc));
+  void* const p =
+      local.function == nullptr
+          ? Fallback(index, caller, may_fail, size, alignment...)
+      : may_fail
+          ? reinterpret_cast<Quiet>(local.function)(size, alignment..., &nothrow)
+          : reinterpret_cast<Loud>(local.function)(size, alignment...);
+  const bool known = local.function == nullptr || local.runtime;
+  if (g_recorder.mismatches && p != nullptr && known)
+    NoteKind(p, KindOf(index), size, (size_t{0} + ... + alignment));
+  return p;
+}
+
 // The operator `index` of (size, alignment...), recorded with the caller's stack.
 //
 // The allocator's operators may call its exported malloc, aligned_alloc and so on,
@@ -203,23 +246,9 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   using Loud = void* (*)(size_t, Alignment...);
   static const char nothrow = 0;
   const bool may_fail = index == quiet;
-  Operator op = Get(index);
-  if (op.function == nullptr) {
-    const LocalFunction local = LocalOperator(index, caller.pc);
-    op.function = local.function;
-    // Recorded as what it asks malloc for.
-    if (local.function != nullptr && !local.runtime) {
-      return may_fail ? reinterpret_cast<Quiet>(op.function)(size, alignment...,
-                                                             &nothrow)
-                      : reinterpret_cast<Loud>(op.function)(size, alignment...);
-    }
-  }
-  if (op.function == nullptr) {
-    void* const block = Fallback(index, caller, may_fail, size, alignment...);
-    if (g_recorder.mismatches && block != nullptr)
-      NoteKind(block, KindOf(index), size, (size_t{0} + ... + alignment));
-    return block;
-  }
+  const Operator& op = Get(index);
+  if (op.function == nullptr)
+    return NewLocalBlock(index, may_fail, caller, size, alignment...);
   const Operator& quiet_op = Get(quiet);
   void* p = nullptr;
   if (op.records && quiet_op.records) {
@@ -241,14 +270,21 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
 }
 
 template <typename... Arguments>
+[[gnu::noinline]] void DeleteLocalBlock(Index index, uint64_t caller_pc, void* p,
+                                        Arguments... arguments) {
+  const LocalFunction local = LocalOperator(index, caller_pc);
+  if (local.function == nullptr) return free(p);
+  const CallFor calling(CallerOutside(caller_pc));
+  reinterpret_cast<void (*)(void*, Arguments...)>(local.function)(p, arguments...);
+}
+
+template <typename... Arguments>
 void DeleteBlock(Index index, uint64_t caller_pc, void* p, Arguments... arguments) {
   using Real = void (*)(void*, Arguments...);
   if (p == nullptr || IsBootstrapBlock(p)) return;
-  Operator op = Get(index);
-  if (op.function == nullptr)
-    op.function = LocalOperator(index, caller_pc).function;
+  const Operator& op = Get(index);
   if (op.function == nullptr) {
-    free(p);
+    DeleteLocalBlock(index, caller_pc, p, arguments...);
   } else if (op.records) {
     OnFree(p);
     const InAllocator mark;

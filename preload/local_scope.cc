@@ -1,6 +1,6 @@
-// A module's local scope is that of the module which was opened when it came: itself
-// and all that it needs, breadth first. The loader lists modules as they came, so that
-// one is the first of the list that needs ours.
+// A module's local scope is that of the module which was opened when it came:
+// itself and all that it needs, breadth first. The loader lists modules as they
+// came, so that one is the first of the list that needs ours.
 #include "preload/local_scope.h"
 
 #include <dlfcn.h>
@@ -35,11 +35,11 @@ struct Search {
   bool Reaches(int from, int to);
 };
 
-// An answer that is kept. A reader takes it if `module` and `unloads` are what it asks
-// for before and after; a writer claims it by kBusy.
+// An answer that is kept. A reader takes it if `module` and `unloads` are what it
+// asks for before and after; a writer claims it by kBusy.
 struct Answer {
-  std::atomic<uint64_t> module;    // its link map; 0: none
-  std::atomic<uint32_t> unloads;   // of when it was found out
+  std::atomic<uint64_t> module;   // its link map; 0: none
+  std::atomic<uint32_t> unloads;  // of when it was found out
   LocalFunction functions[kMaxLocalNames];
 };
 constexpr uint64_t kBusy = 1;
@@ -120,10 +120,9 @@ void LookUp(const link_map* module, const char* const* names, int count,
       const Elf64_Sym* const found = dynamic.Find(names[name]);
       if (found == nullptr) continue;
       const char* const soname = dynamic.Name();
-      functions[name] = {
-          reinterpret_cast<void*>(definer.bias + found->st_value),
-          soname != nullptr &&
-              (StartsWith(soname, "libstdc++.so") || StartsWith(soname, "libc++"))};
+      functions[name] = {reinterpret_cast<void*>(definer.bias + found->st_value),
+                         soname != nullptr && (StartsWith(soname, "libstdc++.so") ||
+                                               StartsWith(soname, "libc++"))};
       break;
     }
   }
@@ -141,7 +140,8 @@ LocalFunction FindLocal(uint64_t pc, const char* const* names, int count,
   static_assert(kCached == 1 << 7);
   Answer* const answer = &g_answers[module * 0x9e3779b97f4a7c15u >> 57];
   uint64_t known = answer->module.load(std::memory_order_acquire);
-  if (known == module && answer->unloads.load(std::memory_order_acquire) == unloads) {
+  if (known == module &&
+      answer->unloads.load(std::memory_order_acquire) == unloads) {
     const LocalFunction function = answer->functions[index];
     std::atomic_thread_fence(std::memory_order_acquire);
     if (answer->module.load(std::memory_order_relaxed) == module &&

@@ -18,6 +18,7 @@ struct LocalFunction {
 // `names[index]`, as the module that holds `pc` would be bound to it behind the
 // global scope. The first question of a module lists all modules (dl_iterate_phdr,
 // under the loader's lock for lists alone, which is not held while code is run).
-LocalFunction FindLocal(uint64_t pc, const char* const* names, int count, int index);
+LocalFunction FindLocal(uint64_t pc, const char* const* names, int count,
+                        int index);
 
 }  // namespace mallogram
