@@ -1,26 +1,27 @@
 #include "preload/inside.h"
 
-#include "preload/unwinder/full_walk.h"
-
-// Where this library begins and ends, by the linker.
-extern "C" {
-[[gnu::visibility("hidden")]] extern const char __ehdr_start, _end;
-}
+#include "preload/unwinder/outward.h"
 
 namespace mallogram {
 namespace {
 
-// Room for the frame of a function that sets the mark. Less than the kernel puts on
-// the stack for a signal, so that no handler of this stack comes as near.
-constexpr uint64_t kScopeBytes = 512;
-// At least: the red zone, the registers (fxsave), signal information.
-constexpr uint64_t kSignalBytes = 1024;
-// As deep as a stack can be.
-constexpr int kMaxFrames = 1 << 22;
+// A mark of the very frame that is about to set one was left behind.
+void ClearLeft(uint64_t frame) {
+  for (ThreadState* s = t_state; s != nullptr; s = s->nested) {
+    if (s->busy == ThreadState::kInAllocator && s->inside == frame)
+      LeaveAllocator(s);
+  }
+}
 
 }  // namespace
 
+void LeaveAllocator(ThreadState* s) {
+  s->busy = t_pauses == 0 ? ThreadState::kFree : ThreadState::kPaused;
+  if (Sampling()) t_draw = &t_state->draw;
+}
+
 ThreadState* InAllocator::Begin(uint64_t frame) {
+  ClearLeft(frame);
   ThreadState* s = t_state;
   if (t_pauses == 0) {
     s = Enter();
@@ -29,6 +30,7 @@ ThreadState* InAllocator::Begin(uint64_t frame) {
   }
   if (s == nullptr) return nullptr;
   s->inside = frame;
+  s->inside_pc = reinterpret_cast<const uint64_t*>(frame)[1];
   s->busy = ThreadState::kInAllocator;
   return s;
 }
@@ -45,31 +47,26 @@ void InAllocator::End(ThreadState* state, SampleDraw* draw) {
   }
 }
 
-[[gnu::noinline]] Within LookOutward(uint64_t frame) {
+[[gnu::noinline]] Within LookOutward(const ThreadState* s) {
   const auto own = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
-  // The usual case: too near for a handler, no walk needed.
-  if (frame - own < kSignalBytes) return Within::kCalledBack;
-  const auto start = reinterpret_cast<uint64_t>(&__ehdr_start);
-  const auto end = reinterpret_cast<uint64_t>(&_end);
-  StackGuard guard{};
-  guard.StartWalk();
-  FullWalk walk;
-  // From our caller on: what an allocator reaches by a jump leaves no frame of its
-  // own between the entry point and the mark.
-  const FrameState first = {reinterpret_cast<uint64_t>(__builtin_return_address(0)),
-                            own + 16, 0};
-  if (!walk.Start(first, &guard)) return Within::kCalledBack;
-  for (int i = 0; i < kMaxFrames; ++i) {
-    const FrameState here = walk.state();
-    if ((here.key & kExactPc) != 0) return Within::kInterrupted;
-    if ((here.key & kPcMask) - start < end - start && frame - here.sp < kScopeBytes)
+  const CallerState from = {
+      .pc = reinterpret_cast<uint64_t>(__builtin_return_address(0)),
+      .sp = own + 16,
+      .bp = *reinterpret_cast<const uint64_t*>(own)};
+  // Where the marked call returns to.
+  const CallerState to = {.pc = s->inside_pc, .sp = s->inside + 16, .bp = 0};
+  switch (LookFor(from, to)) {
+    case Met::kFrame:
       return Within::kCalledBack;
-    const StepEnd step = walk.Step(&guard);
-    if (step == StepEnd::kComplete) return Within::kLeft;
-    if (step == StepEnd::kStopped) break;
+    case Met::kSignal:
+      return Within::kInterrupted;
+    case Met::kEnd:
+      return Within::kLeft;
+    case Met::kNoWay:
+      break;
   }
-  // Code without unwind information: a frame further out than the mark has left it.
-  return first.sp > frame ? Within::kLeft : Within::kCalledBack;
+  // A frame further out than the mark has left it.
+  return own > s->inside ? Within::kLeft : Within::kCalledBack;
 }
 
 }  // namespace mallogram

@@ -39,13 +39,15 @@ class InAllocator {
   SampleDraw* const draw_;
 };
 
-// An event of a thread whose state bears the mark `frame` is …
+// An event of a thread whose state `s` is marked is …
 enum class Within {
   kCalledBack,   // the allocator's own
   kInterrupted,  // a signal handler's
   kLeft,         // the program's: the marked call was left behind
 };
 // REQUIRES: called below the entry point of the event.
-Within LookOutward(uint64_t frame);
+Within LookOutward(const ThreadState* s);
+// Takes the mark of a call that was left behind from `s`.
+void LeaveAllocator(ThreadState* s);
 
 }  // namespace mallogram

@@ -257,6 +257,14 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
       p = reinterpret_cast<Quiet>(quiet_op.function)(size, alignment..., &nothrow);
     }
     if (p == nullptr && may_fail) return nullptr;
+  } else if (op.records) {
+    // One operator of several is the allocator's. An exception leaves the mark,
+    // which the next event finds out.
+    const InAllocator mark;
+    p = may_fail
+            ? reinterpret_cast<Quiet>(op.function)(size, alignment..., &nothrow)
+            : reinterpret_cast<Loud>(op.function)(size, alignment...);
+    if (p == nullptr) return nullptr;
   }
   if (p == nullptr) {
     p = may_fail

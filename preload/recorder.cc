@@ -225,14 +225,13 @@ ThreadState* FindState() {
     // The innermost state that is not busy: one per depth of signal handlers.
     while (s != nullptr && s->active != 0 && s->busy != 0) {
       if (s->busy == ThreadState::kInAllocator) {
-        const Within within = LookOutward(s->inside);
+        const Within within = LookOutward(s);
         if (within == Within::kCalledBack) {
           errno = saved_errno;
           return nullptr;
         }
         if (within == Within::kLeft) {
-          s->busy = ThreadState::kFree;
-          if (Sampling()) t_draw = &t_state->draw;
+          LeaveAllocator(s);
           continue;
         }
       }

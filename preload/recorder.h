@@ -59,11 +59,11 @@ struct alignas(256) ThreadState {
   // Ring positions: at which to look at the doorbell, to put a kTime record
   // (single-threaded mode), and up to which neither is due and there is room.
   uint64_t bell_at, stamp_at, look_at;
-  uint64_t inside;       // kInAllocator: since which frame
-  uint32_t exit_rounds;  // of the thread-exit destructor
-  ThreadState* nested;   // for signal handlers that interrupt this state's owner
-  LostTable* lost;       // per-stack counts of losses not yet in the ring
-  SampleDraw draw;       // --sample
+  uint64_t inside, inside_pc;  // kInAllocator: the frame of the call, its return
+  uint32_t exit_rounds;        // of the thread-exit destructor
+  ThreadState* nested;  // for signal handlers that interrupt this state's owner
+  LostTable* lost;      // per-stack counts of losses not yet in the ring
+  SampleDraw draw;      // --sample
 };
 
 // Read-mostly facts of the process, written by set-up only.

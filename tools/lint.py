@@ -62,7 +62,7 @@ ROOMS = [
      [r'preload/unwinder/[a-z_]+\.h',
       r'preload/(image|sys|clock|modules|stack_table)\.h'], True),
     (r'preload/[^/]+',
-     [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify|full_walk)\.h'], True),
+     [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify|full_walk|outward)\.h'], True),
     # The launcher is control flow: it starts the collector and knows the launch
     # variables. Nobody else here sees how recording works.
     (r'analyzer/record[a-z_]*\.(cc|h)',
