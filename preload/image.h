@@ -73,7 +73,9 @@ struct ModuleSlot {
   uint64_t load_tsc;                 // first seen
   std::atomic<uint64_t> unload_tsc;  // 0 while loaded
   uint8_t build_id_bytes;
-  uint8_t build_id[31];
+  // 1: blocks and frees of this code may be of any kind (bypass.h).
+  uint8_t kinds_unsure;
+  uint8_t build_id[30];
 };
 static_assert(sizeof(ModuleSlot) == 80);
 
@@ -216,6 +218,20 @@ struct HoldRequest {
   uint64_t pc, sp, bx, bp, r12, r13, r14, r15;
 };
 
+// Code that the library does not see all calls of (bypass.h).
+struct Bypass {
+  enum Kind : uint32_t {
+    kNone = 0,
+    kDeepBound = 1,  // opened with RTLD_DEEPBIND, bound to libc's malloc
+    kNamespace = 2,  // opened with dlmopen, with a libc of its own
+    kOwnMalloc = 3,  // defines malloc for itself
+  };
+  static constexpr size_t kPathBytes = 252;
+  std::atomic<uint32_t> kind;  // released when the path is there
+  char path[kPathBytes];       // as the program named it; the end of a long one
+};
+inline constexpr uint32_t kMaxBypasses = 8;
+
 // Classes of difference that verify mode counts (see unwinder/verify.h).
 inline constexpr int kVerifyClasses = 8;
 
@@ -299,6 +315,9 @@ struct ImageHeader {
   std::atomic<uint32_t> traced;  // collector
   HoldRequest at_end;            // kEnd, once
   HoldRequest at_once;           // kCheck and kLetGo
+
+  std::atomic<uint32_t> bypass_count;  // may be more than there is room for
+  Bypass bypasses[kMaxBypasses];
 };
 
 // glibc keeps the futex word first in pthread_mutex_t; FUTEX_OWNER_DIED is ABI.

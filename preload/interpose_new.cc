@@ -8,8 +8,8 @@
 // their own. libstdc++'s operators call malloc and need no help.
 //
 // (In a C++ program such plug-ins are captured by libstdc++ anyway. In a C program
-// this library captures them where the plain one does not; their blocks then come
-// from malloc and go to free.)
+// this library captures them where the plain one does not, and passes each call on
+// to the operator that the caller's module has of its own.)
 //
 // It is also the library that looks for frees that do not fit (notes.h): only here
 // is it known which operator a program called.
@@ -20,7 +20,10 @@
 #include <link.h>
 #include <stdlib.h>
 
+#include "preload/bypass.h"
 #include "preload/caller_state.h"
+#include "preload/inside.h"
+#include "preload/local_scope.h"
 #include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
@@ -84,6 +87,7 @@ Operator g_operators[kOperators] = {
     {"_ZdaPvSt11align_val_tRKSt9nothrow_t", nullptr, false},
 };
 std::atomic<bool> g_found;
+std::atomic<uint32_t> g_global_loads;  // when they were looked for
 // The executable has operators of its own, which its calls go to: what a block that
 // passes here is, or who will free it, can't be told.
 bool g_overridden;
@@ -110,7 +114,8 @@ bool Overridden(const char* name) {
 void FindOperators() {
   ResolveReal();
   const Uncounted uncounted;  // what dlsym allocates is not the program's
-  const void* const allocator = ObjectOf(reinterpret_cast<void*>(g_real.malloc));
+  const void* const allocator = ObjectOf(
+      reinterpret_cast<void*>(LibcIsBehind() ? g_real.malloc : g_original.malloc));
   for (Operator& op : g_operators) {
     op.function = dlsym(RTLD_NEXT, op.name);
     g_overridden = g_overridden || Overridden(op.name);
@@ -121,9 +126,44 @@ void FindOperators() {
   g_found.store(true, std::memory_order_release);
 }
 
+// The call of an operator for a module, on this thread: operators reach one another
+// by jumps, so that the caller of the second is this library.
+thread_local constinit uint64_t t_caller_pc = 0;
+
+class CallFor {
+ public:
+  explicit CallFor(uint64_t pc) : outer_(t_caller_pc) { t_caller_pc = pc; }
+  ~CallFor() { t_caller_pc = outer_; }
+
+ private:
+  const uint64_t outer_;
+};
+
+// The caller's own pc, if it is this library's.
+uint64_t CallerOutside(uint64_t pc) {
+  const bool ours = ObjectOf(reinterpret_cast<void*>(pc)) ==
+                    ObjectOf(reinterpret_cast<void*>(&Overridden));
+  return ours ? t_caller_pc : pc;
+}
+
+// What the module that called us would have been bound to if we were not there and
+// the global scope has none.
+LocalFunction LocalOperator(Index index, uint64_t caller_pc) {
+  static_assert(kOperators <= kMaxLocalNames);
+  const char* names[kOperators];
+  for (int i = 0; i < kOperators; ++i) names[i] = g_operators[i].name;
+  return FindLocal(CallerOutside(caller_pc), names, kOperators, index);
+}
+
 const Operator& Get(Index index) {
   if (!g_found.load(std::memory_order_acquire)) [[unlikely]]
     FindOperators();
+  // A library with operators may have come into the global scope.
+  if (g_operators[index].function == nullptr) [[unlikely]] {
+    const uint32_t loads = GlobalLoads();
+    if (g_global_loads.exchange(loads, std::memory_order_relaxed) != loads)
+      FindOperators();
+  }
   return g_operators[index];
 }
 
@@ -169,6 +209,29 @@ void* Fallback(Index index, const CallerState& caller, bool may_fail, size_t siz
   return reinterpret_cast<Loud>(own)(size, alignment...);
 }
 
+// Where the global scope has none: the module's own, whose block is recorded as
+// what it asks malloc for, or its runtime's, or what that would do.
+template <typename... Alignment>
+[[gnu::noinline]] void* NewLocalBlock(Index index, bool may_fail,
+                                      const CallerState& caller, size_t size,
+                                      Alignment... alignment) {
+  using Quiet = void* (*)(size_t, Alignment..., const void*);
+  using Loud = void* (*)(size_t, Alignment...);
+  static const char nothrow = 0;
+  const LocalFunction local = LocalOperator(index, caller.pc);
+  const CallFor calling(CallerOutside(caller.pc));
+  void* const p =
+      local.function == nullptr
+          ? Fallback(index, caller, may_fail, size, alignment...)
+      : may_fail
+          ? reinterpret_cast<Quiet>(local.function)(size, alignment..., &nothrow)
+          : reinterpret_cast<Loud>(local.function)(size, alignment...);
+  const bool known = local.function == nullptr || local.runtime;
+  if (g_recorder.mismatches && p != nullptr && known)
+    NoteKind(p, KindOf(index), size, (size_t{0} + ... + alignment));
+  return p;
+}
+
 // The operator `index` of (size, alignment...), recorded with the caller's stack.
 //
 // The allocator's operators may call its exported malloc, aligned_alloc and so on,
@@ -184,19 +247,24 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   static const char nothrow = 0;
   const bool may_fail = index == quiet;
   const Operator& op = Get(index);
-  if (op.function == nullptr) {
-    void* const block = Fallback(index, caller, may_fail, size, alignment...);
-    if (g_recorder.mismatches && block != nullptr)
-      NoteKind(block, KindOf(index), size, (size_t{0} + ... + alignment));
-    return block;
-  }
+  if (op.function == nullptr)
+    return NewLocalBlock(index, may_fail, caller, size, alignment...);
   const Operator& quiet_op = Get(quiet);
   void* p = nullptr;
   if (op.records && quiet_op.records) {
-    ThreadState* s = BeginInAllocator();
-    p = reinterpret_cast<Quiet>(quiet_op.function)(size, alignment..., &nothrow);
-    EndInAllocator(s);
+    {
+      const InAllocator mark;
+      p = reinterpret_cast<Quiet>(quiet_op.function)(size, alignment..., &nothrow);
+    }
     if (p == nullptr && may_fail) return nullptr;
+  } else if (op.records) {
+    // One operator of several is the allocator's. An exception leaves the mark,
+    // which the next event finds out.
+    const InAllocator mark;
+    p = may_fail
+            ? reinterpret_cast<Quiet>(op.function)(size, alignment..., &nothrow)
+            : reinterpret_cast<Loud>(op.function)(size, alignment...);
+    if (p == nullptr) return nullptr;
   }
   if (p == nullptr) {
     p = may_fail
@@ -210,17 +278,25 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
 }
 
 template <typename... Arguments>
-void DeleteBlock(Index index, void* p, Arguments... arguments) {
+[[gnu::noinline]] void DeleteLocalBlock(Index index, uint64_t caller_pc, void* p,
+                                        Arguments... arguments) {
+  const LocalFunction local = LocalOperator(index, caller_pc);
+  if (local.function == nullptr) return free(p);
+  const CallFor calling(CallerOutside(caller_pc));
+  reinterpret_cast<void (*)(void*, Arguments...)>(local.function)(p, arguments...);
+}
+
+template <typename... Arguments>
+void DeleteBlock(Index index, uint64_t caller_pc, void* p, Arguments... arguments) {
   using Real = void (*)(void*, Arguments...);
   if (p == nullptr || IsBootstrapBlock(p)) return;
   const Operator& op = Get(index);
   if (op.function == nullptr) {
-    free(p);
+    DeleteLocalBlock(index, caller_pc, p, arguments...);
   } else if (op.records) {
     OnFree(p);
-    ThreadState* s = BeginInAllocator();
+    const InAllocator mark;
     reinterpret_cast<Real>(op.function)(p, arguments...);
-    EndInAllocator(s);
   } else {
     reinterpret_cast<Real>(op.function)(p, arguments...);
   }
@@ -264,12 +340,19 @@ HowFreed HowDeleted(Index index, size_t first, const NoThrow*) {
 // own.
 template <Index kIndex, typename... Arguments>
 [[gnu::noinline]] void NotedDelete(void* p, Arguments... arguments) {
+  const auto caller_pc = reinterpret_cast<uint64_t>(__builtin_return_address(0));
+  if (Get(kIndex).function == nullptr) {
+    const LocalFunction local = LocalOperator(kIndex, caller_pc);
+    // Noted as what it gives to free.
+    if (local.function != nullptr && !local.runtime)
+      return DeleteBlock(kIndex, caller_pc, p, arguments...);
+  }
   if (p != nullptr && p != t_deleting && !IsBootstrapBlock(p)) {
     NoteFree(p, HowDeleted(kIndex, arguments...), CALLER_STATE());
   }
   const void* const outer = t_deleting;
   t_deleting = p;
-  DeleteBlock(kIndex, p, arguments...);
+  DeleteBlock(kIndex, caller_pc, p, arguments...);
   t_deleting = outer == p ? nullptr : outer;
 }
 
@@ -285,12 +368,14 @@ using mallogram::NoThrow;
     return mallogram::NewBlock(mallogram::INDEX, mallogram::QUIET, CALLER_STATE(), \
                                __VA_ARGS__);                                       \
   }
-#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...)      \
-  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);                \
-  MALLOGRAM_EXPORT void NAME PARAMETERS {                           \
-    if (mallogram::g_recorder.mismatches)                           \
-      return mallogram::NotedDelete<mallogram::INDEX>(__VA_ARGS__); \
-    mallogram::DeleteBlock(mallogram::INDEX, __VA_ARGS__);          \
+#define MALLOGRAM_DELETE(NAME, SYMBOL, INDEX, PARAMETERS, ...)                     \
+  MALLOGRAM_EXPORT void NAME PARAMETERS asm(SYMBOL);                               \
+  MALLOGRAM_EXPORT void NAME PARAMETERS {                                          \
+    if (mallogram::g_recorder.mismatches)                                          \
+      return mallogram::NotedDelete<mallogram::INDEX>(__VA_ARGS__);                \
+    mallogram::DeleteBlock(                                                        \
+        mallogram::INDEX, reinterpret_cast<uint64_t>(__builtin_return_address(0)), \
+        __VA_ARGS__);                                                              \
   }
 
 MALLOGRAM_NEW(New, "_Znwm", kNew, kNewNoThrow, (size_t size), size)

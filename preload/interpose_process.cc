@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "preload/bypass.h"
 #include "preload/caller_state.h"
 #include "preload/environment.h"
 #include "preload/modules.h"
@@ -129,6 +130,7 @@ MALLOGRAM_EXPORT int dlclose(void* handle) {
   const int result = g_real.dlclose(handle);
   // Whatever that unloaded must not lend its names to the next one there.
   if (mallogram::IsRecorded()) mallogram::SweepModules();
+  mallogram::AfterUnload();
   return result;
 }
 
@@ -136,15 +138,28 @@ MALLOGRAM_EXPORT int dlclose(void* handle) {
 // must be reached by a jump, the caller's return address untouched. Before it,
 // modules that libc unloaded behind our back are struck off, since the new one may
 // take their place.
-extern "C" __attribute__((visibility("hidden"))) void MallogramBeforeLoad();
-extern "C" void MallogramBeforeLoad() {
+extern "C" {
+[[gnu::visibility("hidden")]] void MallogramBeforeDlopen(const char* file,
+                                                         int mode);
+[[gnu::visibility("hidden")]] void MallogramBeforeDlmopen(long name_space,
+                                                          const char* file,
+                                                          int mode);
+}
+extern "C" void MallogramBeforeDlopen(const char* file, int mode) {
   mallogram::ResolveReal();
   if (mallogram::IsRecorded()) mallogram::SweepModules();
+  mallogram::BeforeLoad(file, mode);
+}
+extern "C" void MallogramBeforeDlmopen(long name_space, const char* file,
+                                        int mode) {
+  mallogram::ResolveReal();
+  if (mallogram::IsRecorded()) mallogram::SweepModules();
+  mallogram::BeforeLoadInNamespace(name_space, file, mode);
 }
 
 asm(R"(
   .text
-  .macro MALLOGRAM_JUMP name, target
+  .macro MALLOGRAM_JUMP name, before, target
   .globl \name
   .type \name, @function
 \name:
@@ -156,7 +171,7 @@ asm(R"(
   .cfi_adjust_cfa_offset 8
   push %rdx
   .cfi_adjust_cfa_offset 8
-  call MallogramBeforeLoad
+  call \before
   pop %rdx
   .cfi_adjust_cfa_offset -8
   pop %rsi
@@ -167,6 +182,6 @@ asm(R"(
   .cfi_endproc
   .size \name, .-\name
   .endm
-  MALLOGRAM_JUMP dlopen, mallogram_real_dlopen
-  MALLOGRAM_JUMP dlmopen, mallogram_real_dlmopen
+  MALLOGRAM_JUMP dlopen, MallogramBeforeDlopen, mallogram_real_dlopen
+  MALLOGRAM_JUMP dlmopen, MallogramBeforeDlmopen, mallogram_real_dlmopen
 )");

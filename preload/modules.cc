@@ -12,6 +12,7 @@ namespace mallogram {
 namespace {
 
 ImageTables* g_tables;
+void (*g_watch)(const dl_find_object& module, ModuleSlot* slot);
 
 size_t Length(const char* s) {
   size_t n = 0;
@@ -141,6 +142,7 @@ uint32_t Register(const dl_find_object& found) {
   slot.path_offset = StorePath(found.dlfo_link_map->l_name);
   slot.load_tsc = ReadStamp(header->tsc_is_clock != 0);
   CopyBuildId(start, end, slot.bias, &slot);
+  if (g_watch != nullptr) g_watch(found, &slot);
   slot.state.store(ModuleSlot::kReady, std::memory_order_release);
   return index;
 }
@@ -151,6 +153,10 @@ void InitModules(ImageTables* tables) {
   g_tables = tables;
   // A forked child starts a table of its own: cached rules name the parent's slots.
   ForgetCode(0, ~uint64_t{0});
+}
+
+void SetModuleWatch(void (*watch)(const dl_find_object& module, ModuleSlot* slot)) {
+  g_watch = watch;
 }
 
 bool FindModule(uint64_t pc, CodeModule* module) {

@@ -4,6 +4,8 @@
 // never dl_iterate_phdr, whose lock is the classic deadlock under malloc.
 #pragma once
 
+#include <dlfcn.h>
+
 #include <cstdint>
 
 #include "preload/image_tables.h"
@@ -23,6 +25,10 @@ bool FindModule(uint64_t pc, CodeModule* module);
 // For the registry's owner (recorder.cc): where modules are kept; nullptr: nowhere,
 // and the image of before may be gone. REQUIRES: before the first FindModule.
 void InitModules(ImageTables* tables);
+
+// Called for every module that is registered, within the walk that met it, before
+// the slot is ready.
+void SetModuleWatch(void (*watch)(const dl_find_object& module, ModuleSlot* slot));
 
 // After a real dlclose: closes the generations of objects that are gone and
 // calls ForgetCode for each. REQUIRES: the image is this process's.

@@ -59,7 +59,9 @@ void RecordInPause(RecordKind kind, const void* p) {
 ThreadState* AcquireFor(RecordKind kind, const void* p, size_t size) {
   bool ringless = false;
   ThreadState* const s = AcquireState(&ringless);
-  if (s == nullptr && t_pauses != 0) RecordInPause(kind, p);
+  const bool inside =
+      t_state != nullptr && t_state->busy == ThreadState::kInAllocator;
+  if (s == nullptr && t_pauses != 0 && !inside) RecordInPause(kind, p);
   if (ringless) CountRingless(size);
   return s;
 }

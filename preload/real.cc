@@ -86,8 +86,37 @@ void Find(F* function, const char* name) {
   if (found != nullptr) *function = reinterpret_cast<F>(found);
 }
 
+std::atomic<bool> g_libc_is_behind;
+
+const void* ObjectOf(const void* address) {
+  dl_find_object found;
+  return _dl_find_object(const_cast<void*>(address), &found) == 0
+             ? found.dlfo_link_map
+             : nullptr;
+}
+
+// libc is where this is, which nobody replaces.
+bool AllOfLibc(const RealFunctions& real) {
+  const void* const libc = ObjectOf(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
+  const auto is_libcs = [libc](auto* function) {
+    return function == nullptr ||
+           ObjectOf(reinterpret_cast<const void*>(function)) == libc;
+  };
+  return libc != nullptr && is_libcs(real.malloc) && is_libcs(real.calloc) &&
+         is_libcs(real.realloc) && is_libcs(real.free) &&
+         is_libcs(real.posix_memalign) && is_libcs(real.aligned_alloc) &&
+         is_libcs(real.memalign) && is_libcs(real.valloc) &&
+         is_libcs(real.pvalloc) && is_libcs(real.free_sized) &&
+         is_libcs(real.free_aligned_sized) && is_libcs(real.malloc_usable_size) &&
+         is_libcs(real.libc_malloc) && is_libcs(real.libc_calloc) &&
+         is_libcs(real.libc_realloc) && is_libcs(real.libc_free) &&
+         is_libcs(real.libc_memalign) && is_libcs(real.libc_valloc) &&
+         is_libcs(real.libc_pvalloc);
+}
+
 }  // namespace
 
+constinit RealFunctions g_original = {};
 constinit RealFunctions g_real = {
     .malloc = FirstMalloc,
     .calloc = FirstCalloc,
@@ -108,6 +137,13 @@ void ResolveReal() {
   Find(&real.free_sized, "free_sized");
   Find(&real.free_aligned_sized, "free_aligned_sized");
   Find(&real.malloc_usable_size, "malloc_usable_size");
+  Find(&real.libc_malloc, "__libc_malloc");
+  Find(&real.libc_calloc, "__libc_calloc");
+  Find(&real.libc_realloc, "__libc_realloc");
+  Find(&real.libc_free, "__libc_free");
+  Find(&real.libc_memalign, "__libc_memalign");
+  Find(&real.libc_valloc, "__libc_valloc");
+  Find(&real.libc_pvalloc, "__libc_pvalloc");
   Find(&mallogram_real_dlopen, "dlopen");
   Find(&mallogram_real_dlmopen, "dlmopen");
   Find(&real.dlclose, "dlclose");
@@ -137,10 +173,21 @@ void ResolveReal() {
   dlerror();
   dlerror();
   // Two threads may get here at once and write the same values.
+  const bool libc = AllOfLibc(real);
+  g_libc_is_behind.store(libc, std::memory_order_relaxed);
+  if (!libc) {
+    g_original = real;
+    MarkCalls(&real);
+  }
   g_real = real;
   t_resolving = false;
   g_resolved.store(1, std::memory_order_release);
   errno = saved_errno;
+}
+
+bool LibcIsBehind() {
+  ResolveReal();
+  return g_libc_is_behind.load(std::memory_order_relaxed);
 }
 
 bool Resolving() { return t_resolving; }

@@ -30,6 +30,14 @@ struct RealFunctions {
   void (*free_sized)(void*, size_t) = nullptr;
   void (*free_aligned_sized)(void*, size_t, size_t) = nullptr;
   size_t (*malloc_usable_size)(void*) = nullptr;
+  // glibc's own names, which some allocators define, too.
+  void* (*libc_malloc)(size_t) = nullptr;
+  void* (*libc_calloc)(size_t, size_t) = nullptr;
+  void* (*libc_realloc)(void*, size_t) = nullptr;
+  void (*libc_free)(void*) = nullptr;
+  void* (*libc_memalign)(size_t, size_t) = nullptr;
+  void* (*libc_valloc)(size_t) = nullptr;
+  void* (*libc_pvalloc)(size_t) = nullptr;
   int (*dlclose)(void*) = nullptr;
   int (*execve)(const char*, char* const*, char* const*) = nullptr;
   int (*execvpe)(const char*, char* const*, char* const*) = nullptr;
@@ -61,6 +69,15 @@ struct RealFunctions {
 
 // Fills g_real. Idempotent; called by the stubs and by the constructor.
 void ResolveReal();
+
+// Whether all of the malloc family behind us is libc's, which never calls back. If
+// it is not, the functions of g_real mark the thread (inside.h), and g_original has
+// what they call.
+bool LibcIsBehind();
+[[gnu::visibility("hidden")]] extern RealFunctions g_original;
+// Puts the marking functions in the place of those of `real`, which are
+// g_original's.
+void MarkCalls(RealFunctions* real);
 
 // For the functions that have no stub in g_real: true if the real one exists.
 template <typename F>

@@ -6,8 +6,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "preload/bypass.h"
 #include "preload/environment.h"
 #include "preload/handover.h"
+#include "preload/inside.h"
 #include "preload/leak_hold.h"
 #include "preload/may_call.h"
 #include "preload/modules.h"
@@ -44,6 +46,7 @@ std::atomic<uint32_t> g_streams;    // ever acquired
 std::atomic<uint32_t> g_free_hint;  // rings below it are taken, as far as we know
 pthread_key_t g_exit_key;
 bool g_have_exit_key;
+bool g_own_malloc;  // of the executable's; found out once, true of forked children
 
 // Nested use of the recorder by its own set-up (dlsym, pthread functions).
 thread_local constinit bool t_in_set_up = false;
@@ -193,14 +196,6 @@ bool ProgramDefinesMalloc() {
   return found && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
 }
 
-// The malloc behind us is libc's, which has no other ways to a block.
-bool LibcHasMalloc() {
-  dl_find_object allocator, libc;
-  return _dl_find_object(reinterpret_cast<void*>(g_real.malloc), &allocator) == 0 &&
-         _dl_find_object(reinterpret_cast<void*>(g_real.exit_now), &libc) == 0 &&
-         allocator.dlfo_link_map == libc.dlfo_link_map;
-}
-
 // Nothing of ours leads into an image any more.
 void DropImage() {
   g_recorder.header = nullptr;
@@ -228,8 +223,11 @@ bool SetUpRecorder(const Options& options, bool forked) {
   // Of a block that is not followed nobody knows the kind.
   SetUpNotes(options.mismatches && !Sampling());
   g_image.header->mismatches = g_recorder.mismatches ? 1 : 0;
+  g_image.header->own_malloc = g_own_malloc ? 1 : 0;
+  g_image.header->other_allocator = LibcIsBehind() ? 0 : 1;
   if (!g_recorder.table.Init(&g_image)) return false;
   InitModules(&g_image);
+  WatchBypasses(g_image.header);
   // The first threads find rings, so that their first events make no call.
   return MakeChunk(0) && MakeChunk(1);
 }
@@ -302,8 +300,15 @@ ThreadState* FindState(bool* ringless) {
     // The innermost state that is not busy: one per depth of signal handlers.
     while (s != nullptr && s->active != 0 && s->busy != 0) {
       if (s->busy == ThreadState::kInAllocator) {
-        errno = saved_errno;
-        return nullptr;
+        const Within within = LookOutward(s);
+        if (within == Within::kCalledBack) {
+          errno = saved_errno;
+          return nullptr;
+        }
+        if (within == Within::kLeft) {
+          LeaveAllocator(s);
+          continue;
+        }
       }
       if (s->nested == nullptr || s->nested->active == 0) {
         ThreadState* nested = TakeState();
@@ -387,8 +392,8 @@ void StartRecording() {
       // without differences.
       if (!on) CopyText(error, g_image.header->verify_first);
     }
-    g_image.header->own_malloc = ProgramDefinesMalloc() ? 1 : 0;
-    g_image.header->other_allocator = LibcHasMalloc() ? 0 : 1;
+    g_own_malloc = ProgramDefinesMalloc();
+    g_image.header->own_malloc = g_own_malloc ? 1 : 0;
   }
   errno = saved_errno;
 }

@@ -50,8 +50,8 @@ struct alignas(256) ThreadState {
   enum Busy : uint32_t {
     kFree = 0,
     kRecording = 1,    // inside the recorder: a second entry is a signal handler
-    kInAllocator = 2,  // inside an operator of the allocator's, which may call the
-                       // allocator's exported functions: those are not recorded
+    kInAllocator = 2,  // inside an allocator that may call its exported functions:
+                       // those are not recorded (inside.h)
     kPaused = 3,  // between the thread's events, which it does not want recorded
   };
 
@@ -71,10 +71,11 @@ struct alignas(256) ThreadState {
   // Ring positions: at which to look at the doorbell, to put a kTime record
   // (single-threaded mode), and up to which neither is due and there is room.
   uint64_t bell_at, stamp_at, look_at;
-  uint32_t index;        // of its ring
-  uint32_t exit_rounds;  // of the thread-exit destructor
-  ThreadState* nested;   // for signal handlers that interrupt this state's owner
-  SampleDraw draw;       // --sample
+  uint64_t inside, inside_pc;  // kInAllocator: the frame of the call, its return
+  uint32_t index;              // of its ring
+  uint32_t exit_rounds;        // of the thread-exit destructor
+  ThreadState* nested;  // for signal handlers that interrupt this state's owner
+  SampleDraw draw;      // --sample
   LostTable lost;
 };
 
@@ -197,18 +198,6 @@ inline bool PassesFree(const void* p) { return !g_sampled.MayHold(p); }
 inline void Leave(ThreadState* s) {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   s->busy = ThreadState::kFree;
-}
-
-// Around a call of an allocator's operator whose block is recorded as a whole. A
-// signal handler that allocates meanwhile is not recorded; it interrupts the
-// allocator, which it must not call. nullptr: nothing to end.
-inline ThreadState* BeginInAllocator() {
-  ThreadState* s = Enter();
-  if (s != nullptr) s->busy = ThreadState::kInAllocator;
-  return s;
-}
-inline void EndInAllocator(ThreadState* s) {
-  if (s != nullptr) s->busy = ThreadState::kFree;
 }
 
 // Whether nothing but the record itself is due, and its ticks field. Cost: a load

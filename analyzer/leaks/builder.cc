@@ -283,6 +283,13 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
                      trace.summary.sampling.interval,
                      " bytes allocated was followed; the others are not in here"));
   }
+  // What the recorder has to say of this process: what it did not see.
+  if (!trace.summary.detail_text.empty() &&
+      trace.summary.end != EndReason::kDetached) {
+    // Of a program that was run just now there is no file to name.
+    document_.warnings.push_back(absl::StrCat(
+        trace.path, trace.path.empty() ? "" : ": ", trace.summary.detail_text));
+  }
   for (const std::string& warning : trace.warnings) {
     // The check tells all that there is to know.
     if (trace.still_recording && process.classified) break;

@@ -232,6 +232,12 @@ uint64_t ImageView::UnloadStamp(uint32_t index) const {
   return slot == nullptr ? 0 : slot->unload_tsc.load(std::memory_order_relaxed);
 }
 
+bool ImageView::AreKindsUnsure(uint32_t stack) const {
+  StackNode node;
+  if (!ReadNode(stack, &node) || node.module >= max_modules_) return false;
+  return modules_[node.module].kinds_unsure != 0;
+}
+
 std::string ImageView::ReadString(uint32_t offset) const {
   uint64_t rest = 0;
   const char* const text = offset >= strings_bytes_

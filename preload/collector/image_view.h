@@ -56,6 +56,10 @@ class ImageView {
   // 0: loaded, or no such module.
   uint64_t UnloadStamp(uint32_t index) const;
 
+  // Whether the innermost frame of the stack lies in code whose blocks and frees
+  // may be of any kind.
+  bool AreKindsUnsure(uint32_t stack) const;
+
   // The NUL-terminated string at `offset`; empty if there is none.
   std::string ReadString(uint32_t offset) const;
   // `bytes` of the strings at `offset`; empty if they are not there.

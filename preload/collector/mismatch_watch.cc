@@ -24,8 +24,8 @@ MismatchWatch::Stream& MismatchWatch::StreamAt(uint32_t stream) {
 }
 
 void MismatchWatch::Allocate(uint32_t stream, uint32_t slot, const Record& record) {
-  blocks_[slot] = {record.address,     record.size, record.stack,
-                   BlockKind::kMalloc, 0,           true};
+  const BlockKind kind = KindAt(record.stack, BlockKind::kMalloc);
+  blocks_[slot] = {record.address, record.size, record.stack, kind, 0, true};
   block_count_ = std::max(block_count_, uint64_t{slot} + 1);
   StreamAt(stream).last_slot = slot + 1;
 }
@@ -90,7 +90,7 @@ void MismatchWatch::Free(uint32_t stream, uint32_t slot, const Moment& moment) {
 
 void MismatchWatch::Judge(const Block& block, const FreeNote& note,
                           const Moment& moment) {
-  const BlockKind freed_by = NoteKind(note.word0);
+  const BlockKind freed_by = KindAt(note.stack, NoteKind(note.word0));
   if (!KindsFit(block.kind, freed_by)) {
     Add(Describe(MismatchType::kKind, block, note, moment));
     return;

@@ -10,9 +10,12 @@
 //   - the free of an unknown address where there are blocks of before (`may_hide`:
 //   a
 //     forked child). A second free of it is a double free.
+//   - a block of malloc's or a free out of code that has operators of its own, or
+//     was bound to libc's
 //   - any free of an address that is not live where addresses can't be trusted:
 //   with
-//     an allocator of more entry points than malloc's family, with --on-full drop
+//     an allocator of more entry points than malloc's family, with --on-full drop,
+//     with code that the library does not see (ImageHeader.bypasses)
 // A double free is seen if the address was among the last kRemembered ones freed
 // and was not given out again meanwhile; if it was, the free ends the wrong block's
 // life here as it does in the program.
@@ -51,6 +54,12 @@ class MismatchWatch {
   void Note(uint32_t stream, uint32_t slot, const Record& record);
   void Free(uint32_t stream, uint32_t slot, const Moment& moment);
   void FreeUnknown(uint32_t stream, uint64_t address, const Moment& moment);
+
+  // Of blocks of malloc's, and frees by free, whose stacks `unsure` is true for,
+  // nobody knows which operators the program called.
+  void SetUnsure(std::function<bool(uint32_t)> unsure) {
+    unsure_ = std::move(unsure);
+  }
 
   // Stacks by `translate`: image id to the file's.
   Mismatches List(const std::function<uint32_t(uint32_t)>& translate) const;
@@ -97,6 +106,12 @@ class MismatchWatch {
                     const Moment& moment) const;
   void Add(const Mismatch& mismatch);
 
+  BlockKind KindAt(uint32_t stack, BlockKind kind) const {
+    const bool unsure = kind == BlockKind::kMalloc && unsure_ && unsure_(stack);
+    return unsure ? BlockKind::kUnknown : kind;
+  }
+
+  std::function<bool(uint32_t)> unsure_;
   const bool may_hide_;
   bool trusted_ = true;
   SparseArray<Block> blocks_;

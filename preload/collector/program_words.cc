@@ -1,5 +1,6 @@
 #include "preload/collector/program_words.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -16,6 +17,39 @@ std::string Printable(const char* text, size_t bytes) {
   return result;
 }
 
+void AddBypasses(const ImageHeader& header, std::vector<std::string>* parts) {
+  const uint32_t count = header.bypass_count.load();
+  if (count == 0) return;
+  for (uint32_t i = 0; i < std::min(count, kMaxBypasses); ++i) {
+    const Bypass& bypass = header.bypasses[i];
+    const std::string path = Printable(bypass.path, sizeof(bypass.path));
+    switch (bypass.kind.load()) {
+      case Bypass::kDeepBound:
+        parts->push_back(absl::StrCat(
+            path,
+            " was opened with RTLD_DEEPBIND past the preloaded allocator: its "
+            "own calls are not seen"));
+        break;
+      case Bypass::kNamespace:
+        parts->push_back(absl::StrCat(
+            path,
+            " was opened in a namespace of its own (dlmopen), with a libc of "
+            "its own: its calls are not seen"));
+        break;
+      case Bypass::kOwnMalloc:
+        parts->push_back(absl::StrCat(
+            path, " defines malloc itself: calls bound to that are not seen"));
+        break;
+      default:
+        break;
+    }
+  }
+  if (count > kMaxBypasses)
+    parts->push_back(absl::StrCat("so for ", count - kMaxBypasses, " more"));
+  if (header.mismatches != 0)
+    parts->push_back("frees of unknown addresses are not judged since");
+}
+
 }  // namespace
 
 std::string WordsOf(const ImageHeader& header, uint32_t damaged_rings) {
@@ -28,6 +62,7 @@ std::string WordsOf(const ImageHeader& header, uint32_t damaged_rings) {
     parts.push_back(
         "the executable defines malloc itself: its own calls are not seen");
   }
+  AddBypasses(header, &parts);
   if (damaged_rings != 0) {
     parts.push_back(
         absl::StrCat(damaged_rings, " rings were overwritten by the program"));

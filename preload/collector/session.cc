@@ -170,6 +170,8 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   const bool sampled = run_.sample_interval != 0;
   if (h.mismatches != 0) {
     feed_.WatchMismatches(h.forked != 0);
+    feed_.watch()->SetUnsure(
+        [this](uint32_t stack) { return image_->AreKindsUnsure(stack); });
     if (h.on_full == OnFull::kDrop) feed_.watch()->TrustNoAddress();
   }
   if (sampled) sampled_ = std::make_unique<SampledModel>(run_.sample_interval);
@@ -453,8 +455,10 @@ void SessionImpl::FillSelfReport(SelfReport* self) const {
 // What the library finds out after the session has begun, or events it lost.
 void SessionImpl::WatchTrust() {
   const ImageHeader& h = *image_->header();
-  if (h.own_malloc != 0 || h.other_allocator != 0 || h.ringless_events.load() != 0)
+  if (h.own_malloc != 0 || h.other_allocator != 0 || h.bypass_count.load() != 0 ||
+      h.ringless_events.load() != 0) {
     feed_.watch()->TrustNoAddress();
+  }
 }
 
 absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
