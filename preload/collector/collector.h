@@ -5,11 +5,14 @@
 // never harms the program, and the program's death never loses what it recorded.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
 
 namespace mallogram {
+
+inline constexpr uint64_t kDefaultLeakBudgetNs = 2'000'000'000;
 
 struct CollectorOptions {
   // Where files go and what they are called: see naming.h.
@@ -18,6 +21,9 @@ struct CollectorOptions {
   std::string allocator;    // for RunInfo
   std::string socket_path;  // that listen_fd is bound to
   int compression_level = 1;
+  // For so long the look for leaks may hold a process at its end; 0: as long as it
+  // takes.
+  uint64_t leak_budget_ns = kDefaultLeakBudgetNs;
 };
 
 // Runs until every traced process is gone and, if `listen_fd` >= 0, nobody can
