@@ -13,6 +13,8 @@
 namespace mallogram {
 
 inline constexpr uint64_t kDefaultLeakBudgetNs = 2'000'000'000;
+// The same for a collector that the library starts: seconds or "none".
+inline constexpr char kEnvLeakBudget[] = "MALLOGRAM_LEAK_BUDGET";
 
 struct CollectorOptions {
   // Where files go and what they are called: see naming.h.

@@ -1,5 +1,6 @@
 #include "preload/collector/leak_checks.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -136,9 +137,24 @@ ScanRequest RequestFor(Session* session, const TraceReport& held,
   return request;
 }
 
+// For tests of what may cut a scan short: it takes at least so long.
+long DawdlesMs() {
+  const char* const text = getenv("MALLOGRAM_TEST_SCAN_MS");
+  return text == nullptr ? 0 : atol(text);
+}
+
+void Dawdle(leaks::ScanControl* control) {
+  for (long ms = DawdlesMs();
+       ms > 0 && control->stop.load() == leaks::StopReason::kNone; --ms) {
+    usleep(1000);
+    ++control->progress;
+  }
+}
+
 LeakCheck ScanOf(const ScanRequest& request) {
   LeakCheck check;
   try {
+    Dawdle(request.control);
     absl::StatusOr<LeakCheck> scanned = ScanProcess(request);
     if (scanned.ok()) return *std::move(scanned);
     check.reason = std::string(scanned.status().message());
@@ -189,6 +205,8 @@ void LeakChecks::Remove(Session* session, const ProcessEnd& end) {
   const auto found = watched_.find(session->pid());
   if (found == watched_.end() || found->second.session != session) return;
   Watched& watched = found->second;
+  // What the tracer has said of it comes before its end.
+  for (const TraceReport& report : tracer_.Take()) Handle(report);
   if (watched.scan != nullptr) {  // killed while it was held
     watched.scan->held.control->stop.store(leaks::StopReason::kSignal);
     Conclude(&watched);
@@ -363,6 +381,8 @@ void LeakChecks::Refused(const TraceReport& report, Watched* watched) {
 }
 
 void LeakChecks::Held(const TraceReport& report, Watched* watched) {
+  // The scan of a hold that the tracer ended: it ends now, too.
+  if (watched->scan != nullptr) Conclude(watched);
   // It was looked at when it said that it would end, and has done nothing since.
   if (report.why != HoldFor::kAsked && watched->last.has_value()) {
     watched->session->CatchUp(/*ended=*/report.why == HoldFor::kEnd);
@@ -383,7 +403,7 @@ void LeakChecks::Held(const TraceReport& report, Watched* watched) {
   // fill their rings, and the launcher may be killed.
   if (job->request.model->live_blocks() != 0 &&
       (job->request.model->live_bytes() > kSmallHeap ||
-       ResidentBytes(job->request.pid) > kSmallProcess)) {
+       ResidentBytes(job->request.pid) > kSmallProcess || DawdlesMs() != 0)) {
     try {
       watched->session->Freeze(true);
       job->thread = std::thread([this, job] {

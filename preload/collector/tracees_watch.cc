@@ -24,7 +24,7 @@ constexpr uint64_t kHeldLookNs = 15 * kMs;
 // A scan reads something every few microseconds, unless it is stuck.
 constexpr uint64_t kHangsNs = 30'000 * kMs;
 // For the one thread that ends all. It may wait for another, which holds a lock.
-constexpr uint64_t kLingerNs = 20 * kMs;
+constexpr uint64_t kLingerNs = 50 * kMs;
 // Of a process with many threads, so many are asked for signals of their own.
 constexpr size_t kAskedThreads = 16;
 
@@ -40,6 +40,11 @@ constexpr uint64_t kEnding = Bit(SIGHUP) | Bit(SIGINT) | Bit(SIGQUIT) |
 leaks::StopReason Tracees::WhyNotHeld(Process* process, uint64_t now) const {
   size_t asked = 0;
   for (const auto& [tid, thread] : process->threads) {
+    // Taken by a thread before it stopped.
+    const bool taken = thread.state == Thread::kStopped && thread.signal != 0 &&
+                       (Bit(thread.signal) & kEnding) != 0;
+    if (taken && (process->why != HoldFor::kEnding || tid != process->ending))
+      return leaks::StopReason::kSignal;
     const SignalSets signals = SignalsOf(tid);
     if ((signals.pending & kEnding & ~process->pending & ~signals.ignored) != 0)
       return leaks::StopReason::kSignal;
