@@ -168,6 +168,7 @@ absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
     collector.key = meeting.key();
     collector.output = options.output;
     collector.allocator = options.allocator;
+    collector.leak_budget_ns = options.leak_budget_ns;
     collector.socket_path = meeting.path();
     // Errors are in its report.
     RunCollector(collector, meeting.fds(), -1, control[1]).IgnoreError();
@@ -380,6 +381,8 @@ int RunCollect(int argc, char** argv) {
   CollectorOptions options;
   const char* out = getenv(kEnvOut);
   if (out != nullptr) options.output = out;
+  const char* budget = getenv(kEnvLeakBudget);
+  if (budget != nullptr) ParseLeakBudget(budget, &options.leak_budget_ns);
   int fd = -1;
   opterr = 0;
   optind = 0;

@@ -26,6 +26,7 @@ const option kLongOptions[] = {
     {"on-full", required_argument, nullptr, 'f'},
     {"sample", required_argument, nullptr, 's'},
     {"leak-check", required_argument, nullptr, 'l'},
+    {"leak-budget", required_argument, nullptr, 'b'},
     {"allocator", required_argument, nullptr, 'a'},
     {"mismatches", required_argument, nullptr, 'm'},
     {"help", no_argument, nullptr, 'h'},
@@ -88,6 +89,10 @@ recorded into files of their own.
                           full: also when a signal kills it (not SIGKILL); it is
                           traced for life, as by a debugger, so that signals and new
                           threads cost more and nobody else can trace it [exit]
+      --leak-budget SECONDS|none
+                          how long that look may keep the program from ending; if it
+                          takes longer, nothing is classified. A signal that ends
+                          programs cuts it short, too [2]
       --allocator NAME    run the program with another allocator: mimalloc, jemalloc,
                           tcmalloc or the path of a library
       --mismatches on|off look for frees that do not fit: malloc and delete, new[] and
@@ -103,6 +108,19 @@ Example:
   mallogram xmllint --noout big.xml
   mallogram report xmllint.*.mgram
 )";
+
+bool ParseLeakBudget(absl::string_view text, uint64_t* budget_ns) {
+  constexpr double kMaxSeconds = 1e9;
+  if (text == "none") {
+    *budget_ns = 0;
+    return true;
+  }
+  double seconds = 0;
+  if (!absl::SimpleAtod(text, &seconds) || !(seconds > 0 && seconds <= kMaxSeconds))
+    return false;
+  *budget_ns = std::max<uint64_t>(static_cast<uint64_t>(seconds * 1e9), 1);
+  return true;
+}
 
 absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options) {
   opterr = 0;
@@ -152,6 +170,12 @@ absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options) {
             options->leak_check != "full") {
           return absl::InvalidArgumentError(
               absl::StrCat("--leak-check is none, exit or full, not ", optarg));
+        }
+        break;
+      case 'b':
+        if (!ParseLeakBudget(optarg, &options->leak_budget_ns)) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              "--leak-budget is a number of seconds or none, not ", optarg));
         }
         break;
       case 'm':

@@ -1,9 +1,12 @@
 // The command line of `mallogram record`.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "preload/collector/collector.h"
 
 namespace mallogram {
 
@@ -15,6 +18,7 @@ struct RecordOptions {
   std::string max_depth, on_full;  // as the library's variables take them
   std::string sample;              // bytes; empty: every allocation is recorded
   std::string leak_check;          // none, exit or full; empty: the default
+  uint64_t leak_budget_ns = kDefaultLeakBudgetNs;  // 0: none
   std::string allocator;
   std::string mismatches;    // on or off; empty: with --leak-check full
   char** program = nullptr;  // PROGRAM ARGUMENT… nullptr
@@ -25,6 +29,9 @@ struct RecordOptions {
     return leak_check == "full" && sample.empty();
   }
 };
+
+// Seconds ("2", "0.5") or "none", which is 0. False: neither, and nothing is set.
+bool ParseLeakBudget(absl::string_view text, uint64_t* budget_ns);
 
 // Errors are one line for the user; Cancelled means that --help was asked for.
 absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options);

@@ -195,8 +195,9 @@ enum class ProgramState : uint32_t {
 // Whether and how a process is looked at for leaks.
 enum class LeakCheckMode : uint32_t {
   kNone = 0,
-  kExit = 1,  // held at its end, if the library sees it coming
-  kFull = 2,  // traced for life, so that it is held at any end but SIGKILL
+  kExit = 1,     // held at its end, if the library sees it coming
+  kFull = 2,     // traced for life, so that it is held at any end but SIGKILL
+  kForeign = 3,  // not: LeakSanitizer is in it
 };
 
 // What the program asks of the collector, and the answer: preload/leak_hold.h. The
@@ -215,6 +216,8 @@ struct HoldRequest {
   // The frame from which on the thread's stack is alive, and its registers; sp 0:
   // not known.
   int32_t tid;
+  // kEnd: how it will end, as from waitpid; kLetGo: of which process, 0: this one.
+  int32_t status;
   uint64_t pc, sp, bx, bp, r12, r13, r14, r15;
 };
 

@@ -235,9 +235,15 @@ MALLOGRAM_EXPORT size_t malloc_usable_size(void* p) {
 namespace {
 
 __attribute__((constructor)) void StartLibrary() { mallogram::StartRecording(); }
+void LastHandler(int status, void*) {
+  mallogram::HoldAtEnd(nullptr, (status & 0xff) << 8);
+}
+
 __attribute__((destructor)) void EndLibrary() {
   mallogram::NoteExit();
-  mallogram::HoldAtEnd(nullptr);
+  // Other libraries' destructors come after ours. A handler that is registered now
+  // is called when all are done.
+  if (on_exit(LastHandler, nullptr) != 0) LastHandler(0, nullptr);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #undef NDEBUG  // or the header does not declare what is defined here
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <unistd.h>
@@ -18,34 +19,35 @@ using mallogram::g_real;
 using mallogram::Resolved;
 
 // Noinline, so that the entry point stays on the stack while it is unwound.
-[[gnu::noinline]] static void EndsHere(const mallogram::CallerState& caller) {
+[[gnu::noinline]] static void EndsHere(const mallogram::CallerState& caller,
+                                       int wait_status) {
   const int saved_errno = errno;
   mallogram::NoteExit();
-  mallogram::HoldAtEnd(&caller);
+  mallogram::HoldAtEnd(&caller, wait_status);
   errno = saved_errno;
 }
 
 MALLOGRAM_EXPORT void _exit(int status) {
-  EndsHere(CALLER_STATE());
+  EndsHere(CALLER_STATE(), (status & 0xff) << 8);
   if (Resolved(g_real.exit_now)) g_real.exit_now(status);
   __builtin_trap();
 }
 
 MALLOGRAM_EXPORT void _Exit(int status) {
-  EndsHere(CALLER_STATE());
+  EndsHere(CALLER_STATE(), (status & 0xff) << 8);
   if (Resolved(g_real.exit_now)) g_real.exit_now(status);
   __builtin_trap();
 }
 
 // Its handlers run behind it, and free what they free.
 MALLOGRAM_EXPORT void quick_exit(int status) {
-  EndsHere(CALLER_STATE());
+  EndsHere(CALLER_STATE(), (status & 0xff) << 8);
   if (Resolved(g_real.quick_exit)) g_real.quick_exit(status);
   __builtin_trap();
 }
 
 MALLOGRAM_EXPORT void abort() {
-  EndsHere(CALLER_STATE());
+  EndsHere(CALLER_STATE(), SIGABRT);
   if (Resolved(g_real.abort)) g_real.abort();
   __builtin_trap();
 }
@@ -53,21 +55,23 @@ MALLOGRAM_EXPORT void abort() {
 // The C library calls its own abort here, not ours.
 MALLOGRAM_EXPORT void __assert_fail(const char* assertion, const char* file,
                                     unsigned int line, const char* function) {
-  EndsHere(CALLER_STATE());
+  EndsHere(CALLER_STATE(), SIGABRT);
   if (Resolved(g_real.assert_fail)) {
     g_real.assert_fail(assertion, file, line, function);
   }
   __builtin_trap();
 }
 
-// A process has one tracer: one that offers itself to its parent must not have the
-// collector for it.
-// (Declared with `...` after an enum, of which no argument list can be begun;
-// callers pass all four in registers.)
+// A process has one tracer: one that offers itself to its parent, or that this one
+// is about to trace, must not have the collector for it. (Declared with `...` after
+// an enum, of which no argument list can be begun; callers pass all four in
+// registers.)
 MALLOGRAM_EXPORT long Ptrace(int request, pid_t pid, void* address,
                              void* data) asm("ptrace");
 MALLOGRAM_EXPORT long Ptrace(int request, pid_t pid, void* address, void* data) {
-  if (request == PTRACE_TRACEME) mallogram::LetGoOfTracer();
+  if (request == PTRACE_TRACEME) mallogram::LetGoOfTracer(0);
+  if (request == PTRACE_ATTACH || request == PTRACE_SEIZE)
+    mallogram::LetGoOfTracer(pid);
   if (!Resolved(g_real.ptrace)) {
     errno = ENOSYS;
     return -1;

@@ -43,6 +43,11 @@ bool Spin(const std::atomic<uint32_t>& word, uint32_t value) {
   return false;
 }
 
+bool ChecksLeaks(const ImageHeader& header) {
+  return header.leak_check == LeakCheckMode::kExit ||
+         header.leak_check == LeakCheckMode::kFull;
+}
+
 // Sleeps a slice while *word == value. False: nothing more is to be hoped for.
 // Interrupted sleeps do not count: a timer's signals must not end the wait.
 bool Wait(const ImageHeader& header, const std::atomic<uint32_t>& word,
@@ -145,14 +150,20 @@ void RememberExit() {
   g_libc_end = reinterpret_cast<uint64_t>(libc.dlfo_map_end);
 }
 
-[[gnu::noinline]] void HoldAtEnd(const CallerState* caller) {
+[[gnu::noinline]] void HoldAtEnd(const CallerState* caller, int wait_status) {
   ImageHeader* const header = OwnImage();
-  if (header == nullptr || header->leak_check == LeakCheckMode::kNone) return;
+  if (header == nullptr || !ChecksLeaks(*header)) return;
   HoldRequest* const request = &header->at_end;
-  uint32_t state = HoldRequest::kFree;
-  // The first to come speaks for all: a handler of exit() may call _exit.
-  if (!request->state.compare_exchange_strong(state, HoldRequest::kFilling)) return;
+  uint32_t state = request->state.load(std::memory_order_relaxed);
+  // The first to come speaks for all, unless it is answered: an abort() may have
+  // been survived, or its handler ends the process in another way.
+  if ((state != HoldRequest::kFree && state != HoldRequest::kGranted) ||
+      !request->state.compare_exchange_strong(state, HoldRequest::kFilling)) {
+    return;
+  }
   request->kind = HoldRequest::kEnd;
+  request->status = wait_status;
+  request->sp = 0;
   FullWalk walk;
   StackGuard guard{};
   const bool found =
@@ -166,7 +177,7 @@ void RememberExit() {
 
 [[gnu::noinline]] bool RequestLeakCheckNow(const CallerState& caller) {
   ImageHeader* const header = OwnImage();
-  if (header == nullptr || header->leak_check == LeakCheckMode::kNone) return false;
+  if (header == nullptr || !ChecksLeaks(*header)) return false;
   HoldRequest* const request = &header->at_once;
   if (!Begin(header, request, HoldRequest::kCheck)) return false;
   FullWalk walk;
@@ -179,11 +190,12 @@ void RememberExit() {
   return done;
 }
 
-void LetGoOfTracer() {
+void LetGoOfTracer(int pid) {
   ImageHeader* const header = OwnImage();
-  if (header == nullptr || header->leak_check == LeakCheckMode::kNone) return;
+  if (header == nullptr || !ChecksLeaks(*header)) return;
   HoldRequest* const request = &header->at_once;
   if (!Begin(header, request, HoldRequest::kLetGo)) return;
+  request->status = pid;
   Ask(header, request, kAnswerSlices);
   request->state.store(HoldRequest::kFree, std::memory_order_release);
   if (MayCall()) sys::FutexWake(&request->state, 1);

@@ -3,9 +3,8 @@
 // the doorbell, and a bounded wait for the answer, which ends at once if the
 // collector is dead. No system call but futex.
 //
-// The process then goes on to its real end, untouched: what static destructors and
-// exit handlers still free is freed. The collector, which traces it from here on,
-// looks at its memory when the kernel takes it down (collector/tracer.h).
+// The collector looks at its memory while it waits for the answer, and then goes
+// away: nobody traces it when it goes on to its end (collector/tracees.h).
 //
 // Callable in signal handlers. Says nothing for a vfork child, which shares its
 // parent's memory, or where recording is off.
@@ -17,15 +16,16 @@ namespace mallogram {
 
 // Before the process ends by a call of `caller`'s (abort, _exit); nullptr: by
 // exit(), from a destructor. What lies below that frame is dead, and full of old
-// pointers: the scan starts there.
-void HoldAtEnd(const CallerState* caller);
+// pointers: the scan starts there. `wait_status`: how it will end, as from waitpid.
+void HoldAtEnd(const CallerState* caller, int wait_status);
 
 // A leak check now; returns when it is done. False: there was none.
 // REQUIRES: called (transitively) from the function whose caller is `caller`.
 bool RequestLeakCheckNow(const CallerState& caller);
 
-// Has the collector stop tracing this process, as it does for life in full mode.
-void LetGoOfTracer();
+// Has the collector stop tracing a process, as it does for life in full mode; 0:
+// this one.
+void LetGoOfTracer(int pid);
 
 // Full mode, at the start: until the collector traces the process, so that no early
 // crash escapes it. Bounded by a second.

@@ -1,6 +1,7 @@
 #include "preload/options.h"
 
 #include "preload/environment.h"
+#include "preload/leak_sanitizer.h"
 #include "preload/sampler.h"
 
 namespace mallogram {
@@ -54,6 +55,8 @@ const Options& ReadOptions() {
                                               : LeakCheckMode::kExit;
   // Most blocks are not known then: nothing could be followed.
   if (options.sample_interval != 0) options.leak_check = LeakCheckMode::kNone;
+  if (options.leak_check != LeakCheckMode::kNone && HasLeakSanitizer())
+    options.leak_check = LeakCheckMode::kForeign;
   const char* mismatches = Environment(kEnvMismatches);
   options.mismatches = mismatches != nullptr && mismatches[0] == '1';
   // Rounded down to a power of two; 0 keeps the geometry's own.

@@ -54,7 +54,7 @@ ROOMS = [
               r'preload/(image|sys)\.h'], False),
     (r'preload/collector/[^/]+',
      TRACE + [r'preload/collector/[a-z_]+\.h',
-              r'preload/collector/leaks/(scan_process|loaded_module|address_space)\.h',
+              r'preload/collector/leaks/(scan_process|loaded_module|address_space|scan_control)\.h',
               r'preload/(image|ring|sys|clock)\.h'],
      False),
     (r'preload/client/[^/]+', [], False),

@@ -48,9 +48,9 @@ void TemporaryDirectory::Remove() {
 absl::StatusOr<int> RecordProgram(const std::vector<char*>& program,
                                   const std::string& output,
                                   const std::string& leak_check) {
-  std::vector<std::string> words = {"mallogram",    "record",   "--quiet",
-                                    "--leak-check", leak_check, "-o",
-                                    output,         "--"};
+  std::vector<std::string> words = {
+      "mallogram",     "record", "--quiet", "--leak-check", leak_check,
+      "--leak-budget", "none",   "-o",      output,         "--"};
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.insert(argv.end(), program.begin(), program.end());

@@ -131,7 +131,7 @@ Collector::Collector(const CollectorOptions& options,
                    Watch(fd, connection ? kConnection : kListener);
                  }),
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
-      leak_checks_([this] { waker_.Call(); }),
+      leak_checks_([this] { waker_.Call(); }, options.leak_budget_ns),
       names_(options.output, options.directory) {
   reception_.Open(listen_fds, first_fd, options_.key);
   if (control_fd_ >= 0) Watch(control_fd_, kControl);
@@ -354,6 +354,7 @@ void Collector::HandleControl() {
     close(control_fd_);
     control_fd_ = -1;
     stopped_launcher_ = 0;
+    leak_checks_.LauncherGone();
     for (size_t i = traced_.size(); i-- > 0;) {
       if (traced_[i].gone) EndTraced(i, EndOfTraced(traced_[i]));
     }

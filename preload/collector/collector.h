@@ -5,12 +5,17 @@
 // never harms the program, and the program's death never loses what it recorded.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 
 namespace mallogram {
+
+inline constexpr uint64_t kDefaultLeakBudgetNs = 2'000'000'000;
+// The same for a collector that the library starts: seconds or "none".
+inline constexpr char kEnvLeakBudget[] = "MALLOGRAM_LEAK_BUDGET";
 
 struct CollectorOptions {
   // Where files go and what they are called: see naming.h.
@@ -20,6 +25,9 @@ struct CollectorOptions {
   std::string socket_path;  // that listen_fds are bound to
   uint64_t key = 0;         // that who connects to them has to know
   int compression_level = 1;
+  // For so long the look for leaks may hold a process at its end; 0: as long as it
+  // takes.
+  uint64_t leak_budget_ns = kDefaultLeakBudgetNs;
 };
 
 // Runs until every traced process is gone and, if it listens, nobody can

@@ -5,7 +5,12 @@
 //
 // On the collector's thread, like the sessions. A process stands still from the
 // tracer's report until Resume; its rings were emptied before the scan, and nobody
-// waits for it but its parent.
+// waits for it but its parent. The tracer may let it go earlier: then the scan is
+// void, and its control says why.
+//
+// A process that is about to end is looked at then, and what was found is kept
+// until it has ended: it may go on living, as after abort() with a handler that
+// jumps away.
 #pragma once
 
 #include <sys/types.h>
@@ -16,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,9 +41,10 @@ struct InheritedHeap {
 
 class LeakChecks {
  public:
-  // `wake` may be called by another thread: Look() is due.
-  explicit LeakChecks(std::function<void()> wake)
-      : wake_(std::move(wake)), tracer_(wake_) {}
+  // `wake` may be called by another thread: Look() is due. `budget_ns`: for so long
+  // a process is held at its end at most; 0: as long as it takes.
+  LeakChecks(std::function<void()> wake, uint64_t budget_ns)
+      : wake_(std::move(wake)), tracer_(wake_, budget_ns), budget_ns_(budget_ns) {}
   ~LeakChecks();
 
   // A process has handed over its image.
@@ -49,6 +56,9 @@ class LeakChecks {
   // Handles what programs ask and what the tracer reports. To be called every
   // round.
   void Look();
+
+  // Nobody waits for the program any more: what is held goes on.
+  void LauncherGone() { tracer_.LetGoHeld(); }
 
   // `mallogram leaks --pid`: answers on the connection, which becomes ours.
   void Check(pid_t pid, int connection);
@@ -64,11 +74,12 @@ class LeakChecks {
   };
   struct Watched {
     Session* session = nullptr;
-    bool ended = false;            // there is a check of its end
-    bool asked_end = false;        // by the program
-    std::string refusal;           // why it can't be traced
-    bool client = false;           // the program waits for a check
-    std::vector<int> connections;  // who else does
+    bool asked_end = false;         // by the program
+    std::optional<LeakCheck> last;  // before, or at, its end; not written yet
+    uint64_t last_ns = 0;           // CLOCK_MONOTONIC
+    std::string refusal;            // why it can't be traced
+    bool client = false;            // the program waits for a check
+    std::vector<int> connections;   // who else does
     std::shared_ptr<const InheritedHeap> inherited;
     std::unique_ptr<Scan> scan;
   };
@@ -77,17 +88,27 @@ class LeakChecks {
     std::shared_ptr<const InheritedHeap> heap;
   };
 
+  // One process asked that another be let go.
+  struct Errand {
+    pid_t pid, asker;
+  };
+
+  void LetGo(pid_t pid);
   void LookAtRequests(pid_t pid, Watched* watched);
   void Handle(const TraceReport& report);
   void Held(const TraceReport& report, Watched* watched);
   void Conclude(Watched* watched);
   void Refused(const TraceReport& report, Watched* watched);
+  LeakCheck CheckOfEnd(Watched* watched, const ProcessEnd& end);
+  std::string WhyStopped(leaks::StopReason reason) const;
   void Answer(Watched* watched, const std::string& error, uint32_t index);
   std::shared_ptr<const InheritedHeap> HeapOf(const Watched& watched) const;
 
   const std::function<void()> wake_;
   Tracer tracer_;
+  const uint64_t budget_ns_;
   std::map<pid_t, Watched> watched_;
+  std::vector<Errand> lets_go_;
   std::deque<Past> past_;  // of processes that have ended, the latest last
 };
 

@@ -162,10 +162,11 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   const ImageHeader& h = *image_->header();
   clock_.Start(is_tsc_, {h.start_tsc, h.start_monotonic_ns},
                StampClock::Read(is_tsc_));
-  leak_check_ =
-      h.leak_check == LeakCheckMode::kFull || h.leak_check == LeakCheckMode::kExit
-          ? h.leak_check
-          : LeakCheckMode::kNone;
+  leak_check_ = h.leak_check == LeakCheckMode::kFull ||
+                        h.leak_check == LeakCheckMode::kExit ||
+                        h.leak_check == LeakCheckMode::kForeign
+                    ? h.leak_check
+                    : LeakCheckMode::kNone;
   run_.sample_interval = h.sample_interval;
   const bool sampled = run_.sample_interval != 0;
   if (h.mismatches != 0) {

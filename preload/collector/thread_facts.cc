@@ -27,13 +27,20 @@ std::string ReadHead(const std::string& path) {
   return got > 0 ? std::string(text, static_cast<size_t>(got)) : "";
 }
 
-// The number behind "\nNAME:" in /proc/TID/status.
-uint64_t StatusField(pid_t tid, absl::string_view name, int base) {
-  const std::string status = ReadHead(absl::StrCat("/proc/", tid, "/status"));
+// The number behind "\nNAME:" in what /proc/TID/status says.
+uint64_t FieldOf(const std::string& status, absl::string_view name, int base) {
   const std::string label = absl::StrCat("\n", name, ":");
   const size_t at = status.find(label);
   if (at == std::string::npos) return 0;
   return strtoull(status.c_str() + at + label.size(), nullptr, base);
+}
+
+std::string StatusOf(pid_t tid) {
+  return ReadHead(absl::StrCat("/proc/", tid, "/status"));
+}
+
+uint64_t StatusField(pid_t tid, absl::string_view name, int base) {
+  return FieldOf(StatusOf(tid), name, base);
 }
 
 }  // namespace
@@ -61,6 +68,17 @@ pid_t TracerOf(pid_t tid) {
 bool IsBeingKilled(pid_t tid) {
   return (StatusField(tid, "SigPnd", 16) >> (SIGKILL - 1) & 1) != 0;
 }
+
+SignalSets SignalsOf(pid_t tid) {
+  const std::string status = StatusOf(tid);
+  SignalSets sets;
+  sets.pending = FieldOf(status, "SigPnd", 16) | FieldOf(status, "ShdPnd", 16);
+  sets.ignored = FieldOf(status, "SigIgn", 16);
+  sets.caught = FieldOf(status, "SigCgt", 16);
+  return sets;
+}
+
+uint64_t ResidentBytes(pid_t pid) { return StatusField(pid, "VmRSS", 10) << 10; }
 
 bool HasEnded(pid_t tid) {
   const std::string stat = ReadHead(absl::StrCat("/proc/", tid, "/stat"));

@@ -19,6 +19,13 @@ bool IsBeingKilled(pid_t tid);
 // True if there is no such thread, or if it has ended while others of its process
 // have not, as a main thread that called pthread_exit.
 bool HasEnded(pid_t tid);
+// Signals of a thread and, pending ones, of its process: bit N - 1 stands for N.
+struct SignalSets {
+  uint64_t pending = 0, ignored = 0, caught = 0;
+};
+SignalSets SignalsOf(pid_t tid);
+// Bytes in memory; 0: not known.
+uint64_t ResidentBytes(pid_t pid);
 // Where the main thread's stack began; 0: not to be known.
 uint64_t StackStart(pid_t tid);
 // True if it is in an execve system call.

@@ -25,9 +25,6 @@ constexpr uint64_t kMs = 1'000'000;
 // the kernel where no signal reaches them.
 constexpr uint64_t kStopPatienceNs = 5000 * kMs;
 constexpr uint64_t kEndPatienceNs = 1000 * kMs;
-// How often we look whether threads die for an exec.
-constexpr int kExecLookMs = 2;
-constexpr int kPatienceLookMs = 50;
 
 constexpr long kOptions =
     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
@@ -38,6 +35,24 @@ long Trace(__ptrace_request request, pid_t tid, long data = 0) {
 
 bool Registers(pid_t tid, user_regs_struct* registers) {
   return ptrace(PTRACE_GETREGS, tid, nullptr, registers) == 0;
+}
+
+constexpr uint64_t Bit(int signal) { return uint64_t{1} << (signal - 1); }
+
+// Comes when something is wrong.
+bool IsFault(int signal) {
+  constexpr uint64_t kFaults = Bit(SIGABRT) | Bit(SIGSEGV) | Bit(SIGBUS) |
+                               Bit(SIGILL) | Bit(SIGFPE) | Bit(SIGTRAP) |
+                               Bit(SIGSYS);
+  return (Bit(signal) & kFaults) != 0;
+}
+
+// Ends a process that has no handler for it.
+bool IsFatal(int signal) {
+  constexpr uint64_t kHarmless = Bit(SIGCHLD) | Bit(SIGCONT) | Bit(SIGURG) |
+                                 Bit(SIGWINCH) | Bit(SIGSTOP) | Bit(SIGTSTP) |
+                                 Bit(SIGTTIN) | Bit(SIGTTOU);
+  return (Bit(signal) & kHarmless) == 0;
 }
 
 bool IsStopSignal(int signal) {
@@ -75,9 +90,12 @@ void Tracees::EraseIfEmpty(pid_t pid) {
   Process* const process = Find(pid);
   if (process == nullptr || !process->threads.empty()) return;
   const bool held_in_vain = process->phase == Process::kHolding;
+  const HoldFor why = process->why;
+  if (process->control != nullptr)
+    process->control->stop.store(leaks::StopReason::kSignal);
   const bool leaves = process->leaves;
   processes_.erase(pid);
-  if (held_in_vain) return Refuse(pid, "it has ended", /*of_hold=*/true);
+  if (held_in_vain) return Refuse(pid, "it has ended", /*of_hold=*/true, why);
   if (!leaves) return;
   TraceReport report;
   report.what = TraceReport::kLetGo;
@@ -85,12 +103,14 @@ void Tracees::EraseIfEmpty(pid_t pid) {
   report_(std::move(report));
 }
 
-void Tracees::Refuse(pid_t pid, const std::string& reason, bool of_hold) {
+void Tracees::Refuse(pid_t pid, const std::string& reason, bool of_hold,
+                     HoldFor why) {
   TraceReport report;
   report.what = TraceReport::kRefused;
   report.pid = pid;
   report.reason = reason;
   report.of_hold = of_hold;
+  report.why = why;
   report_(std::move(report));
 }
 
@@ -98,6 +118,7 @@ void Tracees::Refuse(pid_t pid, const std::string& reason, bool of_hold) {
 // why it can't be done, or nothing.
 std::string Tracees::SeizeAll(Process* process) {
   std::string reason = "it has ended";
+  if (process->threads.empty()) process->pending = SignalsOf(process->pid).pending;
   for (bool again = true; again;) {
     again = false;
     for (const pid_t tid : ThreadsOf(process->pid)) {
@@ -117,7 +138,7 @@ std::string Tracees::SeizeAll(Process* process) {
   return process->threads.empty() ? reason : "";
 }
 
-void Tracees::Seize(pid_t pid, bool for_life) {
+void Tracees::Seize(pid_t pid) {
   Process& process = processes_[pid];
   process.pid = pid;
   const std::string reason = SeizeAll(&process);
@@ -125,14 +146,13 @@ void Tracees::Seize(pid_t pid, bool for_life) {
     processes_.erase(pid);
     return Refuse(pid, reason, /*of_hold=*/false);
   }
-  process.stays = true;
-  process.for_life = process.for_life || for_life;
+  process.for_life = true;
   TraceReport report;
   report.pid = pid;
   report_(std::move(report));
 }
 
-void Tracees::Hold(pid_t pid) {
+void Tracees::Hold(pid_t pid, HoldFor why, pid_t ending) {
   Process& process = processes_[pid];
   process.pid = pid;
   if (process.phase != Process::kFree || process.leaves || process.ending_ns != 0 ||
@@ -141,21 +161,30 @@ void Tracees::Hold(pid_t pid) {
                   process.phase == Process::kFree
                       ? "it is about to end"
                       : "another check of it is under way",
-                  /*of_hold=*/true);
+                  /*of_hold=*/true, why);
   }
   const std::string reason = SeizeAll(&process);
   if (!reason.empty()) {
     processes_.erase(pid);
-    return Refuse(pid, reason, /*of_hold=*/true);
+    return Refuse(pid, reason, /*of_hold=*/true, why);
   }
-  process.phase = Process::kHolding;
-  process.holding_ns = MonotonicNs();
-  for (const auto& [tid, thread] : process.threads) {
+  if (process.lingering_ns != 0) GoOnAll(&process);  // it has not ended, then
+  process.handler = false;
+  process.status = 0;
+  Interrupt(&process, why, ending);
+  CheckHeld(&process);
+}
+
+void Tracees::Interrupt(Process* process, HoldFor why, pid_t ending) {
+  process->phase = Process::kHolding;
+  process->why = why;
+  process->ending = ending;
+  process->holding_ns = process->looked_ns = MonotonicNs();
+  for (const auto& [tid, thread] : process->threads) {
     if (thread.state == Thread::kRuns || thread.state == Thread::kListens) {
       Trace(PTRACE_INTERRUPT, tid);
     }
   }
-  CheckHeld(&process);
 }
 
 void Tracees::Detach(Process* process, pid_t tid) {
@@ -179,9 +208,41 @@ void Tracees::GoOn(pid_t tid, Thread* thread) {
   thread->group_stop = false;
 }
 
-void Tracees::Resume(pid_t pid) {
+// After it was looked at for its end: the thread that ends it. The others would
+// find calls interrupted, and would say so, where they would have heard nothing
+// more.
+void Tracees::GoOnAlone(Process* process) {
+  const pid_t pid = process->pid;
+  const auto ending = process->threads.find(process->ending);
+  const bool known = ending != process->threads.end();
+  const bool alone = !process->for_life && process->threads.size() == 1;
+  if (process->handler || !known || alone) {
+    process->lingering_ns = 0;
+    if (!process->for_life || process->handler) return LetGo(pid);
+    return GoOnAll(process);
+  }
+  process->end_seen = true;
+  process->lingering_ns = MonotonicNs();
+  if (ending->second.state != Thread::kStopped) return DetachEnding(process);
+  if (process->for_life) return GoOn(ending->first, &ending->second);
+  Detach(process, ending->first);
+}
+
+// As before it was held.
+void Tracees::GoOnAll(Process* process) {
+  process->lingering_ns = 0;
+  process->end_seen = false;
+  for (auto& [tid, thread] : process->threads) {
+    if (thread.state == Thread::kStopped) GoOn(tid, &thread);
+  }
+  CheckEnd(process);
+}
+
+void Tracees::Resume(pid_t pid, uint64_t hold) {
   Process* const process = Find(pid);
-  if (process == nullptr) return;
+  if (process == nullptr || process->hold != hold || process->control == nullptr)
+    return;
+  process->control.reset();
   if (process->phase == Process::kHeldAtEnd) {
     process->end_seen = true;
     process->phase = Process::kFree;
@@ -195,11 +256,9 @@ void Tracees::Resume(pid_t pid) {
   if (process->phase != Process::kHeld) return;
   process->phase = Process::kFree;
   process->holding_ns = 0;
-  if (!process->stays) return LetGo(pid);
-  for (auto& [tid, thread] : process->threads) {
-    if (thread.state == Thread::kStopped) GoOn(tid, &thread);
-  }
-  CheckEnd(process);
+  if (process->why == HoldFor::kEnding) return GoOnAlone(process);
+  if (!process->for_life) return LetGo(pid);
+  GoOnAll(process);
 }
 
 void Tracees::LetGo(pid_t pid) {
@@ -250,8 +309,33 @@ void Tracees::Handle(pid_t tid, int status) {
     case PTRACE_EVENT_STOP:
       return Stopped(process, tid, 0, IsStopSignal(signal));
     default:
-      return Stopped(process, tid, signal, false);
+      return Signalled(process, tid, signal);
   }
+}
+
+// A signal that is about to end the process, or to have a handler run that writes
+// its obituary, is the last moment at which it can be held and take another signal.
+void Tracees::Signalled(Process* process, pid_t tid, int signal) {
+  const bool living = process->phase == Process::kFree && process->for_life &&
+                      !process->leaves && process->ending_ns == 0;
+  if (living && IsFatal(signal)) {
+    const SignalSets signals = SignalsOf(tid);
+    const bool handler = (signals.caught & Bit(signal)) != 0;
+    const bool ends = !handler && (signals.ignored & Bit(signal)) == 0;
+    if (ends || (handler && IsFault(signal))) {
+      Thread& thread = process->threads[tid];
+      thread.signal = signal;
+      thread.group_stop = false;
+      thread.state = Thread::kStopped;
+      process->handler = handler;
+      process->status = signal;
+      // By abort(), which has said so before: it has been looked at.
+      if (process->lingering_ns != 0) return GoOnAlone(process);
+      Interrupt(process, HoldFor::kEnding, tid);
+      return CheckHeld(process);
+    }
+  }
+  Stopped(process, tid, signal, false);
 }
 
 void Tracees::Stopped(Process* process, pid_t tid, int signal, bool group_stop) {
@@ -263,7 +347,8 @@ void Tracees::Stopped(Process* process, pid_t tid, int signal, bool group_stop) 
     Detach(process, tid);
     return EraseIfEmpty(pid);
   }
-  if (process->phase == Process::kFree) return GoOn(tid, &thread);
+  const bool waits = process->lingering_ns != 0 && tid != process->ending;
+  if (process->phase == Process::kFree && !waits) return GoOn(tid, &thread);
   thread.state = Thread::kStopped;
   CheckHeld(process);
 }
@@ -306,7 +391,9 @@ void Tracees::Ends(Process* process, pid_t tid) {
     process->end_known = true;
     process->status = status;
   }
-  if (process->ending_ns == 0) process->ending_ns = MonotonicNs();
+  if (process->ending_ns == 0) {
+    process->ending_ns = process->looked_ns = MonotonicNs();
+  }
   CheckHeld(process);
   CheckEnd(process);
 }
@@ -318,7 +405,7 @@ void Tracees::Executed(Process* process, pid_t tid) {
   for (const auto& [other, thread] : process->threads) gone.push_back(other);
   for (const pid_t other : gone) Lose(process, other);
   Add(process, tid);
-  process->ending_ns = 0;
+  process->ending_ns = process->lingering_ns = 0;
   process->end_known = process->end_seen = false;
   if (process->for_life) return Stopped(process, tid, 0, false);
   Detach(process, tid);
@@ -335,7 +422,7 @@ void Tracees::CheckHeld(Process* process) {
   }
   if (process->threads.empty()) return;
   process->phase = Process::kHeld;
-  ReportHeld(process, /*at_end=*/false, process->holding_ns);
+  ReportHeld(process, process->why, process->holding_ns);
 }
 
 void Tracees::CheckEnd(Process* process) {
@@ -368,15 +455,19 @@ void Tracees::CheckEnd(Process* process) {
     if (waits) return;
   }
   process->phase = Process::kHeldAtEnd;
-  ReportHeld(process, /*at_end=*/true, process->ending_ns);
+  ReportHeld(process, HoldFor::kEnd, process->ending_ns);
 }
 
-void Tracees::ReportHeld(Process* process, bool at_end, uint64_t since_ns) {
+void Tracees::ReportHeld(Process* process, HoldFor why, uint64_t since_ns) {
   TraceReport report;
   report.what = TraceReport::kHeld;
   report.pid = process->pid;
-  report.at_end = at_end;
+  report.why = why;
   report.status = process->status;
+  report.hold = process->hold = ++holds_;
+  report.control = process->control = std::make_shared<leaks::ScanControl>();
+  process->progress = 0;
+  process->progress_ns = MonotonicNs();
   report.since_ns = since_ns;
   report.warnings = std::exchange(process->warnings, {});
   size_t unknown = 0;
@@ -390,33 +481,12 @@ void Tracees::ReportHeld(Process* process, bool at_end, uint64_t since_ns) {
     report.threads.push_back(stopped);
   }
   if (unknown != 0) {
-    report.warnings.push_back(
-        absl::StrCat(unknown, " threads could not be stopped within ",
-                     (at_end ? kEndPatienceNs : kStopPatienceNs) / (1000 * kMs),
-                     " s: their registers are not known"));
+    report.warnings.push_back(absl::StrCat(
+        unknown, " threads could not be stopped within ",
+        (why == HoldFor::kEnd ? kEndPatienceNs : kStopPatienceNs) / (1000 * kMs),
+        " s: their registers are not known"));
   }
   report_(std::move(report));
-}
-
-void Tracees::LookAtClock() {
-  std::vector<pid_t> pids;
-  for (const auto& [pid, process] : processes_) pids.push_back(pid);
-  for (const pid_t pid : pids) {
-    if (Process* const process = Find(pid)) CheckHeld(process);
-    if (Process* const process = Find(pid)) CheckEnd(process);
-  }
-}
-
-int Tracees::NextLookMs() const {
-  int next = -1;
-  for (const auto& [pid, process] : processes_) {
-    if (process.phase == Process::kHolding ||
-        (process.phase == Process::kFree && process.ending_ns != 0)) {
-      const bool exec = process.ending_ns != 0 && !process.end_known;
-      next = exec || next == kExecLookMs ? kExecLookMs : kPatienceLookMs;
-    }
-  }
-  return next;
 }
 
 }  // namespace mallogram

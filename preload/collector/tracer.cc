@@ -5,16 +5,19 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <exception>
 #include <system_error>
 #include <utility>
 
 namespace mallogram {
 
-Tracer::Tracer(std::function<void()> wake) : wake_(std::move(wake)) {}
+Tracer::Tracer(std::function<void()> wake, uint64_t budget_ns)
+    : wake_(std::move(wake)), budget_ns_(budget_ns) {}
 
 Tracer::~Tracer() {
   if (thread_.joinable()) {
@@ -26,29 +29,46 @@ Tracer::~Tracer() {
   if (wish_fd_ >= 0) close(wish_fd_);
 }
 
+void Tracer::Report(TraceReport report) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    reports_.push_back(std::move(report));
+    has_reports_.store(true, std::memory_order_release);
+  }
+  wake_();
+}
+
+// The answer where there is no thread for it.
+void Tracer::Deny(const Wanted& wanted) {
+  if (wanted.what == Wanted::kResume || wanted.what == Wanted::kLetGoHeld) return;
+  TraceReport report;
+  report.what =
+      wanted.what == Wanted::kLetGo ? TraceReport::kLetGo : TraceReport::kRefused;
+  report.pid = wanted.pid;
+  report.of_hold = wanted.what == Wanted::kHold;
+  report.why = wanted.why;
+  report.reason = "no thread could be started for it";
+  Report(std::move(report));
+}
+
 void Tracer::Wish(Wanted wanted) {
   if (!thread_.joinable()) {
+    // Nothing is held by a thread that has not been started.
+    if (wanted.what == Wanted::kLetGoHeld) return;
     try {
       if (wish_fd_ < 0) wish_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
       thread_ = std::thread(&Tracer::Run, this);
     } catch (const std::system_error&) {
-      if (wanted.what == Wanted::kResume) return;
-      TraceReport report;
-      report.what = wanted.what == Wanted::kLetGo ? TraceReport::kLetGo
-                                                  : TraceReport::kRefused;
-      report.pid = wanted.pid;
-      report.of_hold = wanted.what == Wanted::kHold;
-      report.reason = "no thread could be started for it";
-      const std::lock_guard<std::mutex> lock(mutex_);
-      reports_.push_back(std::move(report));
-      has_reports_.store(true, std::memory_order_release);
-      return;
+      return Deny(wanted);
     }
   }
+  bool failed = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    wishes_.push_back(wanted);
+    failed = failed_;
+    if (!failed) wishes_.push_back(wanted);
   }
+  if (failed) return Deny(wanted);
   const uint64_t one = 1;
   [[maybe_unused]] const ssize_t ignored = write(wish_fd_, &one, sizeof(one));
 }
@@ -63,18 +83,42 @@ std::vector<TraceReport> Tracer::Take() {
 void Tracer::Grant(Tracees* tracees, const Wanted& wanted) {
   switch (wanted.what) {
     case Wanted::kSeize:
-      return tracees->Seize(wanted.pid, wanted.for_life);
+      return tracees->Seize(wanted.pid);
     case Wanted::kHold:
-      return tracees->Hold(wanted.pid);
+      return tracees->Hold(wanted.pid, wanted.why, wanted.ending);
     case Wanted::kResume:
-      return tracees->Resume(wanted.pid);
+      return tracees->Resume(wanted.pid, wanted.hold);
     case Wanted::kLetGo:
       return tracees->LetGo(wanted.pid);
+    case Wanted::kLetGoHeld:
+      return tracees->LetGoHeld(leaks::StopReason::kLauncher);
   }
 }
 
+// When the thread ends, the kernel lets go of all that it traces.
 void Tracer::Run() {
+  try {
+    Trace();
+    return;
+  } catch (const std::exception&) {  // no memory
+  }
+  std::vector<Wanted> wishes;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    failed_ = true;
+    wishes.swap(wishes_);
+  }
+  try {
+    for (const Wanted& wanted : wishes) Deny(wanted);
+  } catch (const std::exception&) {  // who waits, waits for a bounded time
+  }
+}
+
+void Tracer::Trace() {
   prctl(PR_SET_NAME, "mgram-tracer");
+  // While the core of a crashed collector is written, its tracees stand still.
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
   // Not in the collector's batch: while we are late, a program stands still.
   const sched_param no_priority{};
   sched_setscheduler(0, SCHED_OTHER, &no_priority);
@@ -90,14 +134,8 @@ void Tracer::Run() {
   pthread_sigmask(SIG_BLOCK, &child, nullptr);
   const int signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 
-  Tracees tracees([this](TraceReport report) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      reports_.push_back(std::move(report));
-      has_reports_.store(true, std::memory_order_release);
-    }
-    wake_();
-  });
+  Tracees tracees([this](TraceReport report) { Report(std::move(report)); },
+                  budget_ns_);
   while (!stop_.load()) {
     pollfd fds[2] = {{signal_fd, POLLIN, 0}, {wish_fd_, POLLIN, 0}};
     poll(fds, 2, tracees.NextLookMs());

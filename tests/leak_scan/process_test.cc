@@ -253,6 +253,12 @@ TEST(Process, WhatIsGoneIsAnErrorOrUnread) {
   request.live = &live;
   request.model = &model;
   request.pid = 0x3fffffff;
+  // Nothing is alive: nothing is looked at.
+  const absl::StatusOr<LeakCheck> nothing = ScanProcess(request);
+  ASSERT_TRUE(nothing.ok());
+  EXPECT_TRUE(nothing->classified);
+  EXPECT_EQ(nothing->scanned_bytes, 0u);
+  *live.Insert(0x10000) = model.Allocate(0, 4, 40, 1);
   EXPECT_FALSE(ScanProcess(request).ok());
 
   // Blocks where nothing is, of sizes that can't be.

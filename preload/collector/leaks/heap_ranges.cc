@@ -64,6 +64,7 @@ void FindHeap(const ScanRequest& request, const std::vector<Mapping>& maps,
   Windows windows(memory);
   uint64_t known_start = 0, known_end = 0;  // of the heap, where the last block was
   request.live->ForEach([&](uint64_t start, uint32_t slot) {
+    if (memory->Stopped()) return;
     if (start - known_start < known_end - known_start) return;
     const auto here = heap->Common(start, start + 1);
     if (!here.empty()) {

@@ -14,6 +14,7 @@ LostBlocks::LostBlocks(const BlockIndex* index, Memory* memory, Windows* windows
       buffer_(Windows::kMost) {}
 
 void LostBlocks::Find() {
+  if (memory_->Stopped()) return;
   index_->ForEach([this](Block block) {
     if (marker_->MarkOf(block.node) == Mark::kNone) blocks_.push_back(block);
   });
@@ -31,7 +32,7 @@ void LostBlocks::ForEachTarget(uint32_t number, F&& f) {
   const Block block = blocks_[number];
   uint64_t at = (block.start + 7) / 8 * 8;
   const uint64_t end = (block.start + index_->SizeOf(block.node)) / 8 * 8;
-  while (at < end) {
+  while (at < end && !memory_->Stopped()) {
     uint64_t from = at, to = end;
     if (end - at >= buffer_.size() && !memory_->NextPresent(at, end, &from, &to)) {
       return;

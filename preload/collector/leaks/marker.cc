@@ -64,6 +64,7 @@ void Marker::Note(uint32_t node) {
 void Marker::Drain() {
   for (;;) {
     while (queued() != 0) {
+      if (memory_->Stopped()) return;
       if (!looked_for_links_ && windows_->lone_reads() >= lone_reads_) FindLinks();
       ScanBatch(std::min(queued(), kBatch));
       Resolve();
@@ -71,7 +72,7 @@ void Marker::Drain() {
     if (!any_noted_) return;
     any_noted_ = false;
     index_->ForEach([this](Block block) {
-      if (!noted_[block.node]) return;
+      if (!noted_[block.node] || memory_->Stopped()) return;
       noted_[block.node] = false;
       while (queued() > capacity_ / 2) {
         ScanBatch(std::min(queued(), kBatch));
@@ -319,6 +320,7 @@ void Marker::FindLinks() {
     batch_.clear();
   };
   index_->ForEach([&](Block block) {
+    if (memory_->Stopped()) return;
     if (long_.size() > most || MarkOf(block.node) != Mark::kNone) return;
     parents_[block.node] = 0;
     const uint64_t size = index_->SizeOf(block.node);
@@ -360,7 +362,7 @@ void Marker::ScanRange(uint64_t start, uint64_t end) {
   end = end / 8 * 8;
   uint64_t from = 0, to = 0;
   while (start < end && memory_->NextPresent(start, end, &from, &to)) {
-    while (from < to) {
+    while (from < to && !memory_->Stopped()) {
       // Draining uses the buffer, too, so half the queue must be free for what one
       // buffer of pointers brings.
       const size_t bytes = std::min<uint64_t>(to - from, kPieceBytes);
@@ -418,7 +420,7 @@ void Marker::MarkPossible() {
   if (!any_possible_) return;
   level_ = Mark::kPossible;
   index_->ForEach([this](Block block) {
-    if (MarkOf(block.node) != Mark::kPossible) return;
+    if (MarkOf(block.node) != Mark::kPossible || memory_->Stopped()) return;
     Push({block.start, block.node, 0});
     while (queued() > capacity_ / 2) {
       ScanBatch(std::min(queued(), kBatch));

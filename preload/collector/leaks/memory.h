@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "preload/collector/leaks/scan_control.h"
 #include "preload/trace/leaks.h"
 
 namespace mallogram::leaks {
@@ -31,12 +32,26 @@ class Memory {
     *to = end;
     return start < end;
   }
+  // True if NextPresent passes any hole in no time.
+  virtual bool PassesHoles() const { return false; }
+
+  // Whoever looks at it must be able to end the look: nullptr: nobody.
+  void SetControl(ScanControl* control) { control_ = control; }
+  // True: what is found does not matter any more. To be asked often.
+  bool Stopped() {
+    if (control_ == nullptr) return false;
+    control_->progress.fetch_add(1, std::memory_order_relaxed);
+    return control_->stop.load(std::memory_order_relaxed) != StopReason::kNone;
+  }
 
   size_t Read(uint64_t address, void* out, size_t bytes) {
     Piece piece{address, static_cast<char*>(out), bytes, 0};
     ReadPieces(&piece, 1);
     return piece.got;
   }
+
+ private:
+  ScanControl* control_ = nullptr;
 };
 
 // Memory that is scanned as a whole.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "absl/container/flat_hash_set.h"
+
 namespace mallogram::leaks {
 namespace {
 
@@ -90,10 +92,17 @@ bool ReadModule(const Mapping& mapping, Memory* memory, ProcessModule* module) {
 
 std::vector<ProcessModule> FindModules(const std::vector<Mapping>& maps,
                                        Memory* memory) {
+  // Of other files nothing is read: it may take its time, or take memory.
+  absl::flat_hash_set<uint64_t> executable;
+  for (const Mapping& mapping : maps) {
+    if (mapping.executable && mapping.inode != 0) executable.insert(mapping.inode);
+  }
   std::vector<ProcessModule> modules;
-  for (size_t i = 0; i < maps.size(); ++i) {
+  for (size_t i = 0; i < maps.size() && !memory->Stopped(); ++i) {
     const Mapping& mapping = maps[i];
-    if (mapping.offset != 0 || mapping.inode == 0 || !mapping.readable) continue;
+    if (mapping.offset != 0 || !mapping.readable ||
+        executable.count(mapping.inode) == 0)
+      continue;
     if (!modules.empty() && mapping.start < modules.back().loaded.end) continue;
     ProcessModule module;
     if (!ReadModule(mapping, memory, &module)) continue;

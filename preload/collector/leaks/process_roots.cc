@@ -137,7 +137,7 @@ void Finder::ExcludeDeadStacks() {
       return;  // a live one could be taken for dead
   }
   std::vector<char> buffer(64 << 10);
-  for (size_t i = 1; i < maps_.size(); ++i) {
+  for (size_t i = 1; i < maps_.size() && !memory_->Stopped(); ++i) {
     const Mapping& mapping = maps_[i];
     if (!IsAnonymous(mapping) || !mapping.writable || !mapping.readable ||
         mapping.end - mapping.start > kMaxStack || !IsGuard(maps_[i - 1]) ||
@@ -228,6 +228,7 @@ void Finder::AddStack(const StoppedThread& thread) {
       return;
     }
     uint64_t end = sp;
+    if (memory_->Stopped()) return;
     request_.live->ForEach([&](uint64_t start, uint32_t slot) {
       if (start > sp || !request_.model->IsLive(slot)) return;
       const uint64_t size = request_.model->SizeAt(slot);
@@ -260,7 +261,7 @@ void Finder::WarnOfHidden() {
   for (const Mapping& mapping : maps_) {
     if (mapping.readable || !IsAnonymous(mapping)) continue;
     looked_at += mapping.end - mapping.start;
-    if (looked_at > kMaxLookedAt) break;
+    if (looked_at > kMaxLookedAt && !memory_->PassesHoles()) break;
     // Smaller ones are taken for full by NextPresent, and are guards as a rule.
     constexpr uint64_t kWorthAsking = 64 << 10;
     if (mapping.end - mapping.start < kWorthAsking) continue;

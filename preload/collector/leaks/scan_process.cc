@@ -39,12 +39,17 @@ class ProcessFacts final : public leaks::ProgramFacts {
 absl::StatusOr<LeakCheck> ScanProcess(const ScanRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   LeakCheck check;
+  if (request.model->live_blocks() == 0) {
+    check.classified = true;
+    return check;
+  }
   const std::vector<leaks::Mapping> maps = leaks::ReadMaps(request.pid);
   if (maps.empty()) {
     return absl::UnavailableError(
         absl::StrCat("/proc/", request.pid, "/maps could not be read"));
   }
   leaks::ProcessMemory memory(request.pid, &maps);
+  memory.SetControl(request.control);
   const bool readable =
       std::any_of(maps.begin(), maps.end(), [&](const leaks::Mapping& mapping) {
         char byte;
@@ -73,11 +78,18 @@ absl::StatusOr<LeakCheck> ScanProcess(const ScanRequest& request) {
   }
   leaks::LeakScan scan(&input);
   scan.Run();
-  scan.Fill(&check);
+  if (!memory.Stopped()) scan.Fill(&check);
+  if (memory.Stopped()) return absl::CancelledError("the process was let go");
   check.warnings = std::move(roots.warnings);
   if (scan.marker().unread_bytes() != 0) {
     check.warnings.push_back(absl::StrCat(scan.marker().unread_bytes(),
                                           " bytes of blocks could not be read"));
+  }
+  if (memory.unknown_bytes() != 0) {
+    check.warnings.push_back(
+        absl::StrCat(memory.unknown_bytes(),
+                     " bytes were not looked at: it is not told what of them is in "
+                     "memory"));
   }
   for (LeakGroup& group : check.groups) {
     uint32_t& module = group.root.module;

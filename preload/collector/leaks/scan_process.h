@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "preload/collector/leaks/loaded_module.h"
+#include "preload/collector/leaks/scan_control.h"
 #include "preload/collector/live_map.h"
 #include "preload/image.h"
 #include "preload/trace/heap_model.h"
@@ -58,10 +59,13 @@ struct ScanRequest {
   // The innermost return addresses of a stack, at most `max`, absolute; how many
   // (Translator::Frames). May be empty: which blocks new[] made is then guessed.
   std::function<size_t(uint32_t stack, uint64_t* pcs, size_t max)> frames;
+  // By which another thread ends the scan; nullptr: nobody does.
+  leaks::ScanControl* control = nullptr;
 };
 
 // Fills everything of LeakCheck but cause, detail, time_ns, events and pause_ns. An
-// error: the process's memory can't be read at all.
+// error: the process's memory can't be read at all; Cancelled: by request.control.
+// If nothing is alive, nothing is read.
 absl::StatusOr<LeakCheck> ScanProcess(const ScanRequest& request);
 
 }  // namespace mallogram

@@ -97,7 +97,7 @@ Ways::Found Ways::FindIn(uint32_t holder, uint32_t node) {
   uint64_t at = (from.start + 7) / 8 * 8;
   const uint64_t end = (from.start + index_->SizeOf(holder)) / 8 * 8;
   uint64_t begin = 0, present = 0;
-  while (found.rank != 0 && at < end &&
+  while (!memory_->Stopped() && found.rank != 0 && at < end &&
          memory_->NextPresent(at, end, &begin, &present)) {
     const size_t bytes = std::min<uint64_t>(present - begin, kBufferBytes);
     const size_t got = memory_->Read(begin, buffer_.data(), bytes) / 8 * 8;
