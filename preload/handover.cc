@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "preload/child_check.h"
 #include "preload/clock.h"
 #include "preload/environment.h"
 #include "preload/sampler.h"
@@ -408,6 +409,7 @@ bool HandOver(const Options& options, const Image& image) {
   const bool ok = options.socket_path[0] != 0
                       ? SendToSocket(options.socket_path, image)
                       : StartCollector(image);
+  if (ok) KeepChildCounters(image.fd);
   sys::Call(SYS_close, image.fd);
   if (!ok) {  // nobody will ever read it
     sys::Call(SYS_munmap, sys::Arg(image.header),

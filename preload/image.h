@@ -26,6 +26,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "preload/unrecordable.h"
+
 namespace mallogram {
 
 inline constexpr uint64_t kImageMagic = 0x31474d4952474c4dULL;  // "MLGRIMG1"
@@ -224,6 +226,10 @@ struct ImageHeader {
   std::atomic<uint32_t> traced;  // collector
   HoldRequest at_end;            // kEnd, once
   HoldRequest at_once;           // kCheck and kLetGo
+
+  // What this process, or one it forked, has executed without the library, by
+  // Unrecordable.
+  std::atomic<uint32_t> unrecorded_children[kUnrecordables];
 };
 
 // glibc keeps the futex word first in pthread_mutex_t; FUTEX_OWNER_DIED is ABI.

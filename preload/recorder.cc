@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "preload/environment.h"
+#include "preload/foreign_malloc.h"
 #include "preload/handover.h"
 #include "preload/leak_hold.h"
 #include "preload/modules.h"
@@ -157,7 +158,7 @@ bool LibcHasMalloc() {
 // forked child's. False: this process is not recorded.
 bool SetUpProcess() {
   const Options options = ReadOptions();
-  if (!options.enabled) return false;
+  if (!options.enabled || HasForeignMalloc()) return false;
   const bool forked = g_fork_page != nullptr;
   g_image = {};
   g_recorder.header = nullptr;

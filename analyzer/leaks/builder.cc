@@ -283,6 +283,12 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
                      trace.summary.sampling.interval,
                      " bytes allocated was followed; the others are not in here"));
   }
+  // What was not seen leaves no leak. Why it gave up is part of how it ended.
+  if (!trace.summary.detail_text.empty() &&
+      trace.summary.end != EndReason::kDetached) {
+    document_.warnings.push_back(
+        absl::StrCat(trace.path, ": ", trace.summary.detail_text));
+  }
   for (const std::string& warning : trace.warnings) {
     // The check tells all that there is to know.
     if (trace.still_recording && process.classified) break;
