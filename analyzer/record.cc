@@ -281,9 +281,11 @@ bool Conclude(const RecordOptions& options, const std::string& packet,
 }
 
 // Everything that can be known to go wrong does so here, before anything runs.
+// *plain: why the program can only be run unrecorded; empty: it can be recorded.
 absl::Status Prepare(const RecordOptions& options, std::string* path,
-                     std::string* preload) {
-  const absl::StatusOr<std::string> program = FindProgram(options.program[0]);
+                     std::string* preload, std::string* plain) {
+  const absl::StatusOr<std::string> program =
+      FindProgram(options.program[0], plain);
   if (!program.ok()) {
     const std::string verb =
         absl::IsNotFound(program.status())
@@ -322,9 +324,13 @@ int RunRecord(int argc, char** argv) {
   }
   if (!status.ok()) return Fail(kOwnFailure, std::string(status.message()));
   Launch launch;
-  std::string path, preload;
-  status = Prepare(options, &path, &preload);
+  std::string path, preload, plain;
+  status = Prepare(options, &path, &preload, &plain);
   if (!status.ok()) return FailWith(status);
+  if (!plain.empty()) {
+    Say(plain);  // in spite of --quiet: whoever asked for a trace gets none
+    return FailWith(launch.Become(path, options.program));
+  }
 
   Meeting meeting;
   status = meeting.Open();

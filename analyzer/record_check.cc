@@ -12,39 +12,20 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <vector>
-
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "preload/program_file.h"
 
 namespace mallogram {
 namespace {
 
-// The kernel follows that many "#!" lines.
-constexpr int kMaxInterpreters = 4;
-constexpr size_t kMaxHeaders = 64 << 10;
-
-absl::Status Unrecordable(absl::string_view path, absl::string_view why) {
+absl::Status CannotRecord(absl::string_view path, absl::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat(path, " ", why));
-}
-
-std::string BaseName(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);  // npos + 1 == 0
 }
 
 std::string UserName(uid_t uid) {
   const passwd* user = getpwuid(uid);
   return user != nullptr ? user->pw_name : absl::StrCat("user ", uid);
-}
-
-// An open file's bytes [offset, offset + size), or less at its end.
-std::string ReadAt(int fd, uint64_t offset, size_t size) {
-  std::string bytes(size, '\0');
-  const ssize_t got = pread(fd, bytes.data(), size, static_cast<off_t>(offset));
-  bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
-  return bytes;
 }
 
 class File {
@@ -76,18 +57,18 @@ absl::Status CheckPrivileges(const std::string& path, const struct stat& info) {
       honoured && (info.st_mode & S_ISGID) != 0 && (info.st_mode & S_IXGRP) != 0;
   if (setuid && info.st_uid != getuid()) {
     const std::string user = UserName(info.st_uid);
-    return Unrecordable(
+    return CannotRecord(
         path, absl::StrCat("is setuid ", user, ": the system lets nothing be ",
                            "preloaded into it; run mallogram as ", user));
   }
   if (setgid && info.st_gid != getgid()) {
-    return Unrecordable(
+    return CannotRecord(
         path,
         absl::StrCat("is setgid (group ", info.st_gid, "): the system lets ",
                      "nothing be preloaded into it; run mallogram as that group"));
   }
   if ((!setuid && geteuid() != getuid()) || (!setgid && getegid() != getgid())) {
-    return Unrecordable(path,
+    return CannotRecord(path,
                         "cannot be recorded: mallogram itself runs with another "
                         "effective than real user or group, so the system lets "
                         "nothing be preloaded");
@@ -99,7 +80,7 @@ absl::Status CheckPrivileges(const std::string& path, const struct stat& info) {
       size >= static_cast<ssize_t>(sizeof(caps.magic_etc) + sizeof(caps.data[0]))) {
     const bool effective = (le32toh(caps.magic_etc) & VFS_CAP_FLAGS_EFFECTIVE) != 0;
     if (effective || caps.data[0].permitted != 0 || caps.data[1].permitted != 0) {
-      return Unrecordable(path,
+      return CannotRecord(path,
                           "has file capabilities: the system lets nothing be "
                           "preloaded into it; run mallogram as root");
     }
@@ -126,93 +107,86 @@ std::string MachineName(uint16_t machine) {
   }
 }
 
-absl::Status CheckMachine(const std::string& path, const Elf64_Ehdr& header) {
-  if (header.e_machine != EM_X86_64) {
-    return Unrecordable(path,
-                        absl::StrCat("is built for ", MachineName(header.e_machine),
+absl::Status CheckMachine(const std::string& path, const FileLook& look) {
+  if (look.machine != EM_X86_64) {
+    return CannotRecord(path,
+                        absl::StrCat("is built for ", MachineName(look.machine),
                                      "; only 64-bit x86 programs can be "
                                      "recorded on this machine"));
   }
-  if (header.e_ident[EI_CLASS] != ELFCLASS64) {
-    return Unrecordable(path,
+  if (!look.is_64_bit) {
+    return CannotRecord(path,
                         "is a 32-bit (x32) program; only 64-bit x86 programs can "
                         "be recorded");
   }
   return absl::OkStatus();
 }
 
-// The header of an ELF file; false if it is none. e_machine lies at the same place
-// in both classes.
-bool ReadHeader(int fd, Elf64_Ehdr* header) {
-  const std::string bytes = ReadAt(fd, 0, sizeof(*header));
-  if (!absl::StartsWith(bytes, ELFMAG)) return false;
-  *header = {};
-  memcpy(header, bytes.data(), bytes.size());
-  return true;
+// How to build a program without a sanitizer that has a malloc of its own.
+struct Sanitizer {
+  const char *name, *flag;
+};
+Sanitizer SanitizerOf(Unrecordable why) {
+  switch (why) {
+    case Unrecordable::kAddressSanitizer:
+      return {"AddressSanitizer", "-fsanitize=address"};
+    case Unrecordable::kThreadSanitizer:
+      return {"ThreadSanitizer", "-fsanitize=thread"};
+    case Unrecordable::kMemorySanitizer:
+      return {"MemorySanitizer", "-fsanitize=memory"};
+    case Unrecordable::kHwAddressSanitizer:
+      return {"HWAddressSanitizer", "-fsanitize=hwaddress"};
+    case Unrecordable::kLeakSanitizer:
+      return {"LeakSanitizer", "-fsanitize=leak"};
+    default:
+      return {"a sanitizer", "it"};
+  }
 }
-
 // A dynamic executable names its loader; LD_PRELOAD is a word to the loader.
-absl::Status CheckLoader(const std::string& path, int fd,
-                         const Elf64_Ehdr& header) {
-  const size_t bytes = size_t{header.e_phentsize} * header.e_phnum;
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || bytes > kMaxHeaders) {
-    return Unrecordable(path,
+absl::Status CheckLoader(const std::string& path, const FileLook& look) {
+  if (look.has_odd_headers) {
+    return CannotRecord(path,
                         "is not an executable this program understands: odd "
                         "program headers");
   }
-  const std::string table = ReadAt(fd, header.e_phoff, bytes);
-  std::string loader;
-  for (size_t at = 0; at + sizeof(Elf64_Phdr) <= table.size();
-       at += sizeof(Elf64_Phdr)) {
-    Elf64_Phdr segment;
-    memcpy(&segment, table.data() + at, sizeof(segment));
-    if (segment.p_type != PT_INTERP) continue;
-    loader = ReadAt(fd, segment.p_offset, std::min<size_t>(segment.p_filesz, 4096));
-    loader.resize(strnlen(loader.data(), loader.size()));
-  }
-  const std::string name = BaseName(path);
-  if (loader.empty()) {
-    // The loader itself, started as a command, takes LD_PRELOAD.
-    if (absl::StartsWith(name, "ld-linux") || absl::StartsWith(name, "ld-2.") ||
-        name == "ld.so") {
-      return absl::OkStatus();
-    }
-    return Unrecordable(
-        path,
-        "is statically linked: nothing can be preloaded into it, so "
-        "it cannot be recorded");
-  }
-  if (absl::StartsWith(BaseName(loader), "ld-musl")) {
-    return Unrecordable(
-        path,
-        "is linked with musl; only programs of the GNU C library can "
-        "be recorded");
-  }
-  if (access(loader.c_str(), F_OK) != 0) {
+  if (look.loader[0] != 0 && access(look.loader, F_OK) != 0) {
     return absl::NotFoundError(absl::StrCat(path, " cannot be started: its loader ",
-                                            loader, " is missing"));
+                                            look.loader, " is missing"));
   }
-  return absl::OkStatus();
+  switch (JudgeFile(look, path.c_str())) {
+    case Unrecordable::kStatic:
+      return CannotRecord(
+          path,
+          "is statically linked: nothing can be preloaded into it, so "
+          "it cannot be recorded");
+    case Unrecordable::kMusl:
+      return CannotRecord(
+          path,
+          "is linked with musl; only programs of the GNU C library can "
+          "be recorded");
+    case Unrecordable::kOtherLibc:
+      return CannotRecord(
+          path, absl::StrCat("is started by ", look.loader,
+                             ", which is not the loader of the GNU C library 2.35 "
+                             "or later: it cannot be recorded"));
+    default:
+      return absl::OkStatus();
+  }
 }
 
 absl::Status CheckProgram(const std::string& path, int depth);
 
-// "#!/path/of/interpreter one-argument"
-absl::Status CheckScript(const std::string& path, absl::string_view first_line,
-                         int depth) {
+absl::Status CheckScript(const std::string& path, const FileLook& look, int depth) {
   if (depth >= kMaxInterpreters) {
     return absl::PermissionDeniedError(
         absl::StrCat(path, " cannot be executed: too many interpreters in a row"));
   }
-  const size_t begin = first_line.find_first_not_of(" \t", 2);
-  if (begin == absl::string_view::npos) return CheckProgram("/bin/sh", depth + 1);
-  const size_t end = first_line.find_first_of(" \t", begin);
-  const std::string interpreter(first_line.substr(begin, end - begin));
-  if (access(interpreter.c_str(), F_OK) != 0) {
-    return absl::NotFoundError(absl::StrCat(path, " is a script for ", interpreter,
+  if (look.loader[0] == 0) return CheckProgram("/bin/sh", depth + 1);
+  if (access(look.loader, F_OK) != 0) {
+    return absl::NotFoundError(absl::StrCat(path, " is a script for ", look.loader,
                                             ", which does not exist"));
   }
-  const absl::Status status = CheckProgram(interpreter, depth + 1);
+  const absl::Status status = CheckProgram(look.loader, depth + 1);
   if (status.ok()) return status;
   return absl::Status(status.code(),
                       absl::StrCat(path, " is a script, and ", status.message()));
@@ -225,20 +199,39 @@ absl::Status CheckProgram(const std::string& path, int depth) {
   const File file(path);
   // Executable but not readable: cannot be looked into, and need not be.
   if (file.fd() < 0) return CheckPrivileges(path, info);
-  Elf64_Ehdr header;
-  if (ReadHeader(file.fd(), &header)) {
-    absl::Status status = CheckMachine(path, header);
-    if (status.ok()) status = CheckLoader(path, file.fd(), header);
-    if (status.ok()) status = CheckPrivileges(path, info);
-    return status;
+  const FileLook look = LookAtFile(file.fd());
+  if (look.format == FileLook::kScript) return CheckScript(path, look, depth);
+  // Text for /bin/sh, or for a binfmt_misc handler.
+  if (look.format != FileLook::kElf) return absl::OkStatus();
+  absl::Status status = CheckMachine(path, look);
+  if (status.ok()) status = CheckLoader(path, look);
+  if (status.ok()) status = CheckPrivileges(path, info);
+  return status;
+}
+
+// One line on a program that a sanitizer keeps from being recorded; empty: none
+// does.
+std::string WhyPlain(const std::string& path) {
+  const char* preloads = getenv("LD_PRELOAD");
+  for (const absl::string_view entry :
+       absl::StrSplit(preloads != nullptr ? preloads : "", absl::ByAnyChar(": "))) {
+    if (SanitizerLibrary(entry.data(), entry.size()) == Unrecordable::kNot)
+      continue;
+    return absl::StrCat(
+        "LD_PRELOAD names ", entry,
+        ", a sanitizer whose malloc is its own: nothing to record; ", path,
+        " runs as it would without mallogram");
   }
-  const std::string start = ReadAt(file.fd(), 0, 256);
-  if (absl::StartsWith(start, "#!")) {
-    const absl::string_view line(start.data(),
-                                 std::min(start.find('\n'), start.size()));
-    return CheckScript(path, line, depth);
-  }
-  return absl::OkStatus();  // text for /bin/sh, or for a binfmt_misc handler
+  const File file(path);
+  const Unrecordable why =
+      JudgeProgram(file.fd(), path.c_str(), getenv("PATH"), /*shell=*/true);
+  if (!IsSanitizer(why)) return "";
+  const Sanitizer sanitizer = SanitizerOf(why);
+  return absl::StrCat(
+      path, " is built with ", sanitizer.name,
+      ", whose malloc is its own: nothing to record, so it runs as ",
+      "it would without mallogram; rebuild it without ", sanitizer.flag,
+      ", or use what ", sanitizer.name, " itself reports");
 }
 
 // What execvp would run; errors for what it would refuse.
@@ -261,7 +254,8 @@ absl::StatusOr<std::string> Resolve(const std::string& name) {
 
 }  // namespace
 
-absl::StatusOr<std::string> FindProgram(const std::string& name) {
+absl::StatusOr<std::string> FindProgram(const std::string& name,
+                                        std::string* plain) {
   if (name.empty()) return absl::NotFoundError("the program's name is empty");
   absl::StatusOr<std::string> path = Resolve(name);
   if (!path.ok()) return path.status();
@@ -281,6 +275,12 @@ absl::StatusOr<std::string> FindProgram(const std::string& name) {
   }
   const absl::Status status = CheckProgram(*path, 0);
   if (!status.ok()) return status;
+  const std::string why = WhyPlain(*path);
+  if (plain != nullptr) {
+    *plain = why;
+  } else if (!why.empty()) {
+    return absl::FailedPreconditionError(why);
+  }
   return path;
 }
 
@@ -289,11 +289,11 @@ absl::Status CheckLibrary(const std::string& path) {
   if (file.fd() < 0) {
     return absl::NotFoundError(absl::StrCat(path, ": ", strerror(errno)));
   }
-  Elf64_Ehdr header;
-  if (!ReadHeader(file.fd(), &header) || header.e_type != ET_DYN) {
-    return Unrecordable(path, "is not a shared library");
+  const FileLook look = LookAtFile(file.fd());
+  if (look.format != FileLook::kElf || look.type != ET_DYN) {
+    return CannotRecord(path, "is not a shared library");
   }
-  return CheckMachine(path, header);
+  return CheckMachine(path, look);
 }
 
 }  // namespace mallogram

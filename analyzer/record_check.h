@@ -9,12 +9,17 @@
 
 namespace mallogram {
 
+// clang-format off
 // The file that `name` means (by PATH, if it has no slash) once it is known that
 // the library can be preloaded into it. Errors, each one line for the user:
-//   NotFound            there is no such program       (a shell would exit with
-//   127) PermissionDenied    it cannot be executed          (126)
+//   NotFound            there is no such program   (a shell would exit with 127)
+//   PermissionDenied    it cannot be executed      (126)
 //   FailedPrecondition  it cannot be recorded: static, setuid, other machine …
-absl::StatusOr<std::string> FindProgram(const std::string& name);
+// `plain` (may be nullptr): programs with a sanitizer's malloc are found, too, and
+// *plain is one line that says why they can only be run unrecorded; else empty.
+// clang-format on
+absl::StatusOr<std::string> FindProgram(const std::string& name,
+                                        std::string* plain = nullptr);
 
 // A shared library for this machine, for LD_PRELOAD. FailedPrecondition: it is not.
 absl::Status CheckLibrary(const std::string& path);

@@ -74,6 +74,13 @@ void StopToo(pid_t program, int control_fd) {
   if (!continued && IsStopped(program)) kill(program, SIGCONT);
 }
 
+absl::Status CannotExecute(const char* name, int error) {
+  const std::string message =
+      absl::StrCat(name, " cannot be executed: ", strerror(error));
+  if (error == ENOENT) return absl::NotFoundError(message);
+  return absl::PermissionDeniedError(message);
+}
+
 }  // namespace
 
 Launch::Launch() {
@@ -128,10 +135,14 @@ absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
   close(failure[0]);
   if (got != sizeof(error)) return pid;
   waitpid(pid, nullptr, 0);
-  const std::string message =
-      absl::StrCat(argv[0], " cannot be executed: ", strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(message);
-  return absl::PermissionDeniedError(message);
+  return CannotExecute(argv[0], error);
+}
+
+absl::Status Launch::Become(const std::string& path, char* const* argv) {
+  sigaction(SIGCHLD, &child_action_, nullptr);
+  sigprocmask(SIG_SETMASK, &mask_, nullptr);
+  execvp(path.c_str(), argv);
+  return CannotExecute(argv[0], errno);
 }
 
 void Launch::LetGo(const CollectorProcess& collector) {

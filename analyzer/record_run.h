@@ -42,6 +42,10 @@ class Launch {
                               const std::vector<std::string>& environment,
                               int control_fd);
 
+  // Executes the program in this process, as if this command had never been here.
+  // Returns only an error, as Start's.
+  absl::Status Become(const std::string& path, char* const* argv);
+
   // Gives up what the launcher does not need while it waits: stdin and stdout, so
   // that the program alone decides when its pipes end, and every other descriptor
   // but stderr and those of `collector`.

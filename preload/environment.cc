@@ -1,12 +1,15 @@
 #include "preload/environment.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
 
 #include <cstdint>
 
 #include "preload/image.h"
+#include "preload/program_file.h"
+#include "preload/sys.h"
 
 // ld.so's: the stack pointer that the kernel started the process with, where argc,
 // argv, NULL and the environment lie.
@@ -50,19 +53,74 @@ char* const* Find(char* const* environment, const char* name) {
   return nullptr;
 }
 
-// LD_PRELOAD lists are separated by colons or spaces.
-bool ListHas(const char* list, const char* item) {
-  const size_t bytes = Length(item);
+// f(entry, bytes) for each of an LD_PRELOAD list, which colons or spaces separate,
+// until it returns true.
+template <typename F>
+bool AnyOfList(const char* list, F&& f) {
   for (const char* p = list; *p != 0;) {
     const char* end = p;
     while (*end != 0 && *end != ':' && *end != ' ') ++end;
-    if (static_cast<size_t>(end - p) == bytes &&
-        __builtin_memcmp(p, item, bytes) == 0) {
-      return true;
-    }
+    if (end != p && f(p, static_cast<size_t>(end - p))) return true;
     p = *end == 0 ? end : end + 1;
   }
   return false;
+}
+
+bool ListHas(const char* list, const char* item) {
+  const size_t bytes = Length(item);
+  return AnyOfList(list, [&](const char* entry, size_t n) {
+    return n == bytes && __builtin_memcmp(entry, item, bytes) == 0;
+  });
+}
+
+void BaseName(const char** entry, size_t* bytes) {
+  for (size_t i = *bytes; i > 0; --i) {
+    if ((*entry)[i - 1] != '/') continue;
+    *entry += i;
+    *bytes -= i;
+    return;
+  }
+}
+
+bool StartsWith(const char* text, size_t bytes, const char* prefix) {
+  const size_t n = Length(prefix);
+  return bytes >= n && __builtin_memcmp(text, prefix, n) == 0;
+}
+
+// By file name: where LD_PRELOAD is relative, or the library was found by a search,
+// the loader knows another path of it.
+bool IsOurs(const char* entry, size_t bytes) {
+  BaseName(&entry, &bytes);
+  for (const char* name : {"libmallogram.so", "libmallogram_new.so"}) {
+    if (bytes == Length(name) && __builtin_memcmp(entry, name, bytes) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// LD_PRELOAD=<library>:<list> into `out`.
+void PutBefore(const char* list, char* out) {
+  const size_t head = Length(g_preload_entry);
+  __builtin_memcpy(out, g_preload_entry, head);
+  out[head] = ':';
+  __builtin_memcpy(out + head + 1, list, Length(list) + 1);
+}
+
+// LD_PRELOAD=<list without ours> into `out`. False: nothing is left of it.
+bool PutWithoutOurs(const char* list, char* out) {
+  __builtin_memcpy(out, kLdPreload, sizeof(kLdPreload) - 1);
+  char* const first = out + sizeof(kLdPreload) - 1;
+  char* end = first;
+  AnyOfList(list, [&end, first](const char* entry, size_t bytes) {
+    if (IsOurs(entry, bytes)) return false;
+    *end = end == first ? '=' : ':';
+    __builtin_memcpy(end + 1, entry, bytes);
+    end += bytes + 1;
+    return false;
+  });
+  *end = 0;
+  return end != first;
 }
 
 }  // namespace
@@ -105,30 +163,45 @@ size_t CountEntries(char* const* environment) {
   return n;
 }
 
-char* const* WithLaunch(char* const* in, char** out, char* preload) {
-  if (g_library[0] == 0) return in;
+const char* FindVariable(char* const* environment, const char* name) {
+  if (environment == nullptr) return nullptr;
+  char* const* entry = Find(environment, name);
+  return entry == nullptr ? nullptr : ValueOf(*entry, name);
+}
+
+size_t PreloadBytes(char* const* environment) {
+  const char* list = FindVariable(environment, kLdPreload);
+  return Length(g_preload_entry) + sizeof(kLdPreload) +
+         (list != nullptr ? Length(list) : 0) + 2;
+}
+
+char* const* WithLaunch(char* const* in, char** out, char* preload,
+                        bool with_library) {
+  if (g_library[0] == 0 && with_library) return in;
   char* none[] = {nullptr};
   char* const* from = in != nullptr ? in : none;
   size_t n = 0;
   bool changed = false;
   bool has_preload = false;
   for (char* const* entry = from; *entry != nullptr; ++entry) {
-    out[n] = *entry;
+    out[n++] = *entry;
     const char* list = ValueOf(*entry, kLdPreload);
-    if (list != nullptr && !has_preload) {
-      has_preload = true;
-      const size_t head = Length(g_preload_entry), tail = Length(list);
-      if (!ListHas(list, g_library) && head + tail + 2 <= kPreloadBytes) {
-        __builtin_memcpy(preload, g_preload_entry, head);
-        preload[head] = ':';
-        __builtin_memcpy(preload + head + 1, list, tail + 1);
-        out[n] = preload;
-        changed = true;
+    if (list == nullptr || has_preload) continue;  // the first one counts
+    has_preload = true;
+    if (with_library && !ListHas(list, g_library)) {
+      PutBefore(list, preload);
+      out[n - 1] = preload;
+      changed = true;
+    } else if (!with_library && AnyOfList(list, IsOurs)) {
+      if (PutWithoutOurs(list, preload)) {
+        out[n - 1] = preload;
+      } else {
+        --n;
       }
+      changed = true;
     }
-    ++n;
   }
-  if (!has_preload) {
+  if (!has_preload && with_library) {
     out[n++] = g_preload_entry;
     changed = true;
   }
@@ -140,6 +213,34 @@ char* const* WithLaunch(char* const* in, char** out, char* preload) {
   }
   out[n] = nullptr;
   return changed ? out : in;
+}
+
+Unrecordable PreloadedSanitizer(char* const* environment) {
+  const char* list = FindVariable(environment, kLdPreload);
+  Unrecordable found = Unrecordable::kNot;
+  if (list == nullptr) return found;
+  AnyOfList(list, [&found](const char* entry, size_t bytes) {
+    found = SanitizerLibrary(entry, bytes);
+    return found != Unrecordable::kNot;
+  });
+  return found;
+}
+
+bool IsUnderValgrind(char* const* environment) {
+  const char* list = FindVariable(environment, kLdPreload);
+  return list != nullptr && AnyOfList(list, [](const char* entry, size_t bytes) {
+           BaseName(&entry, &bytes);
+           return StartsWith(entry, bytes, "vgpreload_") &&
+                  !StartsWith(entry, bytes, "vgpreload_core");
+         });
+}
+
+bool LibraryIsThere() {
+  if (g_library[0] == 0) return true;
+  const long fd =
+      sys::Call(SYS_openat, AT_FDCWD, sys::Arg(g_library), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) sys::Call(SYS_close, fd);
+  return fd != -ENOENT && fd != -EACCES && fd != -ENOTDIR;
 }
 
 }  // namespace mallogram

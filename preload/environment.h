@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+#include "preload/unrecordable.h"
+
 namespace mallogram {
 
 // The program's environment, also where the libc has not set `environ` yet: in
@@ -17,15 +19,27 @@ void RememberLaunch();
 
 // How many entries WithLaunch may add.
 inline constexpr size_t kLaunchEntries = 14;
-// Room for the one string that depends on the program's own environment.
-inline constexpr size_t kPreloadBytes = 4096;
 
 size_t CountEntries(char* const* environment);
+// Room for the one string that depends on the environment: a combined LD_PRELOAD.
+size_t PreloadBytes(char* const* environment);
 
 // Fills `out` (CountEntries(in) + kLaunchEntries + 1 pointers) with `in` and what
-// it lacks; `preload` (kPreloadBytes) holds a combined LD_PRELOAD. Returns `in`
-// itself if nothing is missing or recording is off. Allocates nothing: the
+// it lacks; `preload` (PreloadBytes(in)) holds an LD_PRELOAD with our library, or
+// without any of ours if not `with_library`; the user's own entries stay. Returns
+// `in` itself if that is what it has, or recording is off. Allocates nothing: the
 // caller may be a vfork child.
-char* const* WithLaunch(char* const* in, char** out, char* preload);
+char* const* WithLaunch(char* const* in, char** out, char* preload,
+                        bool with_library);
+
+// The value of `name`, or nullptr.
+const char* FindVariable(char* const* environment, const char* name);
+
+// A sanitizer's library with a malloc of its own in LD_PRELOAD, or kNot.
+Unrecordable PreloadedSanitizer(char* const* environment);
+// True if a tool of Valgrind's that has its own malloc has preloaded its library.
+bool IsUnderValgrind(char* const* environment);
+// False if our library can't be opened from here, by this user, any more.
+bool LibraryIsThere();
 
 }  // namespace mallogram

@@ -32,6 +32,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "preload/unrecordable.h"
+
 namespace mallogram {
 
 inline constexpr uint64_t kImageMagic = 0x31474d4952474c4dULL;  // "MLGRIMG1"
@@ -285,9 +287,6 @@ struct ImageHeader {
   // them.
   std::atomic<uint64_t> ringless_events, ringless_bytes;
   std::atomic<uint64_t> private_bytes;  // tracer memory outside the image
-  // Children that ran unrecorded: they inherit this page, if nothing else of the
-  // image, and count themselves.
-  std::atomic<uint32_t> unrecorded_children;
   char detach_reason[128];
 
   // Verify mode: stacks per class, and the first unexplained difference.
@@ -321,6 +320,10 @@ struct ImageHeader {
 
   std::atomic<uint32_t> bypass_count;  // may be more than there is room for
   Bypass bypasses[kMaxBypasses];
+  // Children that ran unrecorded, by Unrecordable: what this process, or one that it
+  // forked, has executed without the library, and those that could not set up. They
+  // inherit the header, if nothing else of the image, and count themselves.
+  std::atomic<uint32_t> unrecorded_children[kUnrecordables];
 };
 
 // glibc keeps the futex word first in pthread_mutex_t; FUTEX_OWNER_DIED is ABI.

@@ -6,6 +6,7 @@
 #include <alloca.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,15 +14,25 @@
 
 #include "preload/bypass.h"
 #include "preload/caller_state.h"
+#include "preload/child_check.h"
 #include "preload/environment.h"
 #include "preload/modules.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 
+using mallogram::CheckChild;
+using mallogram::CheckSpawn;
 using mallogram::g_real;
 using mallogram::Resolved;
+using mallogram::Unrecordable;
 
 namespace {
+
+// The result of an exec, which returns only if it failed, or of a posix_spawn.
+int Failed(Unrecordable why, int result) {
+  if (result != 0) mallogram::ForgetChild(why);
+  return result;
+}
 
 int Unsupported() {
   errno = ENOSYS;
@@ -30,19 +41,22 @@ int Unsupported() {
 
 }  // namespace
 
-// The environment `in` with the launch variables, in this frame's memory: the
+// The environment `in` for a child that was judged `why`: with the launch
+// variables, and our library where it does no harm. In this frame's memory: the
 // caller may be a vfork child, which may not allocate.
-#define LAUNCH_ENVIRONMENT(in)                                                 \
-  mallogram::WithLaunch(in,                                                    \
-                        static_cast<char**>(alloca(                            \
-                            sizeof(char*) * (mallogram::CountEntries(in) +     \
-                                             mallogram::kLaunchEntries + 1))), \
-                        static_cast<char*>(alloca(mallogram::kPreloadBytes)))
+#define LAUNCH_ENVIRONMENT(in, why)                                              \
+  mallogram::WithLaunch(in,                                                      \
+                        static_cast<char**>(alloca(                              \
+                            sizeof(char*) * (mallogram::CountEntries(in) +       \
+                                             mallogram::kLaunchEntries + 1))),   \
+                        static_cast<char*>(alloca(mallogram::PreloadBytes(in))), \
+                        mallogram::IgnoresPreload(why))
 
 MALLOGRAM_EXPORT int execve(const char* path, char* const argv[],
                             char* const envp[]) {
   if (!Resolved(g_real.execve)) return Unsupported();
-  return g_real.execve(path, argv, LAUNCH_ENVIRONMENT(envp));
+  const Unrecordable why = CheckChild({.path = path}, envp);
+  return Failed(why, g_real.execve(path, argv, LAUNCH_ENVIRONMENT(envp, why)));
 }
 
 MALLOGRAM_EXPORT int execv(const char* path, char* const argv[]) {
@@ -52,7 +66,9 @@ MALLOGRAM_EXPORT int execv(const char* path, char* const argv[]) {
 MALLOGRAM_EXPORT int execvpe(const char* file, char* const argv[],
                              char* const envp[]) {
   if (!Resolved(g_real.execvpe)) return Unsupported();
-  return g_real.execvpe(file, argv, LAUNCH_ENVIRONMENT(envp));
+  const Unrecordable why =
+      CheckChild({.path = file, .search = true, .shell = true}, envp);
+  return Failed(why, g_real.execvpe(file, argv, LAUNCH_ENVIRONMENT(envp, why)));
 }
 
 MALLOGRAM_EXPORT int execvp(const char* file, char* const argv[]) {
@@ -61,13 +77,21 @@ MALLOGRAM_EXPORT int execvp(const char* file, char* const argv[]) {
 
 MALLOGRAM_EXPORT int fexecve(int fd, char* const argv[], char* const envp[]) {
   if (!Resolved(g_real.fexecve)) return Unsupported();
-  return g_real.fexecve(fd, argv, LAUNCH_ENVIRONMENT(envp));
+  const Unrecordable why = CheckChild({.descriptor = fd}, envp);
+  return Failed(why, g_real.fexecve(fd, argv, LAUNCH_ENVIRONMENT(envp, why)));
 }
 
 MALLOGRAM_EXPORT int execveat(int directory, const char* path, char* const argv[],
                               char* const envp[], int flags) {
   if (!Resolved(g_real.execveat)) return Unsupported();
-  return g_real.execveat(directory, path, argv, LAUNCH_ENVIRONMENT(envp), flags);
+  const Unrecordable why =
+      CheckChild({.directory = directory,
+                  .path = path,
+                  .descriptor = directory,
+                  .may_be_empty = (flags & AT_EMPTY_PATH) != 0},
+                 envp);
+  return Failed(why, g_real.execveat(directory, path, argv,
+                                     LAUNCH_ENVIRONMENT(envp, why), flags));
 }
 
 // The variadic forms: the arguments up to the terminating NULL as an array on
@@ -112,8 +136,9 @@ MALLOGRAM_EXPORT int posix_spawn(pid_t* pid, const char* path,
                                  const posix_spawnattr_t* attributes,
                                  char* const argv[], char* const envp[]) {
   if (!Resolved(g_real.posix_spawn)) return ENOSYS;
-  return g_real.posix_spawn(pid, path, actions, attributes, argv,
-                            LAUNCH_ENVIRONMENT(envp));
+  const Unrecordable why = CheckSpawn({.path = path}, actions, envp);
+  return Failed(why, g_real.posix_spawn(pid, path, actions, attributes, argv,
+                                        LAUNCH_ENVIRONMENT(envp, why)));
 }
 
 MALLOGRAM_EXPORT int posix_spawnp(pid_t* pid, const char* file,
@@ -121,8 +146,10 @@ MALLOGRAM_EXPORT int posix_spawnp(pid_t* pid, const char* file,
                                   const posix_spawnattr_t* attributes,
                                   char* const argv[], char* const envp[]) {
   if (!Resolved(g_real.posix_spawnp)) return ENOSYS;
-  return g_real.posix_spawnp(pid, file, actions, attributes, argv,
-                             LAUNCH_ENVIRONMENT(envp));
+  const Unrecordable why =
+      CheckSpawn({.path = file, .search = true}, actions, envp);
+  return Failed(why, g_real.posix_spawnp(pid, file, actions, attributes, argv,
+                                         LAUNCH_ENVIRONMENT(envp, why)));
 }
 
 MALLOGRAM_EXPORT int dlclose(void* handle) {

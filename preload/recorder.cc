@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "preload/bypass.h"
+#include "preload/child_check.h"
 #include "preload/environment.h"
+#include "preload/foreign_malloc.h"
 #include "preload/handover.h"
 #include "preload/inside.h"
 #include "preload/leak_hold.h"
@@ -236,13 +238,13 @@ bool SetUpRecorder(const Options& options, bool forked) {
 // forked child's. False: this process is not recorded.
 bool SetUpProcess() {
   const Options& options = ReadOptions();
-  if (!options.enabled) return false;
+  if (!options.enabled || HasForeignMalloc()) return false;
   const bool forked = g_fork_page != nullptr;
-  ImageHeader* const parent = forked ? g_image.header : nullptr;
   if (forked) ForgetParent();
   // In the sandbox that its parent is in, setting up could be the child's death.
+  const bool may_call = MayCall();
   bool on = false;
-  if (MayCall()) {
+  if (may_call) {
     if (forked || !StartsInSandbox()) {
       InitThreadIds(g_real.thread_id_field);
       g_streams.store(0, std::memory_order_relaxed);
@@ -255,11 +257,10 @@ bool SetUpProcess() {
     }
   }
   if (!on) {
-    if (parent != nullptr) parent->unrecorded_children.fetch_add(1);
+    CountChild(may_call ? Unrecordable::kUnreached : Unrecordable::kSandboxed);
     return false;
   }
-  // The parent's header page was good for that word alone.
-  if (parent != nullptr) sys::Call(SYS_munmap, sys::Arg(parent), kHeaderBytes);
+  g_image.DropInherited();
   g_fork_page->armed = 1;
   if (options.leak_check == LeakCheckMode::kFull) AwaitTracer();
   return true;

@@ -189,6 +189,7 @@ void SharedImage::Forget() {
   // What a parent's collector has found holds for its child.
   if (!MayCall()) g_filter_seen.store(true, std::memory_order_relaxed);
   g_filter_found.store(nullptr, std::memory_order_relaxed);
+  if (header != nullptr) inherited_ = header;
   header = nullptr;
   nodes.Clear();
   modules.Clear();
@@ -202,9 +203,17 @@ void SharedImage::Forget() {
 // Only an image that was never used is dropped: it has no chunks but the first.
 void SharedImage::Drop() {
   ImageHeader* const h = header;
+  ImageHeader* const inherited = inherited_;
   Forget();
+  inherited_ = inherited;
   if (h == nullptr) return;
   sys::Call(SYS_munmap, sys::Arg(h), static_cast<long>(h->base_bytes));
+}
+
+void SharedImage::DropInherited() {
+  if (inherited_ == nullptr) return;
+  sys::Call(SYS_munmap, sys::Arg(inherited_), kHeaderBytes);
+  inherited_ = nullptr;
 }
 
 uint64_t* SharedImage::ring_data(uint32_t i) const {

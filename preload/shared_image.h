@@ -26,8 +26,13 @@ class SharedImage : public ImageTables {
   // which no other thread is recorded in.
   void Drop();
   // A forked child: its parent's image is not its own, and is not mapped but for
-  // the header page, which is given up.
+  // the header.
   void Forget();
+  // The header that children without an image of their own count themselves in:
+  // this process's, or the one that it inherited. nullptr: there is none.
+  ImageHeader* family() const { return header != nullptr ? header : inherited_; }
+  // This process is recorded now: the inherited header is no use any more.
+  void DropInherited();
 
   // Until CloseFile: for the message to the collector.
   int file() const { return file_; }
@@ -57,6 +62,7 @@ class SharedImage : public ImageTables {
   void Unlock() { growing_.store(0, std::memory_order_release); }
 
   int file_ = -1;
+  ImageHeader* inherited_ = nullptr;
   uint64_t file_used_ = 0;            // up to where chunks lie in the file
   char* last_page_ = nullptr;         // mapping of the page before file_used_
   std::atomic<uint64_t> growing_{0};  // the thread that makes a chunk

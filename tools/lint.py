@@ -44,7 +44,7 @@ TRACE = [r'preload/(trace_format|block_kind)\.h', r'preload/trace/[a-z_]+\.h']
 
 # First match decides. (files, project includes allowed, freestanding?)
 ROOMS = [
-    (r'preload/(trace_format|block_kind)\.h', [], True),
+    (r'preload/(trace_format|block_kind|unrecordable)\.h', [], True),
     (r'preload/trace/pch/[^/]+', [], False),
     (r'preload/trace/[^/]+', TRACE, False),
     # A leak check reads a stopped process: it knows the blocks and where the image is,
@@ -55,7 +55,7 @@ ROOMS = [
     (r'preload/collector/[^/]+',
      TRACE + [r'preload/collector/[a-z_]+\.h',
               r'preload/collector/leaks/(scan_process|loaded_module|address_space|scan_control)\.h',
-              r'preload/(image|ring|sys|clock)\.h'],
+              r'preload/(image|ring|sys|clock|unrecordable)\.h'],
      False),
     (r'preload/client/[^/]+', [], False),
     (r'preload/unwinder/[^/]+',
@@ -68,7 +68,7 @@ ROOMS = [
     (r'analyzer/record[a-z_]*\.(cc|h)',
      TRACE + [r'analyzer/[a-z_]+\.h',
               r'preload/collector/(collector|control|hello|naming|process_facts|processes)\.h',
-              r'preload/image\.h'], False),
+              r'preload/(image|program_file|unrecordable)\.h'], False),
     (r'analyzer/main\.cc',
      TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/collector\.h',
               r'preload/image\.h'], False),

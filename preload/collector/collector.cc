@@ -23,6 +23,7 @@
 #include "preload/collector/naming.h"
 #include "preload/collector/open_session.h"
 #include "preload/collector/processes.h"
+#include "preload/collector/program_words.h"
 #include "preload/collector/reception.h"
 #include "preload/collector/session.h"
 #include "preload/collector/stamp_clock.h"
@@ -116,6 +117,7 @@ class Collector {
   int runs_ticks_ = 0;  // for which its program was seen to run
   uint64_t ticks_ = 0;
   RecordingReportBuilder report_;
+  UnrecordedCounts unrecorded_{};  // of sessions that have ended
   absl::Status first_error_;
 };
 
@@ -335,6 +337,7 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   traced_.erase(traced_.begin() + static_cast<ptrdiff_t>(index));
   sessions_.erase(sessions_.begin() + static_cast<ptrdiff_t>(index));
   leak_checks_.Remove(traced.session.get(), end);
+  CountUnrecorded(*traced.session->header(), &unrecorded_);
   const absl::Status status = traced.session->Finish(end.reason, end.detail, 0);
   FinishedFile file;
   file.path = traced.session->path();
@@ -393,7 +396,12 @@ void Collector::Report(int wait_status) {
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, control, nullptr);
   HandleReady();
   EndUnwatched();
-  SendPacket(control, EncodeReport(report_.Get(traced_.size())));
+  UnrecordedCounts unrecorded = unrecorded_;
+  for (const Traced& traced : traced_) {
+    CountUnrecorded(*traced.session->header(), &unrecorded);
+  }
+  SendPacket(control, EncodeReport(report_.Get(traced_.size(),
+                                               WordsOfUnrecorded(unrecorded))));
   close(control);
 }
 

@@ -9,6 +9,8 @@
 namespace mallogram {
 namespace {
 
+constexpr uint32_t kMaxUnrecorded = 1u << 30;
+
 std::string Printable(const char* text, size_t bytes) {
   std::string result(text, strnlen(text, bytes));
   for (char& c : result) {
@@ -52,6 +54,32 @@ void AddBypasses(const ImageHeader& header, std::vector<std::string>* parts) {
 
 }  // namespace
 
+uint64_t CountUnrecorded(const ImageHeader& header, UnrecordedCounts* counts) {
+  uint64_t sum = 0;
+  for (int i = 1; i < kUnrecordables; ++i) {
+    const uint32_t count = header.unrecorded_children[i].load();
+    // Children that could not be executed are taken back; a scribble is no count.
+    if (count > kMaxUnrecorded) continue;
+    (*counts)[static_cast<size_t>(i)] += count;
+    sum += count;
+  }
+  return sum;
+}
+
+std::string WordsOfUnrecorded(const UnrecordedCounts& counts) {
+  uint64_t sum = 0;
+  std::string reasons;
+  for (size_t i = 1; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    sum += counts[i];
+    absl::StrAppend(&reasons, reasons.empty() ? "" : ", ", counts[i], " ",
+                    kUnrecordableWords[i]);
+  }
+  if (sum == 0) return "";
+  return absl::StrCat(sum, sum == 1 ? " process was" : " processes were",
+                      " not recorded: ", reasons);
+}
+
 std::string WordsOf(const ImageHeader& header, uint32_t damaged_rings) {
   std::vector<std::string> parts;
   if (header.program_state.load() ==
@@ -63,6 +91,10 @@ std::string WordsOf(const ImageHeader& header, uint32_t damaged_rings) {
         "the executable defines malloc itself: its own calls are not seen");
   }
   AddBypasses(header, &parts);
+  UnrecordedCounts unrecorded{};
+  if (CountUnrecorded(header, &unrecorded) != 0) {
+    parts.push_back(WordsOfUnrecorded(unrecorded));
+  }
   if (damaged_rings != 0) {
     parts.push_back(
         absl::StrCat(damaged_rings, " rings were overwritten by the program"));
