@@ -13,13 +13,16 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <new>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "preload/collector/control.h"
+#include "preload/collector/give_up.h"
 #include "preload/collector/heirs.h"
 #include "preload/collector/leak_checks.h"
+#include "preload/collector/limits.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/open_session.h"
 #include "preload/collector/processes.h"
@@ -45,14 +48,28 @@ constexpr uint64_t kMaxSleepNs = 10 * kMillisecond;
 constexpr uint64_t kTickNs = 9 * kMillisecond;
 constexpr int kTicksPerExecCheck = 10;
 constexpr int kTicksToRun = 3;
+constexpr size_t kReserveBytes = 256 << 10;
 constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
+
+uint64_t ProcessCpuNs() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(t.tv_nsec);
+}
 
 class Collector {
  public:
-  Collector(const CollectorOptions& options, int listen_fd, int first_fd,
-            int control_fd);
+  explicit Collector(const CollectorOptions& options);
   ~Collector();
-  absl::Status Run();
+  // As RunCollector, whose errors these are. Returns early, with everything
+  // finished and stopped() saying why, if this process may not run on.
+  absl::Status Run(int listen_fd, int first_fd, int control_fd);
+  const std::string& stopped() const { return stopped_; }
+  bool began() const { return began_; }  // the descriptors are ours
+  // Gives up whatever is still being recorded; its memory is freed by the
+  // destructor. `why` becomes part of the report.
+  Remains Forsake(const std::string& why);
 
  private:
   // What is watched in the epoll instance.
@@ -91,9 +108,10 @@ class Collector {
   }
   ProcessEnd EndOfTraced(const Traced& traced) const;
   bool Finished();
+  void StopEarly(const std::string& why);
 
   const CollectorOptions options_;
-  int control_fd_;
+  int control_fd_ = -1;
   const int epoll_fd_;
   Waker waker_;
   Reception reception_;
@@ -109,12 +127,13 @@ class Collector {
   uint64_t ticks_ = 0;
   RecordingReportBuilder report_;
   absl::Status first_error_;
+  const uint64_t cpu_limit_ = CpuAllowance();
+  std::string stopped_;
+  bool began_ = false;
 };
 
-Collector::Collector(const CollectorOptions& options, int listen_fd, int first_fd,
-                     int control_fd)
+Collector::Collector(const CollectorOptions& options)
     : options_(options),
-      control_fd_(control_fd),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(epoll_fd_),
       reception_(Guests(),
@@ -123,13 +142,11 @@ Collector::Collector(const CollectorOptions& options, int listen_fd, int first_f
                  }),
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
       leak_checks_([this] { waker_.Call(); }),
-      names_(options.output, options.directory) {
-  reception_.Open(listen_fd, first_fd);
-  if (control_fd_ >= 0) Watch(control_fd_, kControl);
-}
+      names_(options.output, options.directory) {}
 
 Collector::~Collector() {
   if (control_fd_ >= 0) close(control_fd_);
+  if (epoll_fd_ >= 0) close(epoll_fd_);
 }
 
 Reception::Guests Collector::Guests() {
@@ -141,11 +158,17 @@ Reception::Guests Collector::Guests() {
       },
       [this](pid_t pid, int connection) { leak_checks_.Check(pid, connection); },
       [this] {
-        report_.AddTrouble("too many processes at once: some are not recorded");
+        report_.AddTrouble(
+            absl::StrCat("too many processes at once: some are not recorded",
+                         LimitBehind(EMFILE)));
       }};
 }
 
-absl::Status Collector::Run() {
+absl::Status Collector::Run(int listen_fd, int first_fd, int control_fd) {
+  began_ = true;
+  control_fd_ = control_fd;
+  reception_.Open(listen_fd, first_fd);
+  if (control_fd_ >= 0) Watch(control_fd_, kControl);
   // The program and who talks to it come first: a batch process that wakes up does
   // not push another from its CPU. If it is not allowed, it is not.
   const sched_param no_priority{};
@@ -167,7 +190,7 @@ absl::Status Collector::Run() {
       last_tick = now;
       Tick(now);
     }
-    if (Finished()) return first_error_;
+    if (Finished() || !stopped_.empty()) return first_error_;
     if (taken >= kBusyRecords) {
       sleep_ns = kMinSleepNs;
       idle_rounds = 0;
@@ -330,6 +353,8 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   file.pid = traced.pid;
   file.error =
       status.ok() ? traced.session->trouble() : std::string(status.message());
+  if (file.error.empty() && end.reason == EndReason::kDetached)
+    file.error = stopped_;
   report_.Add(std::move(file), &traced.session->summary(), main_pid_);
   if (traced.pidfd >= 0) close(traced.pidfd);  // leaves the epoll instance, too
 }
@@ -398,6 +423,39 @@ void Collector::Tick(uint64_t now) {
   }
   EndUnwatched();
   if (ticks_ % kTicksPerExecCheck == 0) CheckForExec();
+  if (cpu_limit_ != UINT64_MAX && ProcessCpuNs() > cpu_limit_ - cpu_limit_ / 4) {
+    StopEarly(absl::StrCat("the collector has used up its processor time",
+                           LimitBehind(ETIME)));
+  }
+}
+
+// While there is time to finish the files.
+void Collector::StopEarly(const std::string& why) {
+  stopped_ = why;
+  for (size_t i = traced_.size(); i-- > 0;) {
+    traced_[i].session->AddWords(why);
+    EndTraced(i, {EndReason::kDetached, -1});
+  }
+}
+
+Remains Collector::Forsake(const std::string& why) {
+  Remains remains;
+  leak_checks_.Await();
+  for (const Traced& traced : traced_) {
+    traced.session->Salvage();
+    FinishedFile file;
+    file.path = traced.session->path();
+    file.program = traced.program;
+    file.pid = traced.pid;
+    file.error = absl::StrCat(why, "; the trace is cut there");
+    report_.Add(std::move(file), nullptr, main_pid_);
+  }
+  remains.report = report_.Get(0);
+  remains.main_pid = main_pid_;
+  remains.stopped_launcher = stopped_launcher_;
+  remains.listen_fds = reception_.Close();
+  remains.control_fd = std::exchange(control_fd_, -1);
+  return remains;
 }
 
 // Processes without a pidfd are asked after.
@@ -454,7 +512,34 @@ bool Collector::Finished() {
 
 absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
                           int first_fd, int control_fd) {
-  return Collector(options, listen_fd, first_fd, control_fd).Run();
+  // Something to speak with when nothing is left.
+  auto reserve = std::make_unique<char[]>(kReserveBytes);
+  std::unique_ptr<Collector> collector;
+  absl::Status status;
+  std::string why;
+  try {
+    why = MissingDescriptors();
+    if (why.empty()) {
+      collector = std::make_unique<Collector>(options);
+      status = collector->Run(listen_fd, first_fd, control_fd);
+      why = collector->stopped();
+    }
+    if (why.empty()) return status;
+  } catch (const std::bad_alloc&) {
+    reserve.reset();
+    why = OutOfMemory();
+  }
+  Remains remains;
+  if (collector != nullptr && collector->began()) {
+    remains = collector->Forsake(why);
+  } else {
+    RefuseGuest(first_fd);
+    if (listen_fd >= 0) remains.listen_fds = {listen_fd};
+    remains.control_fd = control_fd;
+  }
+  collector.reset();  // tells the programs, and frees the memory
+  SitOut(std::move(remains), why);
+  return absl::ResourceExhaustedError(why);
 }
 
 }  // namespace mallogram

@@ -4,11 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <new>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/check_request.h"
+#include "preload/collector/limits.h"
 #include "preload/collector/stamp_clock.h"
 #include "preload/collector/thread_facts.h"
 #include "preload/sys.h"
@@ -123,7 +125,12 @@ ScanRequest RequestFor(Session* session, const TraceReport& held,
 }
 
 LeakCheck ScanOf(const ScanRequest& request) {
-  absl::StatusOr<LeakCheck> scanned = ScanProcess(request);
+  absl::StatusOr<LeakCheck> scanned = absl::UnknownError("");
+  try {
+    scanned = ScanProcess(request);
+  } catch (const std::bad_alloc&) {  // the recording may well have enough
+    scanned = absl::ResourceExhaustedError(OutOfMemory());
+  }
   if (scanned.ok()) return *std::move(scanned);
   LeakCheck check;
   check.reason = std::string(scanned.status().message());
@@ -135,8 +142,14 @@ LeakCheck ScanOf(const ScanRequest& request) {
 }  // namespace
 
 LeakChecks::~LeakChecks() {
+  Await();
   for (auto& [pid, watched] : watched_) {
     for (const int fd : watched.connections) close(fd);
+  }
+}
+
+void LeakChecks::Await() {
+  for (auto& [pid, watched] : watched_) {
     if (watched.scan != nullptr && watched.scan->thread.joinable())
       watched.scan->thread.join();
   }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "preload/collector/check_request.h"
 
@@ -15,12 +16,34 @@ Reception::~Reception() {
   for (const int fd : connections_) ::close(fd);
   if (listen_fd_ >= 0) ::close(listen_fd_);
   if (check_fd_ >= 0) ::close(check_fd_);
+  FreeSpares();
+}
+
+void Reception::TakeSpares() {
+  for (int& fd : spare_fds_) fd = fcntl(listen_fd_, F_DUPFD_CLOEXEC, 3);
+}
+
+void Reception::FreeSpares() {
+  for (int& fd : spare_fds_) {
+    if (fd >= 0) ::close(fd);
+    fd = -1;
+  }
+}
+
+std::vector<int> Reception::Close() {
+  FreeSpares();
+  for (const int fd : connections_) RefuseGuest(fd);
+  connections_.clear();
+  const int fd = std::exchange(listen_fd_, -1);
+  if (fd < 0) return {};
+  return {fd};
 }
 
 void Reception::Open(int listen_fd, int first_fd) {
   listen_fd_ = listen_fd;
   if (listen_fd_ >= 0) {
     fcntl(listen_fd_, F_SETFL, O_NONBLOCK);
+    TakeSpares();
     watch_(listen_fd_, /*connection=*/false);
   }
   if (first_fd >= 0) {
@@ -41,11 +64,15 @@ void Reception::Accept(int* listen_fd) {
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
-        // Out of descriptors: who waits is not recorded, but must not be waited
-        // for in a busy loop either.
+        // Out of descriptors: who waits is not recorded, but must not wait for us,
+        // nor be waited for in a busy loop.
+        guests_.close();
+        FreeSpares();
+        const bool refused = RefuseWaiting(*listen_fd) > 0;
+        if (refused && listen_fd_ >= 0) TakeSpares();
+        if (refused) return;
         ::close(*listen_fd);
         *listen_fd = -1;
-        guests_.close();
       }
       return;
     }

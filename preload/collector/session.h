@@ -80,6 +80,13 @@ class Session {
   // Writes it behind all that came before, to the file; its index there.
   virtual uint32_t WriteLeakCheck(const LeakCheck& check) = 0;
 
+  // When memory has run out, and Finish would only run out of it again: writes what
+  // waits, if that can be done.
+  virtual void Salvage() = 0;
+
+  // Before Finish: what is to be said with how it ended (Summary.detail_text).
+  virtual void AddWords(const std::string& words) = 0;
+
   // After Finish.
   virtual const Summary& summary() const = 0;
   virtual const std::string& path() const = 0;
