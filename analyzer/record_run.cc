@@ -99,6 +99,7 @@ Launch::Launch() {
   standard.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &standard, &child_action_);
   sigaction(SIGXFSZ, &standard, &too_large_action_);
+  nice_ = getpriority(PRIO_PROCESS, 0);
   syscall(SYS_sched_getattr, 0, scheduling_, sizeof(scheduling_), 0);
   ResourceLimits::Raise();
 }
@@ -154,6 +155,7 @@ absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
     SchedulingHead head;
     memcpy(&head, scheduling_, sizeof(head));
     if ((head.flags & kResetOnFork) != 0) {
+      setpriority(PRIO_PROCESS, 0, nice_);
       syscall(SYS_sched_setattr, 0, scheduling_, 0);
     }
     GiveBack();

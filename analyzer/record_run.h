@@ -76,6 +76,7 @@ class Launch {
   struct sigaction child_action_, too_large_action_;
   // The kernel's struct sched_attr; scheduling that a fork would reset.
   alignas(8) char scheduling_[56] = {};
+  int nice_ = 0;
 };
 
 }  // namespace mallogram

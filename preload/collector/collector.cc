@@ -309,6 +309,9 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   file.program = program;
   file.pid = pid;
   file.error = std::string(session.status().message());
+  if (absl::IsResourceExhausted(session.status()) && !NamesALimit(file.error)) {
+    file.error += LimitBehind(ENOMEM);
+  }
   report_.Add(std::move(file), nullptr, main_pid_);
   return nullptr;
 }
