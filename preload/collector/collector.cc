@@ -66,7 +66,8 @@ class Collector {
   // finished and stopped() saying why, if this process may not run on.
   absl::Status Run(int listen_fd, int first_fd, int control_fd);
   const std::string& stopped() const { return stopped_; }
-  bool began() const { return began_; }  // the descriptors are ours
+  bool began() const { return began_; }              // the descriptors are ours
+  bool recorded() const { return !known_.empty(); }  // there is a trace
   // Gives up whatever is still being recorded; its memory is freed by the
   // destructor. `why` becomes part of the report.
   Remains Forsake(const std::string& why);
@@ -304,14 +305,16 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   auto session = OpenUnderFreeName(&names_, program, pid, image_fd,
                                    std::move(session_options));
   if (session.ok()) return *std::move(session);
-  if (known_.empty()) first_error_.Update(session.status());
+  absl::Status status = session.status();
+  if (absl::IsResourceExhausted(status) && !NamesALimit(status.message())) {
+    status = absl::ResourceExhaustedError(
+        absl::StrCat(status.message(), LimitBehind(ENOMEM)));
+  }
+  if (known_.empty()) first_error_.Update(status);
   FinishedFile file;
   file.program = program;
   file.pid = pid;
-  file.error = std::string(session.status().message());
-  if (absl::IsResourceExhausted(session.status()) && !NamesALimit(file.error)) {
-    file.error += LimitBehind(ENOMEM);
-  }
+  file.error = std::string(status.message());
   report_.Add(std::move(file), nullptr, main_pid_);
   return nullptr;
 }
@@ -516,10 +519,13 @@ bool Collector::Finished() {
 absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
                           int first_fd, int control_fd) {
   // Something to speak with when nothing is left.
-  auto reserve = std::make_unique<char[]>(kReserveBytes);
+  std::unique_ptr<char[]> reserve(new (std::nothrow) char[kReserveBytes]);
+  const Peer first = first_fd >= 0 ? PeerOf(first_fd) : Peer();
+  if (first.pidfd >= 0) close(first.pidfd);
   std::unique_ptr<Collector> collector;
   absl::Status status;
   std::string why;
+  bool recorded = false;
   try {
     why = MissingDescriptors();
     if (why.empty()) {
@@ -527,20 +533,26 @@ absl::Status RunCollector(const CollectorOptions& options, int listen_fd,
       status = collector->Run(listen_fd, first_fd, control_fd);
       why = collector->stopped();
     }
-    if (why.empty()) return status;
   } catch (const std::bad_alloc&) {
     reserve.reset();
     why = OutOfMemory();
   }
   Remains remains;
-  if (collector != nullptr && collector->began()) {
-    remains = collector->Forsake(why);
-  } else {
+  if (collector == nullptr || !collector->began()) {
     RefuseGuest(first_fd);
     if (listen_fd >= 0) remains.listen_fds = {listen_fd};
     remains.control_fd = control_fd;
+  } else {
+    recorded = collector->recorded();
+    if (!why.empty()) remains = collector->Forsake(why);
   }
   collector.reset();  // tells the programs, and frees the memory
+  if (why.empty() && status.ok()) return status;
+  if (first.pid > 0 && !recorded) {
+    LeaveWord(options, first.pid,
+              why.empty() ? std::string(status.message()) : why);
+  }
+  if (why.empty()) return status;
   SitOut(std::move(remains), why);
   return absl::ResourceExhaustedError(why);
 }

@@ -10,7 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "preload/collector/hello.h"
 #include "preload/collector/limits.h"
+#include "preload/collector/naming.h"
+#include "preload/collector/process_facts.h"
 #include "preload/collector/processes.h"
+#include "preload/collector/session.h"
+#include "preload/collector/trace_writer.h"
 
 namespace mallogram {
 namespace {
@@ -56,6 +60,28 @@ std::string MissingDescriptors() {
   }
   return absl::StrCat("the collector needs ", kDescriptors, " descriptors",
                       LimitBehind(EMFILE));
+}
+
+void LeaveWord(const CollectorOptions& options, pid_t pid, const std::string& why) {
+  RunInfo run;
+  FillRunInfo(pid, &run);
+  run.pid = pid;
+  run.mallogram_version = kVersion;
+  Summary summary;
+  summary.end = EndReason::kDetached;
+  summary.detail_text = absl::StrCat("nothing was recorded: ", why);
+  summary.sizes.resize(kSizeBuckets);
+  TraceWriter writer;
+  const TraceNames names(options.output, options.directory);
+  if (!writer
+           .Create(names.Candidate(run.executable, pid, 1),
+                   options.compression_level, kUnsampledVersion)
+           .ok()) {
+    return;
+  }
+  writer.Write(ChunkType::kRun, EncodeRunInfo(run));
+  writer.Write(ChunkType::kSummary, EncodeSummary(summary));
+  writer.Close();
 }
 
 void SitOut(Remains remains, const std::string& why) {

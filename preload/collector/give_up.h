@@ -29,4 +29,8 @@ std::string MissingDescriptors();
 // the descriptors. `why` stands for the program's trace if none was begun.
 void SitOut(Remains remains, const std::string& why);
 
+// A trace of this process that holds nothing but why it holds nothing: where no
+// launcher could say it. Nothing follows from an error.
+void LeaveWord(const CollectorOptions& options, pid_t pid, const std::string& why);
+
 }  // namespace mallogram

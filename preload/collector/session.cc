@@ -22,8 +22,6 @@
 namespace mallogram {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
-
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kRssEveryNs = 10 * kMs;
 constexpr uint64_t kPeakRssEveryNs = 100 * kMs;

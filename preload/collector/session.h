@@ -22,6 +22,8 @@
 
 namespace mallogram {
 
+inline constexpr char kVersion[] = "0.1.0";  // RunInfo.mallogram_version
+
 struct SessionOptions {
   std::string path;          // file to create (0600); must not exist
   std::string allocator;     // RunInfo.allocator

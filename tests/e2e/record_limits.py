@@ -169,6 +169,12 @@ class Matrix(Limited):
                              (plain.returncode, plain.stdout, plain.stderr))
             if (option, value) in RECORDED:
                 harness.wait_complete(f"{cwd}/x.mgram")
+            elif option == "-n" and value in (8, 12):
+                # The file says why there is nothing in it.
+                harness.wait_complete(f"{cwd}/x.mgram")
+                info = self.under([], [self.command, "info", "x.mgram"], cwd)
+                self.assertIn(f"nothing was recorded: the collector needs 20 "
+                              f"descriptors (ulimit -n {value})", info.stdout.decode())
         self.each(check)
 
 
