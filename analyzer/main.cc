@@ -1,9 +1,13 @@
 // The command: a table of verbs. The only printer of errors (but for record and
 // collect, which must speak while their program runs). A new verb is a line in
 // kVerbs and a help text.
+#include <unistd.h>
+
 #include <clocale>
 #include <cstdio>
 #include <cstring>
+#include <exception>
+#include <new>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -21,6 +25,7 @@
 #include "analyzer/report_command.h"
 #include "analyzer/study/study_command.h"
 #include "analyzer/sweep/sweep_command.h"
+#include "preload/collector/limits.h"
 #include "preload/image.h"
 
 namespace mallogram {
@@ -138,7 +143,27 @@ int Main(int argc, char** argv) {
   return Run(*FindVerb("record"), argc, argv);
 }
 
+// An exception that nobody caught, in a thread as a rule. There may be no memory.
+[[noreturn]] void Die() {
+  constexpr char kWords[] =
+      "mallogram: out of memory, or an error that was not expected\n";
+  [[maybe_unused]] const ssize_t ignored =
+      write(STDERR_FILENO, kWords, sizeof(kWords) - 1);
+  _exit(kFailure);
+}
+
+int Guarded(int argc, char** argv) {
+  std::set_terminate(Die);
+  try {
+    return Main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    // What was built up is gone by now, so there is memory for a line.
+    fprintf(stderr, "mallogram: %s\n", OutOfMemory().c_str());
+    return kFailure;
+  }
+}
+
 }  // namespace
 }  // namespace mallogram
 
-int main(int argc, char** argv) { return mallogram::Main(argc, argv); }
+int main(int argc, char** argv) { return mallogram::Guarded(argc, argv); }

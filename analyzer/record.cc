@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,6 +34,7 @@
 #include "analyzer/suggest.h"
 #include "preload/collector/collector.h"
 #include "preload/collector/control.h"
+#include "preload/collector/limits.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/process_facts.h"
 #include "preload/collector/processes.h"
@@ -108,14 +110,16 @@ class Meeting {
       return absl::InternalError("XDG_RUNTIME_DIR is too long");
     }
     if (mkdtemp(directory_.data()) == nullptr) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot make a directory in ", parent, ": ", strerror(errno)));
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot make a directory in ", parent, ": ", strerror(errno),
+                       LimitBehind(errno)));
     }
     path_ = absl::StrCat(directory_, "/socket");
     fds_ = {Listen(path_, /*abstract=*/false)};
     if (fds_[0] < 0) {
-      const absl::Status status = absl::FailedPreconditionError(absl::StrCat(
-          "cannot open a socket in ", directory_, ": ", strerror(errno)));
+      const absl::Status status = absl::FailedPreconditionError(
+          absl::StrCat("cannot open a socket in ", directory_, ": ",
+                       strerror(errno), LimitBehind(errno)));
       Remove();
       return status;
     }
@@ -148,16 +152,34 @@ class Meeting {
   uint64_t key_ = 0;
 };
 
+// The program takes our place, for this reason. Allocates nothing: there may be no
+// memory. Returns the exit status if it can't.
+int RunUnrecorded(const Launch& launch, const RecordOptions& options,
+                  absl::string_view reason) {
+  for (const absl::string_view part :
+       {absl::string_view("mallogram: "), absl::string_view(options.program[0]),
+        absl::string_view(" is run without being recorded: "), reason,
+        absl::string_view("\n")}) {
+    [[maybe_unused]] const ssize_t ignored =
+        write(STDERR_FILENO, part.data(), part.size());
+  }
+  return launch.Become(options.program);
+}
+
 // Forks the collector.
 absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
                                                 const Meeting& meeting) {
   int control[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0) {
-    return absl::InternalError(absl::StrCat("socketpair: ", strerror(errno)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("socketpair: ", strerror(errno), LimitBehind(errno)));
   }
   const int words = OpenLastWords();
   const pid_t pid = fork();
-  if (pid < 0) return absl::InternalError(absl::StrCat("fork: ", strerror(errno)));
+  if (pid < 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot fork: ", strerror(errno), LimitBehind(errno)));
+  }
   if (pid == 0) {
     std::vector<int> keep = meeting.fds();
     keep.push_back(control[1]);
@@ -224,8 +246,9 @@ bool ColorOnStderr() {
 }
 
 // The last lines. Returns false if the recording itself failed.
-bool Conclude(const RecordOptions& options, const std::string& packet,
-              const CollectorProcess& collector, pid_t pid, int wait_status) {
+bool Conclude(const RecordOptions& options, const Launch& launch,
+              const std::string& packet, const CollectorProcess& collector,
+              pid_t pid, int wait_status) {
   const char* program = options.program[0];
   const absl::StatusOr<RecordingReport> report = DecodeReport(packet);
   if (!report.ok()) {
@@ -241,10 +264,12 @@ bool Conclude(const RecordOptions& options, const std::string& packet,
     return true;  // no fault of the file system: the status stays the program's
   }
   if (!report->connected) {
+    const std::string limits = launch.limits().Narrow();
     Say(absl::StrCat(
-        program, " ran, but nothing was recorded: the library in it did ",
-        "not report. Does it clear its environment, or is a sandbox in ",
-        "the way?"));
+        program, " ran, but nothing was recorded: the library in it did not ",
+        limits.empty() ? "report. Does it clear its environment, or is a "
+                         "sandbox in the way?"
+                       : absl::StrCat("report, under ", limits)));
     return true;
   }
   const FinishedFile& main = report->main;
@@ -275,9 +300,17 @@ bool Conclude(const RecordOptions& options, const std::string& packet,
     Say(main.path.empty() ? absl::StrCat(program, " was not recorded: ", main.error)
                           : absl::StrCat("the trace ", main.path,
                                          " is incomplete: ", main.error));
-    return false;
+    // A limit is the program's own: it is to end under it as it does without us.
+    return NamesALimit(main.error);
   }
   return true;
+}
+
+// Ends a collector that is not needed after all: the program must find no child.
+void Dismiss(const CollectorProcess& collector) {
+  if (collector.pid <= 0) return;
+  close(collector.control_fd);
+  waitpid(collector.pid, nullptr, 0);
 }
 
 // Everything that can be known to go wrong does so here, before anything runs.
@@ -313,57 +346,49 @@ absl::Status Prepare(const RecordOptions& options, std::string* path,
   return PrepareOutput(options.output, ".");  // last: it removes an older trace
 }
 
-}  // namespace
-
-int RunRecord(int argc, char** argv) {
-  RecordOptions options;
-  absl::Status status = ParseRecordOptions(argc, argv, &options);
-  if (absl::IsCancelled(status)) {
-    fputs(kRecordHelp, stdout);
-    return fflush(stdout) == 0 ? 0 : kOwnFailure;
-  }
-  if (!status.ok()) return Fail(kOwnFailure, std::string(status.message()));
-  Launch launch;
-  std::string path, preload, plain;
-  status = Prepare(options, &path, &preload, &plain);
-  if (!status.ok()) return FailWith(status);
-  if (!plain.empty()) {
-    Say(plain);  // in spite of --quiet: whoever asked for a trace gets none
-    return FailWith(launch.Become(path, options.program));
-  }
-
-  Meeting meeting;
-  status = meeting.Open();
-  if (!status.ok()) return Fail(kOwnFailure, std::string(status.message()));
-  std::vector<LaunchVariable> variables = {{"LD_PRELOAD", preload},
-                                           {kEnvSocket, meeting.path()},
-                                           {kEnvKey, absl::StrCat(meeting.key())}};
-  variables.push_back(
-      {kEnvFilters, absl::StrCat(StatusMeter(getpid()).ReadStatus().filters)});
+// Everything until the program runs; returns its pid. `*collector` is filled in as
+// soon as there is one. `*plain` is not empty: that is why it can only be run
+// unrecorded, and it was not started.
+absl::StatusOr<pid_t> Begin(const RecordOptions& options, Launch* launch,
+                            Meeting* meeting, CollectorProcess* collector,
+                            std::string* plain) {
+  std::string path, preload;
+  absl::Status status = Prepare(options, &path, &preload, plain);
+  if (!status.ok()) return status;
+  if (!plain->empty()) return 0;
+  status = meeting->Open();
+  if (!status.ok()) return status;
+  std::vector<LaunchVariable> variables = {
+      {"LD_PRELOAD", preload},
+      {kEnvSocket, meeting->path()},
+      {kEnvKey, absl::StrCat(meeting->key())},
+      {kEnvFilters, absl::StrCat(StatusMeter(getpid()).ReadStatus().filters)}};
   if (!options.max_depth.empty())
     variables.push_back({kEnvMaxDepth, options.max_depth});
   if (!options.sample.empty()) variables.push_back({kEnvSample, options.sample});
   if (!options.leak_check.empty())
     variables.push_back({kEnvLeakCheck, options.leak_check});
   if (!options.on_full.empty()) variables.push_back({kEnvOnFull, options.on_full});
-
   if (options.LooksForMismatches()) variables.push_back({kEnvMismatches, "1"});
+  const std::vector<std::string> environment = ProgramEnvironment(variables);
 
-  absl::StatusOr<CollectorProcess> collector = StartCollector(options, meeting);
-  if (!collector.ok()) {
-    meeting.Remove();
-    return Fail(kOwnFailure, std::string(collector.status().message()));
+  const absl::StatusOr<CollectorProcess> started =
+      StartCollector(options, *meeting);
+  if (!started.ok()) {
+    meeting->Remove();
+    return started.status();
   }
   // From here on the collector removes the meeting place, unless it is killed.
-  const absl::StatusOr<pid_t> program = launch.Start(
-      path, options.program, ProgramEnvironment(variables), collector->control_fd);
-  if (!program.ok()) return FailWith(program.status());
+  *collector = *started;
+  return launch->Start(path, options.program, environment, collector->control_fd);
+}
 
-  Launch::LetGo(*collector);
-  const int wait_status = Launch::Wait(*program, &*collector);
+// What the program's end leaves to be said; false if the recording failed.
+bool End(const RecordOptions& options, const Launch& launch, const Meeting& meeting,
+         CollectorProcess* collector, pid_t program, int wait_status) {
   std::string packet;
   if (SendControl(collector->control_fd,
-                  {ControlKind::kEnded, *program, wait_status})) {
+                  {ControlKind::kEnded, program, wait_status})) {
     packet = AwaitReport(collector->control_fd);
   }
   if (packet.empty()) {
@@ -372,8 +397,54 @@ int RunRecord(int argc, char** argv) {
     }
     meeting.Remove();
   }
-  const bool recorded =
-      Conclude(options, packet, *collector, *program, wait_status);
+  return Conclude(options, launch, packet, *collector, program, wait_status);
+}
+
+}  // namespace
+
+int RunRecord(int argc, char** argv) {
+  RecordOptions options;
+  const absl::Status status = ParseRecordOptions(argc, argv, &options);
+  if (absl::IsCancelled(status)) {
+    fputs(kRecordHelp, stdout);
+    return fflush(stdout) == 0 ? 0 : kOwnFailure;
+  }
+  if (!status.ok()) return Fail(kOwnFailure, std::string(status.message()));
+  Launch launch;
+  Meeting meeting;
+  CollectorProcess collector;
+  absl::StatusOr<pid_t> program = absl::UnknownError("");
+  std::string plain;
+  try {
+    program = Begin(options, &launch, &meeting, &collector, &plain);
+  } catch (const std::bad_alloc&) {
+    Dismiss(collector);
+    return RunUnrecorded(launch, options, "out of memory");
+  }
+  if (!program.ok()) {
+    if (!absl::IsResourceExhausted(program.status()) &&
+        !NamesALimit(program.status().message())) {
+      return FailWith(program.status());
+    }
+    Dismiss(collector);
+    return RunUnrecorded(launch, options, program.status().message());
+  }
+  if (!plain.empty()) {
+    Say(plain);  // in spite of --quiet: whoever asked for a trace gets none
+    return launch.Become(options.program);
+  }
+
+  Launch::LetGo(collector);
+  const int wait_status = Launch::Wait(*program, &collector);
+  bool recorded = true;
+  try {
+    recorded = End(options, launch, meeting, &collector, *program, wait_status);
+  } catch (const std::bad_alloc&) {
+    constexpr absl::string_view kWords =
+        "mallogram: out of memory: no summary of the recording\n";
+    [[maybe_unused]] const ssize_t ignored =
+        write(STDERR_FILENO, kWords.data(), kWords.size());
+  }
   if (!recorded && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
     return kOwnFailure;
   }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +81,14 @@ absl::Status CannotExecute(const char* name, int error) {
   if (error == ENOENT) return absl::NotFoundError(message);
   return absl::PermissionDeniedError(message);
 }
+// A real-time policy that says so, or a priority above the usual, ends at a fork,
+// which would not have been there without us (chrt -R).
+constexpr uint64_t kResetOnFork = 1;  // SCHED_FLAG_RESET_ON_FORK
+// Of the kernel's struct sched_attr.
+struct SchedulingHead {
+  uint32_t size, policy;
+  uint64_t flags;
+};
 
 }  // namespace
 
@@ -97,6 +106,34 @@ Launch::Launch() {
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &standard, &child_action_);
+  sigaction(SIGXFSZ, &standard, &too_large_action_);
+  nice_ = getpriority(PRIO_PROCESS, 0);
+  syscall(SYS_sched_getattr, 0, scheduling_, sizeof(scheduling_), 0);
+  ResourceLimits::Raise();
+}
+
+// A write of ours beyond `ulimit -f` has left a signal behind: it waits even where
+// it is ignored, since it is blocked, until it is ignored anew.
+void Launch::ForgetTooLarge() {
+  struct sigaction ignore = {}, before;
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &ignore, &before);
+  sigaction(SIGXFSZ, &before, nullptr);
+}
+
+// What the program is to find as it was. Async-signal-safe.
+void Launch::GiveBack() const {
+  limits_.Restore();
+  ForgetTooLarge();
+  sigaction(SIGCHLD, &child_action_, nullptr);
+  sigaction(SIGXFSZ, &too_large_action_, nullptr);
+  sigprocmask(SIG_SETMASK, &mask_, nullptr);
+}
+
+int Launch::Become(char* const* argv) const {
+  GiveBack();
+  execvp(argv[0], argv);
+  return errno == ENOENT ? 127 : 126;
 }
 
 absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
@@ -110,19 +147,26 @@ absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
   envp.push_back(nullptr);
   int failure[2];  // says why exec failed; closed by its success
   if (pipe2(failure, O_CLOEXEC) != 0) {
-    return absl::InternalError(absl::StrCat("pipe: ", strerror(errno)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("pipe: ", strerror(errno), LimitBehind(errno)));
   }
   const pid_t pid = fork();
   if (pid < 0) {
     const int error = errno;
     close(failure[0]);
     close(failure[1]);
-    return absl::InternalError(absl::StrCat("cannot fork: ", strerror(error)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot fork: ", strerror(error), LimitBehind(error)));
   }
   if (pid == 0) {
     SendControl(control_fd, {ControlKind::kStarted, getpid(), 0});
-    sigaction(SIGCHLD, &child_action_, nullptr);
-    sigprocmask(SIG_SETMASK, &mask_, nullptr);
+    SchedulingHead head;
+    memcpy(&head, scheduling_, sizeof(head));
+    if ((head.flags & kResetOnFork) != 0) {
+      setpriority(PRIO_PROCESS, 0, nice_);
+      syscall(SYS_sched_setattr, 0, scheduling_, 0);
+    }
+    GiveBack();
     execvpe(path.c_str(), argv, envp.data());  // a text without "#!" goes to sh
     const int error = errno;
     [[maybe_unused]] const ssize_t ignored =
@@ -138,17 +182,11 @@ absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
   return CannotExecute(argv[0], error);
 }
 
-absl::Status Launch::Become(const std::string& path, char* const* argv) {
-  sigaction(SIGCHLD, &child_action_, nullptr);
-  sigprocmask(SIG_SETMASK, &mask_, nullptr);
-  execvp(path.c_str(), argv);
-  return CannotExecute(argv[0], errno);
-}
-
 void Launch::LetGo(const CollectorProcess& collector) {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   dup2(null, STDIN_FILENO);
   dup2(null, STDOUT_FILENO);
+  ForgetTooLarge();  // what comes from now on comes from outside
   std::vector<int> keep = collector.listen_fds;
   keep.push_back(collector.control_fd);
   if (collector.words_fd >= 0) keep.push_back(collector.words_fd);

@@ -6,6 +6,9 @@
 // that are sent to the launcher alone reach the program; what the terminal sends to
 // the whole group, the program has already got. If the program stops, the launcher
 // stops too, so that the shell's job control works.
+//
+// Its resource limits are the program's, not ours: we raise our own and give it
+// back the ones that were there.
 #pragma once
 
 #include <signal.h>
@@ -15,6 +18,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "preload/collector/limits.h"
 
 namespace mallogram {
 
@@ -32,19 +36,25 @@ struct CollectorProcess {
 class Launch {
  public:
   // Blocks all signals, makes sure that none of our descriptors will be 0, 1 or 2,
-  // and takes back an inherited "ignore" of SIGCHLD for ourselves.
+  // takes back an inherited "ignore" of SIGCHLD for ourselves, and raises our
+  // limits.
   Launch();
 
   // Forks and executes; returns the pid, which the child has told the collector
   // through `control_fd` before anything of the program ran. Error: exec failed;
-  // code NotFound or PermissionDenied, as a shell tells them apart.
+  // code NotFound or PermissionDenied, as a shell tells them apart; or
+  // ResourceExhausted: there was no process to be had.
   absl::StatusOr<pid_t> Start(const std::string& path, char* const* argv,
                               const std::vector<std::string>& environment,
                               int control_fd);
 
-  // Executes the program in this process, as if this command had never been here.
-  // Returns only an error, as Start's.
-  absl::Status Become(const std::string& path, char* const* argv);
+  // Becomes the program, which then is not recorded: where a limit leaves no room
+  // for a collector, or for a second process. Allocates nothing. Returns its exit
+  // status if it can't be executed.
+  int Become(char* const* argv) const;
+
+  // The limits that the program has.
+  const ResourceLimits& limits() const { return limits_; }
 
   // Gives up what the launcher does not need while it waits: stdin and stdout, so
   // that the program alone decides when its pipes end, and every other descriptor
@@ -60,8 +70,15 @@ class Launch {
   [[noreturn]] static void EndLike(int status);
 
  private:
+  void GiveBack() const;
+  static void ForgetTooLarge();
+
+  const ResourceLimits limits_;
   sigset_t mask_;
-  struct sigaction child_action_;
+  struct sigaction child_action_, too_large_action_;
+  // The kernel's struct sched_attr; scheduling that a fork would reset.
+  alignas(8) char scheduling_[56] = {};
+  int nice_ = 0;
 };
 
 }  // namespace mallogram

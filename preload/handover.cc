@@ -84,9 +84,21 @@ bool SendHello(int socket, uint64_t key, const SharedImage& image) {
          static_cast<long>(sizeof(hello));
 }
 
+// The program's limits are not for its collector, which must get as far as to raise
+// the others itself (collector/limits.h): loaded, and with a descriptor or two.
+void RaiseLimits() {
+  for (const int resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE}) {
+    rlimit64 limit{};
+    if (sys::Call(SYS_prlimit64, 0, resource, 0, sys::Arg(&limit)) != 0) continue;
+    limit.rlim_cur = limit.rlim_max;
+    sys::Call(SYS_prlimit64, 0, resource, sys::Arg(&limit), 0);
+  }
+}
+
 // The collector's side of the double fork: never returns.
 [[noreturn]] void BecomeCollector(const char* command, int socket) {
   sys::Call(SYS_setsid);
+  RaiseLimits();
   uint64_t no_signals = 0;
   sys::Call(SYS_rt_sigprocmask, SIG_SETMASK, sys::Arg(&no_signals), 0,
             sizeof(no_signals));

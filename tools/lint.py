@@ -67,10 +67,10 @@ ROOMS = [
     # variables. Nobody else here sees how recording works.
     (r'analyzer/record[a-z_]*\.(cc|h)',
      TRACE + [r'analyzer/[a-z_]+\.h',
-              r'preload/collector/(collector|control|hello|naming|process_facts|processes)\.h',
+              r'preload/collector/(collector|control|hello|limits|naming|process_facts|processes)\.h',
               r'preload/(image|program_file|unrecordable)\.h'], False),
     (r'analyzer/main\.cc',
-     TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/collector\.h',
+     TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/(collector|limits)\.h',
               r'preload/image\.h'], False),
     # Renderers print results; they neither read traces nor names' sources.
     (r'analyzer/render[a-z_]*\.(cc|h)',

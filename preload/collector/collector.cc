@@ -13,13 +13,16 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <new>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "preload/collector/control.h"
+#include "preload/collector/give_up.h"
 #include "preload/collector/heirs.h"
 #include "preload/collector/leak_checks.h"
+#include "preload/collector/limits.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/open_session.h"
 #include "preload/collector/processes.h"
@@ -50,14 +53,29 @@ constexpr int kTicksPerExecCheck = 10;
 // So long it may begin again at any moment.
 constexpr int kAttentiveRounds = 20;
 constexpr int kTicksToRun = 3;
+constexpr size_t kReserveBytes = 256 << 10;
 constexpr char kImageName[] = "mallogram";  // of the memfd, as seen in maps
+
+uint64_t ProcessCpuNs() {
+  timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(t.tv_nsec);
+}
 
 class Collector {
  public:
-  Collector(const CollectorOptions& options, const std::vector<int>& listen_fds,
-            int first_fd, int control_fd);
+  explicit Collector(const CollectorOptions& options);
   ~Collector();
-  absl::Status Run();
+  // As RunCollector, whose errors these are. Returns early, with everything
+  // finished and stopped() saying why, if this process may not run on.
+  absl::Status Run(const std::vector<int>& listen_fds, int first_fd, int control_fd);
+  const std::string& stopped() const { return stopped_; }
+  bool began() const { return began_; }              // the descriptors are ours
+  bool recorded() const { return !known_.empty(); }  // there is a trace
+  // Gives up whatever is still being recorded; its memory is freed by the
+  // destructor. `why` becomes part of the report.
+  Remains Forsake(const std::string& why);
 
  private:
   // What is watched in the epoll instance.
@@ -100,9 +118,10 @@ class Collector {
     return std::any_of(sessions_.begin(), sessions_.end(),
                        [](const Session* s) { return s->CannotSleep(); });
   }
+  void StopEarly(const std::string& why);
 
   const CollectorOptions options_;
-  int control_fd_;
+  int control_fd_ = -1;
   const int epoll_fd_;
   Waker waker_;
   Reception reception_;
@@ -119,13 +138,13 @@ class Collector {
   RecordingReportBuilder report_;
   UnrecordedCounts unrecorded_{};  // of sessions that have ended
   absl::Status first_error_;
+  const uint64_t cpu_limit_ = CpuAllowance();
+  std::string stopped_;
+  bool began_ = false;
 };
 
-Collector::Collector(const CollectorOptions& options,
-                     const std::vector<int>& listen_fds, int first_fd,
-                     int control_fd)
+Collector::Collector(const CollectorOptions& options)
     : options_(options),
-      control_fd_(control_fd),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(epoll_fd_),
       reception_(Guests(),
@@ -134,13 +153,11 @@ Collector::Collector(const CollectorOptions& options,
                  }),
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
       leak_checks_([this] { waker_.Call(); }, options.leak_budget_ns),
-      names_(options.output, options.directory) {
-  reception_.Open(listen_fds, first_fd, options_.key);
-  if (control_fd_ >= 0) Watch(control_fd_, kControl);
-}
+      names_(options.output, options.directory) {}
 
 Collector::~Collector() {
   if (control_fd_ >= 0) close(control_fd_);
+  if (epoll_fd_ >= 0) close(epoll_fd_);
 }
 
 Reception::Guests Collector::Guests() {
@@ -152,11 +169,18 @@ Reception::Guests Collector::Guests() {
       },
       [this](pid_t pid, int connection) { leak_checks_.Check(pid, connection); },
       [this] {
-        report_.AddTrouble("too many processes at once: some are not recorded");
+        report_.AddTrouble(
+            absl::StrCat("too many processes at once: some are not recorded",
+                         LimitBehind(EMFILE)));
       }};
 }
 
-absl::Status Collector::Run() {
+absl::Status Collector::Run(const std::vector<int>& listen_fds, int first_fd,
+                            int control_fd) {
+  began_ = true;
+  control_fd_ = control_fd;
+  reception_.Open(listen_fds, first_fd, options_.key);
+  if (control_fd_ >= 0) Watch(control_fd_, kControl);
   // The program and who talks to it come first: a batch process that wakes up does
   // not push another from its CPU. If it is not allowed, it is not.
   const sched_param no_priority{};
@@ -178,7 +202,7 @@ absl::Status Collector::Run() {
       last_tick = now;
       Tick(now);
     }
-    if (Finished()) return first_error_;
+    if (Finished() || !stopped_.empty()) return first_error_;
     if (taken >= kBusyRecords) {
       sleep_ns = kMinSleepNs;
       idle_rounds = 0;
@@ -295,11 +319,16 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   auto session = OpenUnderFreeName(&names_, program, pid, image_fd,
                                    std::move(session_options));
   if (session.ok()) return *std::move(session);
-  if (known_.empty()) first_error_.Update(session.status());
+  absl::Status status = session.status();
+  if (absl::IsResourceExhausted(status) && !NamesALimit(status.message())) {
+    status = absl::ResourceExhaustedError(
+        absl::StrCat(status.message(), LimitBehind(ENOMEM)));
+  }
+  if (known_.empty()) first_error_.Update(status);
   FinishedFile file;
   file.program = program;
   file.pid = pid;
-  file.error = std::string(session.status().message());
+  file.error = std::string(status.message());
   report_.Add(std::move(file), nullptr, main_pid_);
   return nullptr;
 }
@@ -345,6 +374,8 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   file.pid = traced.pid;
   file.error =
       status.ok() ? traced.session->trouble() : std::string(status.message());
+  if (file.error.empty() && end.reason == EndReason::kDetached)
+    file.error = stopped_;
   report_.Add(std::move(file), &traced.session->summary(), main_pid_);
   if (traced.pidfd >= 0) close(traced.pidfd);  // leaves the epoll instance, too
 }
@@ -419,6 +450,39 @@ void Collector::Tick(uint64_t now) {
   }
   EndUnwatched();
   if (ticks_ % kTicksPerExecCheck == 0) CheckForExec();
+  if (cpu_limit_ != UINT64_MAX && ProcessCpuNs() > cpu_limit_ - cpu_limit_ / 4) {
+    StopEarly(absl::StrCat("the collector has used up its processor time",
+                           LimitBehind(ETIME)));
+  }
+}
+
+// While there is time to finish the files.
+void Collector::StopEarly(const std::string& why) {
+  stopped_ = why;
+  for (size_t i = traced_.size(); i-- > 0;) {
+    traced_[i].session->AddWords(why);
+    EndTraced(i, {EndReason::kDetached, -1});
+  }
+}
+
+Remains Collector::Forsake(const std::string& why) {
+  Remains remains;
+  leak_checks_.Await();
+  for (const Traced& traced : traced_) {
+    traced.session->Salvage();
+    FinishedFile file;
+    file.path = traced.session->path();
+    file.program = traced.program;
+    file.pid = traced.pid;
+    file.error = absl::StrCat(why, "; the trace is cut there");
+    report_.Add(std::move(file), nullptr, main_pid_);
+  }
+  remains.report = report_.Get(0);
+  remains.main_pid = main_pid_;
+  remains.stopped_launcher = stopped_launcher_;
+  remains.listen_fds = reception_.Close();
+  remains.control_fd = std::exchange(control_fd_, -1);
+  return remains;
 }
 
 // Processes without a pidfd are asked after.
@@ -476,7 +540,43 @@ bool Collector::Finished() {
 absl::Status RunCollector(const CollectorOptions& options,
                           const std::vector<int>& listen_fds, int first_fd,
                           int control_fd) {
-  return Collector(options, listen_fds, first_fd, control_fd).Run();
+  // Something to speak with when nothing is left.
+  std::unique_ptr<char[]> reserve(new (std::nothrow) char[kReserveBytes]);
+  const Peer first = first_fd >= 0 ? PeerOf(first_fd) : Peer();
+  if (first.pidfd >= 0) close(first.pidfd);
+  std::unique_ptr<Collector> collector;
+  absl::Status status;
+  std::string why;
+  bool recorded = false;
+  try {
+    why = MissingDescriptors();
+    if (why.empty()) {
+      collector = std::make_unique<Collector>(options);
+      status = collector->Run(listen_fds, first_fd, control_fd);
+      why = collector->stopped();
+    }
+  } catch (const std::bad_alloc&) {
+    reserve.reset();
+    why = OutOfMemory();
+  }
+  Remains remains;
+  if (collector == nullptr || !collector->began()) {
+    RefuseGuest(first_fd);
+    remains.listen_fds = listen_fds;
+    remains.control_fd = control_fd;
+  } else {
+    recorded = collector->recorded();
+    if (!why.empty()) remains = collector->Forsake(why);
+  }
+  collector.reset();  // tells the programs, and frees the memory
+  if (why.empty() && status.ok()) return status;
+  if (first.pid > 0 && !recorded) {
+    LeaveWord(options, first.pid,
+              why.empty() ? std::string(status.message()) : why);
+  }
+  if (why.empty()) return status;
+  SitOut(std::move(remains), why);
+  return absl::ResourceExhaustedError(why);
 }
 
 }  // namespace mallogram

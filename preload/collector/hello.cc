@@ -88,18 +88,23 @@ void RefuseImage(int image_fd) {
   munmap(memory, sizeof(ImageHeader));
 }
 
-void RefuseWaiting(int listen_fd) {
+void RefuseGuest(int connection) {
+  if (connection < 0) return;
+  Hello hello;
+  ReceiveHello(connection, &hello);
+  if (hello.image_fd >= 0) {
+    RefuseImage(hello.image_fd);
+    close(hello.image_fd);
+  }
+  close(connection);
+}
+
+int RefuseWaiting(int listen_fd) {
   fcntl(listen_fd, F_SETFL, O_NONBLOCK);
-  for (;;) {
+  for (int refused = 0;; ++refused) {
     const int connection = accept4(listen_fd, nullptr, nullptr, SOCK_CLOEXEC);
-    if (connection < 0) return;
-    Hello hello;
-    ReceiveHello(connection, &hello);
-    if (hello.image_fd >= 0) {
-      RefuseImage(hello.image_fd);
-      close(hello.image_fd);
-    }
-    close(connection);
+    if (connection < 0) return refused;
+    RefuseGuest(connection);
   }
 }
 

@@ -29,8 +29,10 @@ HelloResult ReceiveHello(int connection, Hello* hello);
 // Tells the program that nobody will ever drain this image: it stops recording
 // instead of waiting for room. The kernel would do the same if we had died.
 void RefuseImage(int image_fd);
+// The same for the image that waits on this connection, if it does; closes it.
+void RefuseGuest(int connection);
 // The same for all that wait to be accepted: for the launcher, if its collector
-// died before it could. Leaves the socket non-blocking.
-void RefuseWaiting(int listen_fd);
+// died before it could. Leaves the socket non-blocking. Returns how many they were.
+int RefuseWaiting(int listen_fd);
 
 }  // namespace mallogram

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/check_request.h"
+#include "preload/collector/limits.h"
 #include "preload/collector/stamp_clock.h"
 #include "preload/collector/thread_facts.h"
 #include "preload/sys.h"
@@ -169,8 +170,14 @@ LeakCheck ScanOf(const ScanRequest& request) {
 }  // namespace
 
 LeakChecks::~LeakChecks() {
+  Await();
   for (auto& [pid, watched] : watched_) {
     for (const int fd : watched.connections) close(fd);
+  }
+}
+
+void LeakChecks::Await() {
+  for (auto& [pid, watched] : watched_) {
     if (watched.scan != nullptr && watched.scan->thread.joinable())
       watched.scan->thread.join();
   }

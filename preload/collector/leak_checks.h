@@ -47,6 +47,9 @@ class LeakChecks {
       : wake_(std::move(wake)), tracer_(wake_, budget_ns), budget_ns_(budget_ns) {}
   ~LeakChecks();
 
+  // No thread looks into a session any more.
+  void Await();
+
   // A process has handed over its image.
   void Add(Session* session, pid_t parent);
   // It has ended, or is another program now; the session is still open. Says in the

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "preload/collector/limits.h"
 #include "preload/trace_format.h"
 
 namespace mallogram {
@@ -30,7 +31,9 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
-std::string Reason(int error) { return strerror(error); }
+std::string Reason(int error) {
+  return absl::StrCat(strerror(error), LimitBehind(error));
+}
 
 absl::Status NotATrace(const std::string& path) {
   return absl::FailedPreconditionError(
@@ -77,11 +80,12 @@ absl::Status Probe(const std::string& prefix, const std::string& shown) {
   int error = fd < 0 ? errno : 0;
   if (fd >= 0) {
     const std::string bytes(kProbeBytes, '\0');
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0) {
-      error = errno;
-    } else if (static_cast<size_t>(written) < bytes.size()) {
-      error = ENOSPC;
+    // What did not fit at once says why when it is tried again.
+    for (size_t done = 0; done < bytes.size() && error == 0;) {
+      const ssize_t written = write(fd, bytes.data(), bytes.size() - done);
+      if (written < 0) error = errno;
+      if (written == 0) error = ENOSPC;
+      if (written > 0) done += static_cast<size_t>(written);
     }
     close(fd);
     if (!path.empty()) unlink(path.c_str());
@@ -89,7 +93,9 @@ absl::Status Probe(const std::string& prefix, const std::string& shown) {
   if (error == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("cannot write traces into ", shown, ": ", Reason(error),
-                   error == ENOSPC ? "" : "; choose another place with -o"));
+                   error == ENOSPC || NamesALimit(Reason(error))
+                       ? ""
+                       : "; choose another place with -o"));
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 #include "preload/collector/open_session.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "preload/collector/limits.h"
 
 namespace mallogram {
 namespace {
@@ -20,7 +24,12 @@ absl::StatusOr<std::unique_ptr<Session>> OpenUnderFreeName(
     options.path = names->Candidate(program, pid, attempt);
     if (access(options.path.c_str(), F_OK) == 0) continue;
     // Another recording may take the name in between: Open never overwrites.
-    auto session = Session::Open(fcntl(image_fd, F_DUPFD_CLOEXEC, 3), pid, options);
+    const int own_fd = fcntl(image_fd, F_DUPFD_CLOEXEC, 3);
+    if (own_fd < 0) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("too many open files", LimitBehind(errno)));
+    }
+    auto session = Session::Open(own_fd, pid, options);
     if (session.ok()) {
       names->FirstIsNamed();
       return session;

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -19,6 +18,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "preload/collector/limits.h"
 
 #ifndef SO_PEERPIDFD  // Linux 6.5; glibc 2.36 does not know it
 #define SO_PEERPIDFD 77
@@ -197,12 +197,12 @@ void BecomeCollector(std::vector<int> keep_fds) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
-  // A descriptor or two for each process that is recorded.
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-  }
+  // Also a descriptor or two for each process that is recorded.
+  ResourceLimits::Raise();
+  UseLittleMemory();
+  struct sigaction ignore = {};
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &ignore, nullptr);
   CloseAllBut(std::move(keep_fds));
   const int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd < 3; ++fd) dup2(null, fd);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "preload/collector/check_request.h"
 
@@ -15,6 +16,26 @@ Reception::~Reception() {
   for (const int fd : connections_) ::close(fd);
   for (const int fd : listen_fds_) ::close(fd);
   if (check_fd_ >= 0) ::close(check_fd_);
+  FreeSpares();
+}
+
+void Reception::TakeSpares() {
+  if (!open()) return;
+  for (int& fd : spare_fds_) fd = fcntl(listen_fds_[0], F_DUPFD_CLOEXEC, 3);
+}
+
+void Reception::FreeSpares() {
+  for (int& fd : spare_fds_) {
+    if (fd >= 0) ::close(fd);
+    fd = -1;
+  }
+}
+
+std::vector<int> Reception::Close() {
+  FreeSpares();
+  for (const int fd : connections_) RefuseGuest(fd);
+  connections_.clear();
+  return std::exchange(listen_fds_, {});
 }
 
 void Reception::Open(const std::vector<int>& listen_fds, int first_fd,
@@ -26,6 +47,7 @@ void Reception::Open(const std::vector<int>& listen_fds, int first_fd,
     fcntl(fd, F_SETFL, O_NONBLOCK);
     watch_(fd, /*connection=*/false);
   }
+  TakeSpares();
   if (first_fd >= 0) {
     connections_.push_back(first_fd);
     watch_(first_fd, /*connection=*/true);
@@ -44,10 +66,15 @@ bool Reception::Accept(int listen_fd) {
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-      // Out of descriptors: who waits is not recorded, but must not be waited for
-      // in a busy loop either.
-      ::close(listen_fd);
+      // Out of descriptors: who waits is not recorded, but must not wait for us,
+      // nor be waited for in a busy loop.
       guests_.close();
+      FreeSpares();
+      if (RefuseWaiting(listen_fd) > 0) {
+        TakeSpares();
+        return true;
+      }
+      ::close(listen_fd);
       return false;
     }
     connections_.push_back(fd);

@@ -21,7 +21,7 @@ class Reception {
     std::function<void()> turn_away;
     // A leak check is asked for; the connection becomes the callee's.
     std::function<void(pid_t, int connection)> check;
-    // Nobody can connect any more: out of descriptors.
+    // Somebody could not connect: out of descriptors.
     std::function<void()> close;
   };
 
@@ -38,6 +38,10 @@ class Reception {
   // Where there is no listening socket, checks of this process can be asked for.
   void OpenForChecks(pid_t pid);
 
+  // Nobody is received any more: who waits is refused. Returns the listening
+  // sockets, which are the caller's now.
+  std::vector<int> Close();
+
   // Accepts all who wait and reads the messages that are there.
   void Receive();
   // Takes the one message of a connection, if it is there, and closes it.
@@ -50,12 +54,17 @@ class Reception {
  private:
   // False: no more can be accepted.
   bool Accept(int listen_fd);
+  void TakeSpares();
+  void FreeSpares();
 
   const Guests guests_;
   const std::function<void(int, bool)> watch_;
   std::vector<int> listen_fds_;
   int check_fd_ = -1;
   uint64_t key_ = 0;
+  // Closed when there are no others, to refuse who waits: a connection and an
+  // image.
+  int spare_fds_[2] = {-1, -1};
   std::vector<int> connections_;  // accepted, without a message so far
 };
 

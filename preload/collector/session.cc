@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <vector>
 
 #include "preload/collector/allocate_ahead.h"
@@ -20,8 +21,6 @@
 
 namespace mallogram {
 namespace {
-
-constexpr char kVersion[] = "0.1.0";
 
 constexpr uint64_t kMs = 1'000'000;
 constexpr uint64_t kRssEveryNs = 10 * kMs;
@@ -96,6 +95,14 @@ class SessionImpl final : public Session {
   ImageHeader* header() override { return image_->header(); }
   absl::Status Finish(EndReason reason, int64_t detail,
                       uint64_t peak_rss_bytes) override;
+  void Salvage() override {
+    if (frozen_) return;
+    try {
+      Flush();
+    } catch (const std::bad_alloc&) {  // the file ends before it, then
+    }
+  }
+  void AddWords(const std::string& words) override { words_ = words; }
   const Summary& summary() const override { return summary_; }
   const std::string& path() const override { return writer_.path(); }
   pid_t pid() const override { return pid_; }
@@ -145,6 +152,7 @@ class SessionImpl final : public Session {
   Orderer<EventFeed> orderer_;
   StatusMeter meter_;
   TraceWriter writer_;
+  std::string words_;
   RunInfo run_;
   Summary summary_;
   std::vector<Suspect> suspects_;  // by ring
@@ -488,6 +496,10 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   summary_.end = reason;
   summary_.end_detail = detail;
   summary_.detail_text = WordsOf(*image_->header(), orderer_.damaged_streams());
+  if (!words_.empty()) {
+    absl::StrAppend(&summary_.detail_text, summary_.detail_text.empty() ? "" : "; ",
+                    words_);
+  }
   summary_.timeline =
       feed_.timeline().WithPeak(totals.peak_time_ns, totals.peak_heap_bytes,
                                 totals.duration_ns, totals.live_bytes);

@@ -22,6 +22,8 @@
 
 namespace mallogram {
 
+inline constexpr char kVersion[] = "0.1.0";  // RunInfo.mallogram_version
+
 struct SessionOptions {
   std::string path;          // file to create (0600); must not exist
   std::string allocator;     // RunInfo.allocator
@@ -82,6 +84,13 @@ class Session {
   virtual uint64_t event_count() const = 0;
   // Writes it behind all that came before, to the file; its index there.
   virtual uint32_t WriteLeakCheck(const LeakCheck& check) = 0;
+
+  // When memory has run out, and Finish would only run out of it again: writes what
+  // waits, if that can be done.
+  virtual void Salvage() = 0;
+
+  // Before Finish: what is to be said with how it ended (Summary.detail_text).
+  virtual void AddWords(const std::string& words) = 0;
 
   // After Finish.
   virtual const Summary& summary() const = 0;

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "preload/collector/limits.h"
 #include "preload/trace/chunk_io.h"
 
 namespace mallogram {
@@ -23,8 +24,8 @@ absl::Status TraceWriter::Create(const std::string& path, int compression_level,
              0600);
   if (fd_ < 0) {
     const int error = errno;
-    const std::string message =
-        absl::StrCat("cannot create ", path, ": ", std::strerror(error));
+    const std::string message = absl::StrCat(
+        "cannot create ", path, ": ", std::strerror(error), LimitBehind(error));
     if (error == EEXIST) return absl::AlreadyExistsError(message);
     return absl::UnavailableError(message);
   }
@@ -53,7 +54,7 @@ bool TraceWriter::WriteBytes(std::string_view bytes) {
 
 void TraceWriter::GiveUp(int error) {
   trouble_ = absl::StrCat("cannot write ", path_, ": ", std::strerror(error),
-                          "; the trace is cut there");
+                          LimitBehind(error), "; the trace is cut there");
   // Whole chunks only. If even that fails, a reader copes with a torn last one.
   if (ftruncate(fd_, static_cast<off_t>(offset_)) != 0) {
     trouble_ += " (within a chunk)";

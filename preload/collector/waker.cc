@@ -31,6 +31,8 @@ long Futex(const std::atomic<uint32_t>& word, int operation, uint32_t value,
 Waker::Waker(int epoll_fd) : epoll_fd_(epoll_fd) {
   stop_fd_ = eventfd(0, EFD_CLOEXEC);
   try {
+    // Without it the watcher could not be told to end.
+    if (stop_fd_ < 0) throw std::system_error(errno, std::generic_category());
     watcher_ = std::thread(&Waker::Watch, this);
     watching_ = true;
   } catch (const std::system_error&) {
@@ -45,7 +47,7 @@ Waker::~Waker() {
   [[maybe_unused]] const ssize_t ignored = write(stop_fd_, &one, sizeof(one));
   Handled();
   if (watching_) watcher_.join();
-  close(stop_fd_);
+  if (stop_fd_ >= 0) close(stop_fd_);
 }
 
 void Waker::Watch() {

@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include "absl/strings/str_cat.h"
 
@@ -86,8 +87,12 @@ std::string EncodeChunk(ChunkType type, uint32_t sequence, std::string_view payl
   header.type = type;
   header.sequence = sequence;
   header.raw_bytes = static_cast<uint32_t>(payload.size());
-  const size_t packed = ZSTD_compressCCtx(Compressor(), stored, bound,
-                                          payload.data(), payload.size(), level);
+  // No context, no memory: it can be stored as it is.
+  ZSTD_CCtx* const context = Compressor();
+  const size_t packed =
+      context == nullptr ? payload.size()
+                         : ZSTD_compressCCtx(context, stored, bound, payload.data(),
+                                             payload.size(), level);
   if (ZSTD_isError(packed) == 0 && packed < payload.size()) {
     header.codec = ChunkCodec::kZstd;
     header.stored_bytes = static_cast<uint32_t>(packed);
@@ -140,6 +145,7 @@ absl::StatusOr<std::string> DecodeChunk(const ChunkHeader& header,
   if (ZSTD_getFrameContentSize(stored.data(), stored.size()) != header.raw_bytes) {
     return absl::DataLossError("the chunk's lengths contradict each other");
   }
+  if (Decompressor() == nullptr) throw std::bad_alloc();
   std::string raw(header.raw_bytes, '\0');
   const size_t got = ZSTD_decompressDCtx(Decompressor(), raw.data(), raw.size(),
                                          stored.data(), stored.size());
