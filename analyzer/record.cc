@@ -178,6 +178,17 @@ bool ColorOnStderr() {
          term != nullptr && strcmp(term, "dumb") != 0;
 }
 
+// Why no process has handed over an image.
+std::string WhyNothing(const char* program, int wait_status) {
+  if (WIFSIGNALED(wait_status)) {
+    return absl::StrCat(program, " ", DescribeEnd(wait_status),
+                        " before the library in it reported: nothing was recorded");
+  }
+  return absl::StrCat(program, " ran, but nothing was recorded: the library in it ",
+                      "did not report. Does it clear its environment, or is a ",
+                      "sandbox in the way?");
+}
+
 // The last lines. Returns false if the recording itself failed.
 bool Conclude(const RecordOptions& options, const std::string& packet, pid_t pid,
               int wait_status) {
@@ -193,10 +204,7 @@ bool Conclude(const RecordOptions& options, const std::string& packet, pid_t pid
     return true;  // no fault of the file system: the status stays the program's
   }
   if (!report->connected) {
-    Say(absl::StrCat(
-        program, " ran, but nothing was recorded: the library in it did ",
-        "not report. Does it clear its environment, or is a sandbox in ",
-        "the way?"));
+    Say(WhyNothing(program, wait_status));
     return true;
   }
   const FinishedFile& main = report->main;

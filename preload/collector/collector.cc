@@ -13,11 +13,11 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "preload/collector/control.h"
+#include "preload/collector/family.h"
 #include "preload/collector/heirs.h"
 #include "preload/collector/leak_checks.h"
 #include "preload/collector/naming.h"
@@ -68,11 +68,6 @@ class Collector {
     bool suspect = false;  // it runs another program than the image's
     uint64_t image_inode = 0;
   };
-  // The last file of every process, for names and parent links.
-  struct Known {
-    std::string path, program;
-  };
-
   void Watch(int fd, Watched what);
   void HandleReady();
   Reception::Guests Guests();
@@ -102,7 +97,7 @@ class Collector {
   TraceNames names_;
   std::vector<Traced> traced_;
   std::vector<Session*> sessions_;  // of traced_, for the waker
-  std::unordered_map<pid_t, Known> known_;
+  Family family_;
   pid_t main_pid_ = 0;
   pid_t stopped_launcher_ = 0;
   int runs_ticks_ = 0;  // for which its program was seen to run
@@ -232,7 +227,7 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
                                  : ProcessEnd{EndReason::kExeced, -1});
     break;
   }
-  const pid_t parent = hello.parent;
+  const pid_t parent = family_.ParentOf(peer, hello);
   Traced traced;
   traced.pid = pid;
   traced.pidfd = peer.pidfd;
@@ -241,8 +236,9 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
   traced.suspect = traced.program != traced.exe.path;
   if (traced.program.empty()) traced.program = traced.exe.path;
   if (traced.program.empty()) traced.program = CommandNameOf(pid);
-  if (traced.program.empty() && known_.count(parent) != 0) {
-    traced.program = known_[parent].program;  // a forked child that is gone already
+  const Family::Member* const from = family_.Find(parent);
+  if (traced.program.empty() && from != nullptr) {
+    traced.program = from->program;  // a forked child that is gone already
   }
   struct stat info;
   if (fstat(hello.image_fd, &info) == 0) traced.image_inode = info.st_ino;
@@ -253,13 +249,13 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
     if (traced.pidfd >= 0) close(traced.pidfd);
     return;
   }
-  known_[pid] = {traced.session->path(), traced.program};
+  family_.Add(pid, hello, traced.session->path(), traced.program);
   traced_.push_back(std::move(traced));
   sessions_.push_back(traced_.back().session.get());
   leak_checks_.Add(sessions_.back(), parent);
   reception_.OpenForChecks(pid);
   if (peer.gone) {
-    EndTraced(traced_.size() - 1, {});
+    EndTraced(traced_.size() - 1, EndOfTraced(traced_.back()));
   } else if (peer.pidfd >= 0) {
     Watch(peer.pidfd, kProcess);
   }
@@ -272,16 +268,16 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   session_options.allocator = options_.allocator;
   session_options.compression_level = options_.compression_level;
   // After an exec the process is its own predecessor.
-  auto from = known_.find(pid);
-  if (from == known_.end()) from = known_.find(parent);
-  if (from != known_.end()) {
-    const std::string& path = from->second.path;
-    session_options.parent_trace = path.substr(path.rfind('/') + 1);
+  const Family::Member* from = family_.Find(pid);
+  if (from == nullptr) from = family_.Find(parent);
+  if (from != nullptr) {
+    session_options.parent_trace = from->path.substr(from->path.rfind('/') + 1);
   }
+  session_options.parent = parent;
   auto session = OpenUnderFreeName(&names_, program, pid, image_fd,
                                    std::move(session_options));
   if (session.ok()) return *std::move(session);
-  if (known_.empty()) first_error_.Update(session.status());
+  if (family_.empty()) first_error_.Update(session.status());
   FinishedFile file;
   file.program = program;
   file.pid = pid;

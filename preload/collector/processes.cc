@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -55,6 +56,42 @@ std::string StatField(pid_t pid, int number) {
                           : "";
 }
 
+// linux/pidfd.h of Linux 6.15, in the first size that there was.
+struct PidfdInfo {
+  static constexpr uint64_t kExit = 1 << 3;
+  uint64_t mask, cgroup;
+  uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+  int32_t exit_code;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+
+// The wait status of a process that has been reaped, which the kernel keeps for
+// those who hold its pidfd. False: an older kernel, or it has not been.
+bool StatusOfReaped(int pidfd, int* status) {
+  PidfdInfo info{};
+  info.mask = PidfdInfo::kExit;
+  if (pidfd < 0 || ioctl(pidfd, _IOWR(0xff, 11, PidfdInfo), &info) != 0 ||
+      (info.mask & PidfdInfo::kExit) == 0) {
+    return false;
+  }
+  *status = info.exit_code;
+  return true;
+}
+
+// The same of one that has not.
+bool StatusOfZombie(pid_t pid, int pidfd, int* status) {
+  // Field 52 is what the parent's waitpid will see.
+  const std::string state = StatField(pid, 3);
+  const std::string text = StatField(pid, 52);
+  if ((state != "Z" && state != "X") || text.empty()) return false;
+  // Still that process? A zombie takes signal 0; once reaped, its pidfd does not.
+  if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0) != 0) {
+    return false;
+  }
+  *status = atoi(text.c_str());
+  return true;
+}
+
 }  // namespace
 
 int OpenProcess(pid_t pid) {
@@ -80,6 +117,8 @@ Peer PeerOf(int socket) {
   return peer;
 }
 
+pid_t ParentOf(pid_t pid) { return atoi(StatField(pid, 4).c_str()); }
+
 bool ProcessExists(pid_t pid) {
   if (pid <= 0) return false;
   if (kill(pid, 0) != 0 && errno == ESRCH) return false;
@@ -95,15 +134,12 @@ ProcessEnd EndFromWaitStatus(int status) {
 }
 
 ProcessEnd EndOf(pid_t pid, int pidfd) {
-  // Field 52 is what the parent's waitpid will see.
-  const std::string state = StatField(pid, 3);
-  const std::string status = StatField(pid, 52);
-  if ((state != "Z" && state != "X") || status.empty()) return {};
-  // Still that process? A zombie takes signal 0; once reaped, its pidfd does not.
-  if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0) != 0) {
-    return {};
+  int status;
+  // A zombie may be reaped while we look.
+  if (StatusOfZombie(pid, pidfd, &status) || StatusOfReaped(pidfd, &status)) {
+    return EndFromWaitStatus(status);
   }
-  return EndFromWaitStatus(atoi(status.c_str()));
+  return {};
 }
 
 bool IsStopped(pid_t pid) {

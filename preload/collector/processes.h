@@ -31,11 +31,15 @@ struct Peer {
 };
 Peer PeerOf(int socket);
 
+// 0: it has none here, or is gone.
+pid_t ParentOf(pid_t pid);
+
 // For processes without a pidfd (kernels before 5.3): polled.
 bool ProcessExists(pid_t pid);
 
-// How an ended process ended, for a process that is not ours to wait for: known
-// only while its parent has not reaped it. REQUIRES: pidfd is readable or -1.
+// How an ended process ended, for a process that is not ours to wait for: before
+// Linux 6.15 known only while its parent has not reaped it. REQUIRES: pidfd is
+// readable or -1.
 struct ProcessEnd {
   EndReason reason = EndReason::kVanished;
   int64_t detail = -1;

@@ -101,6 +101,7 @@ class SessionImpl final : public Session {
   const std::string& trouble() const override { return writer_.trouble(); }
   LeakCheckMode leak_check() const override { return leak_check_; }
   bool HasRequest() const override;
+  pid_t ThreadHere(int32_t tid) override { return feed_.numbers()->Here(tid); }
   void CatchUp(bool ended) override;
   void Describe(ScanRequest* request) override;
   void Freeze(bool frozen) override { frozen_ = frozen; }
@@ -187,7 +188,7 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   if (!directory.empty()) run_.cwd = directory;
   if (!arguments.empty()) run_.argv = SplitArguments(arguments);
   run_.pid = pid_;
-  run_.ppid = h.ppid;
+  run_.ppid = options.parent >= 0 ? options.parent : h.ppid;
   run_.start_unix_ns = h.start_realtime_ns;
   run_.tsc_hz = clock_.ticks_per_second();
   run_.max_depth = h.max_depth;
@@ -280,8 +281,10 @@ void SessionImpl::ReapRings() {
     suspect = {};
     if (slot->state.load(std::memory_order_acquire) != RingSlot::kOwned) continue;
     const int32_t tid = slot->tid.load(std::memory_order_acquire);
-    if (orderer_.stream(i).HasWork() || tid <= 0 || ThreadMayLive(pid_, tid))
+    if (orderer_.stream(i).HasWork() || tid <= 0 ||
+        ThreadMayLive(pid_, feed_.numbers()->Here(tid))) {
       continue;
+    }
     const uint64_t head = slot->head.load(std::memory_order_acquire);
     if (before.tid != tid || before.head != head) {
       suspect = {tid, head};

@@ -26,6 +26,7 @@ struct SessionOptions {
   std::string path;          // file to create (0600); must not exist
   std::string allocator;     // RunInfo.allocator
   std::string parent_trace;  // RunInfo.parent_trace
+  pid_t parent = -1;         // RunInfo.ppid; -1: as the process says
   int compression_level = 1;
 };
 
@@ -63,6 +64,8 @@ class Session {
   virtual LeakCheckMode leak_check() const = 0;
   // True if the program asks for something that nobody has taken up.
   virtual bool HasRequest() const = 0;
+  // Our number of the thread that calls itself `tid`; 0: there is none.
+  virtual pid_t ThreadHere(int32_t tid) = 0;
   // Takes all records that there are, for a process that stands still. `ended`: it
   // writes no more, so nothing is waited for.
   virtual void CatchUp(bool ended) = 0;
