@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "preload/clock.h"
+#include "preload/command_line.h"
 #include "preload/environment.h"
 #include "preload/sampler.h"
 #include "preload/sys.h"
@@ -124,15 +125,12 @@ uint32_t DescribeProcess(ImageHeader* h, char* strings) {
     h->directory_offset = used;
     used += static_cast<uint32_t>(n);
   }
-  const long fd = sys::Call(SYS_openat, AT_FDCWD, sys::Arg("/proc/self/cmdline"),
-                            O_RDONLY | O_CLOEXEC);
-  if (sys::IsError(fd)) return used;
-  n = sys::Call(SYS_read, fd, sys::Arg(strings + used), room - 1);
-  sys::Call(SYS_close, fd);
-  if (n > 0) {
+  const uint32_t bytes =
+      CommandLine(strings + used, static_cast<uint32_t>(room - 1));
+  if (bytes != 0) {
     h->arguments_offset = used;
-    h->arguments_bytes = static_cast<uint32_t>(n);
-    used += static_cast<uint32_t>(n) + 1;
+    h->arguments_bytes = bytes;
+    used += bytes + 1;
   }
   return used;
 }
