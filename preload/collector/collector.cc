@@ -318,6 +318,7 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   Traced traced = std::move(traced_[index]);
   traced_.erase(traced_.begin() + static_cast<ptrdiff_t>(index));
   sessions_.erase(sessions_.begin() + static_cast<ptrdiff_t>(index));
+  reception_.CloseForChecks(traced.pid);
   leak_checks_.Remove(traced.session.get(), end);
   const absl::Status status = traced.session->Finish(end.reason, end.detail, 0);
   FinishedFile file;

@@ -237,6 +237,7 @@ void LeakChecks::Check(pid_t pid, int connection) {
   Watched& watched = found->second;
   const bool under_way = watched.client || !watched.connections.empty();
   watched.connections.push_back(connection);
+  SendAnswer(connection, {"", 0, kTaken});
   if (!under_way) tracer_.Hold(pid);
 }
 

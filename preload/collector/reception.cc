@@ -14,7 +14,7 @@ namespace mallogram {
 Reception::~Reception() {
   for (const int fd : connections_) ::close(fd);
   if (listen_fd_ >= 0) ::close(listen_fd_);
-  if (check_fd_ >= 0) ::close(check_fd_);
+  for (const auto& [pid, fd] : check_fds_) ::close(fd);
 }
 
 void Reception::Open(int listen_fd, int first_fd) {
@@ -30,9 +30,18 @@ void Reception::Open(int listen_fd, int first_fd) {
 }
 
 void Reception::OpenForChecks(pid_t pid) {
-  if (listen_fd_ >= 0 || check_fd_ >= 0) return;
-  check_fd_ = ListenFor(pid);
-  if (check_fd_ >= 0) watch_(check_fd_, /*connection=*/false);
+  CloseForChecks(pid);
+  const int fd = ListenFor(pid);
+  if (fd < 0) return;
+  check_fds_[pid] = fd;
+  watch_(fd, /*connection=*/false);
+}
+
+void Reception::CloseForChecks(pid_t pid) {
+  const auto found = check_fds_.find(pid);
+  if (found == check_fds_.end()) return;
+  ::close(found->second);
+  check_fds_.erase(found);
 }
 
 void Reception::Accept(int* listen_fd) {
@@ -56,7 +65,7 @@ void Reception::Accept(int* listen_fd) {
 
 void Reception::Receive() {
   Accept(&listen_fd_);
-  Accept(&check_fd_);
+  for (auto& [pid, fd] : check_fds_) Accept(&fd);
   const std::vector<int> waiting = connections_;
   for (const int fd : waiting) Read(fd);
 }

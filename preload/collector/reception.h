@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "preload/collector/hello.h"
@@ -34,8 +35,10 @@ class Reception {
 
   // Both -1: none. They become ours.
   void Open(int listen_fd, int first_fd);
-  // Where there is no listening socket, checks of this process can be asked for.
+  // Leak checks of this process can be asked for, at a socket of its own; until it
+  // is gone.
   void OpenForChecks(pid_t pid);
+  void CloseForChecks(pid_t pid);
 
   // Accepts all who wait and reads the messages that are there.
   void Receive();
@@ -51,7 +54,8 @@ class Reception {
 
   const Guests guests_;
   const std::function<void(int, bool)> watch_;
-  int listen_fd_ = -1, check_fd_ = -1;
+  int listen_fd_ = -1;
+  std::map<pid_t, int> check_fds_;
   std::vector<int> connections_;  // accepted, without a message so far
 };
 
