@@ -72,7 +72,11 @@ std::string LossLine(const Loss& loss) {
 }
 
 std::string ChildrenLine(const RecordingReport& report) {
-  if (report.other_processes == 0) return "no other process recorded";
+  const std::string unrecorded =
+      report.unrecorded.empty() ? "" : absl::StrCat("; ", report.unrecorded);
+  if (report.other_processes == 0) {
+    return absl::StrCat("no other process recorded", unrecorded);
+  }
   std::string line =
       absl::StrCat(FormatCount(report.other_processes),
                    report.other_processes == 1 ? " more process recorded: "
@@ -86,7 +90,7 @@ std::string ChildrenLine(const RecordingReport& report) {
   }
   if (named < report.other_processes - report.troubled)
     absl::StrAppend(&line, " ...");
-  return line;
+  return absl::StrCat(line, unrecorded);
 }
 
 }  // namespace
@@ -147,7 +151,9 @@ std::string FormatRecordSummary(const RecordingReport& report,
                      ") freed before the thread's next allocation"));
   }
   lines.Line("loss", LossLine(loss), loss.events_lost + loss.order_violations > 0);
-  if (!report.summary.detail_text.empty()) {
+  // What the program started is said of all processes, below.
+  if (!report.summary.detail_text.empty() &&
+      report.summary.detail_text != report.unrecorded) {
     lines.Line("note", Printable(report.summary.detail_text, false), true);
   }
   lines.Line("children", ChildrenLine(report));

@@ -1,12 +1,14 @@
 #include "preload/environment.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
 
 #include <cstdint>
 
 #include "preload/image.h"
+#include "preload/sys.h"
 
 // ld.so's: the stack pointer that the kernel started the process with, where argc,
 // argv, NULL and the environment lie.
@@ -63,6 +65,35 @@ bool ListHas(const char* list, const char* item) {
   }
   return false;
 }
+
+// Text for a shell in a buffer that may be too small.
+class ShellText {
+ public:
+  ShellText(char* out, size_t room) : out_(out), room_(room) {}
+  void Put(const char* text) {
+    for (; *text != 0; ++text) PutByte(*text);
+  }
+  // A quote would end the quotes around it.
+  void PutQuoted(const char* text) {
+    for (; *text != 0; ++text) {
+      good_ = good_ && *text != '\'';
+      PutByte(*text);
+    }
+  }
+  // 0: it cannot be said.
+  size_t length() const { return good_ ? length_ : 0; }
+
+ private:
+  void PutByte(char c) {
+    good_ = good_ && length_ < room_;
+    if (good_) out_[length_++] = c;
+  }
+
+  char* const out_;
+  const size_t room_;
+  size_t length_ = 0;
+  bool good_ = true;
+};
 
 }  // namespace
 
@@ -139,6 +170,47 @@ char* const* WithLaunch(char* const* in, char** out, char* preload) {
   }
   out[n] = nullptr;
   return changed ? out : in;
+}
+
+bool LacksLaunch(char* const* environment) {
+  if (g_library[0] == 0) return false;
+  char* none[] = {nullptr};
+  char* const* from = environment != nullptr ? environment : none;
+  char* const* preload = Find(from, kLdPreload);
+  bool lacks =
+      preload == nullptr || !ListHas(ValueOf(*preload, kLdPreload), g_library);
+  for (size_t i = 0; i < kVariables && !lacks; ++i) {
+    lacks = g_entries[i] != nullptr && Find(from, kLaunchVariables[i]) == nullptr;
+  }
+  return lacks &&
+         sys::Call(SYS_faccessat, AT_FDCWD, sys::Arg(g_library), R_OK) == 0;
+}
+
+size_t ExportLaunch(char* const* environment, char* out) {
+  char* none[] = {nullptr};
+  char* const* from = environment != nullptr ? environment : none;
+  ShellText text(out, kExportBytes);
+  text.Put("export");
+  char* const* preload = Find(from, kLdPreload);
+  const char* const list = preload != nullptr ? ValueOf(*preload, kLdPreload) : "";
+  if (!ListHas(list, g_library)) {
+    text.Put(" LD_PRELOAD='");
+    text.PutQuoted(g_library);
+    text.Put(*list != 0 ? ":" : "");
+    text.PutQuoted(list);
+    text.Put("'");
+  }
+  for (size_t i = 0; i < kVariables; ++i) {
+    if (g_entries[i] == nullptr || Find(from, kLaunchVariables[i]) != nullptr)
+      continue;
+    text.Put(" ");
+    text.Put(kLaunchVariables[i]);
+    text.Put("='");
+    text.PutQuoted(ValueOf(g_entries[i], kLaunchVariables[i]));
+    text.Put("'");
+  }
+  text.Put("; ");
+  return text.length();
 }
 
 }  // namespace mallogram

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "preload/collector/control.h"
 #include "preload/collector/family.h"
 #include "preload/collector/heirs.h"
@@ -26,6 +27,7 @@
 #include "preload/collector/reception.h"
 #include "preload/collector/session.h"
 #include "preload/collector/stamp_clock.h"
+#include "preload/collector/strangers.h"
 #include "preload/collector/waker.h"
 #include "preload/image.h"
 
@@ -77,6 +79,7 @@ class Collector {
   void HandleProcessEnd(int pidfd);
   void HandleControl();
   void Report(int wait_status);
+  void LookForStrangers(uint64_t now);
   void Tick(uint64_t now);
   void EndUnwatched();
   void CheckForExec();
@@ -94,6 +97,7 @@ class Collector {
   Reception reception_;
   Heirs heirs_;
   LeakChecks leak_checks_;
+  Strangers strangers_;
   TraceNames names_;
   std::vector<Traced> traced_;
   std::vector<Session*> sessions_;  // of traced_, for the waker
@@ -118,6 +122,9 @@ Collector::Collector(const CollectorOptions& options, int listen_fd, int first_f
                  }),
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
       leak_checks_([this] { waker_.Call(); }),
+      // Bare, there is no socket that they all know.
+      strangers_(absl::StrCat(
+          options.socket_path.empty() ? "LD_PRELOAD" : kEnvSocket, "=")),
       names_(options.output, options.directory) {
   reception_.Open(listen_fd, first_fd);
   if (control_fd_ >= 0) Watch(control_fd_, kControl);
@@ -249,6 +256,7 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
     if (traced.pidfd >= 0) close(traced.pidfd);
     return;
   }
+  strangers_.Met(pid);
   family_.Add(pid, hello, traced.session->path(), traced.program);
   traced_.push_back(std::move(traced));
   sessions_.push_back(traced_.back().session.get());
@@ -320,6 +328,8 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   sessions_.erase(sessions_.begin() + static_cast<ptrdiff_t>(index));
   reception_.CloseForChecks(traced.pid);
   leak_checks_.Remove(traced.session.get(), end);
+  strangers_.Forget(traced.pid);
+  traced.session->SetWords(strangers_.Words(traced.pid));
   const absl::Status status = traced.session->Finish(end.reason, end.detail, 0);
   FinishedFile file;
   file.path = traced.session->path();
@@ -377,8 +387,17 @@ void Collector::Report(int wait_status) {
   epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, control, nullptr);
   HandleReady();
   EndUnwatched();
-  SendPacket(control, EncodeReport(report_.Get(traced_.size())));
+  SendPacket(control,
+             EncodeReport(report_.Get(traced_.size(), strangers_.Words(0))));
   close(control);
+}
+
+void Collector::LookForStrangers(uint64_t now) {
+  std::vector<pid_t> pids;
+  for (const Traced& traced : traced_) pids.push_back(traced.pid);
+  strangers_.Look(now, pids, [this](pid_t pid) {
+    return pid == getpid() || family_.Find(pid) != nullptr;
+  });
 }
 
 // Housekeeping, about every 10 ms.
@@ -394,6 +413,7 @@ void Collector::Tick(uint64_t now) {
     kill(stopped_launcher_, SIGCONT);
   }
   EndUnwatched();
+  LookForStrangers(now);
   if (ticks_ % kTicksPerExecCheck == 0) CheckForExec();
 }
 

@@ -84,6 +84,7 @@ std::string EncodeReport(const RecordingReport& report) {
   out.Varint(report.still_running);
   out.Varint(report.troubled);
   PutString(out, report.first_trouble);
+  PutString(out, report.unrecorded);
   const size_t others = std::min(report.others.size(), RecordingReport::kMaxOthers);
   out.Varint(others);
   for (size_t i = 0; i < others; ++i) PutFile(out, report.others[i]);
@@ -102,6 +103,7 @@ absl::StatusOr<RecordingReport> DecodeReport(absl::string_view bytes) {
   report.still_running = in.Varint();
   report.troubled = in.Varint();
   report.first_trouble = in.String();
+  report.unrecorded = in.String();
   const uint64_t others = in.Count(4);
   for (uint64_t i = 0; i < others; ++i) report.others.push_back(GetFile(in));
   if (!known || !in.ok()) {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -61,6 +62,8 @@ struct RecordingReport {
   std::vector<FinishedFile> others;  // the first kMaxOthers
   uint64_t troubled = 0;             // of the others, those with an error
   std::string first_trouble;
+  // What any of them started without the library, in words; empty: nothing.
+  std::string unrecorded;
   static constexpr size_t kMaxOthers = 16;
 };
 
@@ -72,8 +75,9 @@ class RecordingReportBuilder {
   void AddTrouble(const std::string& trouble);
   void SetConnected() { report_.connected = true; }
   bool connected() const { return report_.connected; }
-  const RecordingReport& Get(uint64_t still_running) {
+  const RecordingReport& Get(uint64_t still_running, std::string unrecorded) {
     report_.still_running = still_running;
+    report_.unrecorded = std::move(unrecorded);
     return report_;
   }
 

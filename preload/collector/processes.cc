@@ -28,18 +28,6 @@
 namespace mallogram {
 namespace {
 
-std::string ReadFile(const std::string& path) {
-  std::string content;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return content;
-  char buffer[4096];
-  for (ssize_t bytes; (bytes = read(fd, buffer, sizeof(buffer))) > 0;) {
-    content.append(buffer, static_cast<size_t>(bytes));
-  }
-  close(fd);
-  return content;
-}
-
 // Field `number` (1-based, as in proc(5)) of /proc/PID/stat, from the third on:
 // the second is the name in parentheses, which may hold anything.
 std::string StatField(pid_t pid, int number) {
@@ -94,6 +82,18 @@ bool StatusOfZombie(pid_t pid, int pidfd, int* status) {
 
 }  // namespace
 
+std::string ReadFile(const std::string& path) {
+  std::string content;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return content;
+  char buffer[4096];
+  for (ssize_t bytes; (bytes = read(fd, buffer, sizeof(buffer))) > 0;) {
+    content.append(buffer, static_cast<size_t>(bytes));
+  }
+  close(fd);
+  return content;
+}
+
 int OpenProcess(pid_t pid) {
   return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
 }
@@ -118,6 +118,15 @@ Peer PeerOf(int socket) {
 }
 
 pid_t ParentOf(pid_t pid) { return atoi(StatField(pid, 4).c_str()); }
+
+ProcessMarks MarksOf(pid_t pid) {
+  ProcessMarks marks;
+  const std::string state = StatField(pid, 3);
+  if (state.empty() || state == "Z" || state == "X") return marks;
+  marks.start = strtoull(StatField(pid, 22).c_str(), nullptr, 10);
+  marks.arguments = strtoull(StatField(pid, 48).c_str(), nullptr, 10);
+  return marks;
+}
 
 bool ProcessExists(pid_t pid) {
   if (pid <= 0) return false;

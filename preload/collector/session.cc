@@ -9,6 +9,7 @@
 #include <cstring>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "preload/collector/allocate_ahead.h"
 #include "preload/collector/event_feed.h"
 #include "preload/collector/image_view.h"
@@ -100,6 +101,7 @@ class SessionImpl final : public Session {
   pid_t pid() const override { return pid_; }
   const std::string& trouble() const override { return writer_.trouble(); }
   LeakCheckMode leak_check() const override { return leak_check_; }
+  void SetWords(const std::string& words) override { words_ = words; }
   bool HasRequest() const override;
   pid_t ThreadHere(int32_t tid) override { return feed_.numbers()->Here(tid); }
   void CatchUp(bool ended) override;
@@ -146,6 +148,7 @@ class SessionImpl final : public Session {
   TraceWriter writer_;
   RunInfo run_;
   Summary summary_;
+  std::string words_;
   std::vector<Suspect> suspects_;  // by ring
   uint64_t last_horizon_ = 0;
   uint64_t peak_rss_bytes_ = 0;
@@ -470,6 +473,10 @@ absl::Status SessionImpl::Finish(EndReason reason, int64_t detail,
   summary_.end = reason;
   summary_.end_detail = detail;
   summary_.detail_text = WordsOf(*image_->header(), orderer_.damaged_streams());
+  if (!words_.empty()) {
+    absl::StrAppend(&summary_.detail_text, summary_.detail_text.empty() ? "" : "; ",
+                    words_);
+  }
   summary_.timeline =
       feed_.timeline().WithPeak(totals.peak_time_ns, totals.peak_heap_bytes,
                                 totals.duration_ns, totals.live_bytes);
