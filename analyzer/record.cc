@@ -245,6 +245,20 @@ bool ColorOnStderr() {
          term != nullptr && strcmp(term, "dumb") != 0;
 }
 
+// Why no process has handed over an image.
+std::string WhyNothing(const char* program, int wait_status,
+                       const std::string& limits) {
+  if (WIFSIGNALED(wait_status)) {
+    return absl::StrCat(program, " ", DescribeEnd(wait_status),
+                        " before the library in it reported: nothing was recorded");
+  }
+  return absl::StrCat(
+      program, " ran, but nothing was recorded: the library in it did not ",
+      limits.empty() ? "report. Does it clear its environment, or is a "
+                       "sandbox in the way?"
+                     : absl::StrCat("report, under ", limits));
+}
+
 // The last lines. Returns false if the recording itself failed.
 bool Conclude(const RecordOptions& options, const Launch& launch,
               const std::string& packet, const CollectorProcess& collector,
@@ -264,12 +278,7 @@ bool Conclude(const RecordOptions& options, const Launch& launch,
     return true;  // no fault of the file system: the status stays the program's
   }
   if (!report->connected) {
-    const std::string limits = launch.limits().Narrow();
-    Say(absl::StrCat(
-        program, " ran, but nothing was recorded: the library in it did not ",
-        limits.empty() ? "report. Does it clear its environment, or is a "
-                         "sandbox in the way?"
-                       : absl::StrCat("report, under ", limits)));
+    Say(WhyNothing(program, wait_status, launch.limits().Narrow()));
     return true;
   }
   const FinishedFile& main = report->main;

@@ -344,7 +344,7 @@ std::string EndText(EndReason end, int64_t detail, absl::string_view text) {
       return absl::StrCat("recording stopped early", text.empty() ? "" : ": ",
                           text);
     case EndReason::kVanished:
-      return "ended, how is not known";
+      return "killed, or ended by a system call of its own";
   }
   return "";
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "preload/command_line.h"
 #include "preload/sys.h"
 
 namespace mallogram {
@@ -21,15 +22,12 @@ uint32_t DescribeProcess(ImageHeader* h, char* strings, uint32_t bytes) {
     h->directory_offset = used;
     used += static_cast<uint32_t>(n);
   }
-  const long fd = sys::Call(SYS_openat, AT_FDCWD, sys::Arg("/proc/self/cmdline"),
-                            O_RDONLY | O_CLOEXEC);
-  if (sys::IsError(fd)) return used;
-  n = sys::Call(SYS_read, fd, sys::Arg(strings + used), room - 1);
-  sys::Call(SYS_close, fd);
-  if (n > 0) {
+  const uint32_t argument_bytes =
+      CommandLine(strings + used, static_cast<uint32_t>(room - 1));
+  if (argument_bytes != 0) {
     h->arguments_offset = used;
-    h->arguments_bytes = static_cast<uint32_t>(n);
-    used += static_cast<uint32_t>(n) + 1;
+    h->arguments_bytes = argument_bytes;
+    used += argument_bytes + 1;
   }
   return used;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "preload/image.h"
+#include "preload/may_call.h"
 #include "preload/program_file.h"
 #include "preload/sys.h"
 
@@ -122,6 +123,34 @@ bool PutWithoutOurs(const char* list, char* out) {
   *end = 0;
   return end != first;
 }
+// Text for a shell in a buffer that may be too small.
+class ShellText {
+ public:
+  ShellText(char* out, size_t room) : out_(out), room_(room) {}
+  void Put(const char* text) {
+    for (; *text != 0; ++text) PutByte(*text);
+  }
+  // A quote would end the quotes around it.
+  void PutQuoted(const char* text) {
+    for (; *text != 0; ++text) {
+      good_ = good_ && *text != '\'';
+      PutByte(*text);
+    }
+  }
+  // 0: it cannot be said.
+  size_t length() const { return good_ ? length_ : 0; }
+
+ private:
+  void PutByte(char c) {
+    good_ = good_ && length_ < room_;
+    if (good_) out_[length_++] = c;
+  }
+
+  char* const out_;
+  const size_t room_;
+  size_t length_ = 0;
+  bool good_ = true;
+};
 
 }  // namespace
 
@@ -241,6 +270,47 @@ bool LibraryIsThere() {
       sys::Call(SYS_openat, AT_FDCWD, sys::Arg(g_library), O_RDONLY | O_CLOEXEC);
   if (fd >= 0) sys::Call(SYS_close, fd);
   return fd != -ENOENT && fd != -EACCES && fd != -ENOTDIR;
+}
+
+bool LacksLaunch(char* const* environment) {
+  if (g_library[0] == 0) return false;
+  char* none[] = {nullptr};
+  char* const* from = environment != nullptr ? environment : none;
+  char* const* preload = Find(from, kLdPreload);
+  bool lacks =
+      preload == nullptr || !ListHas(ValueOf(*preload, kLdPreload), g_library);
+  for (size_t i = 0; i < kVariables && !lacks; ++i) {
+    lacks = g_entries[i] != nullptr && Find(from, kLaunchVariables[i]) == nullptr;
+  }
+  return lacks && MayCall() &&
+         sys::Call(SYS_faccessat, AT_FDCWD, sys::Arg(g_library), R_OK) == 0;
+}
+
+size_t ExportLaunch(char* const* environment, char* out) {
+  char* none[] = {nullptr};
+  char* const* from = environment != nullptr ? environment : none;
+  ShellText text(out, kExportBytes);
+  text.Put("export");
+  char* const* preload = Find(from, kLdPreload);
+  const char* const list = preload != nullptr ? ValueOf(*preload, kLdPreload) : "";
+  if (!ListHas(list, g_library)) {
+    text.Put(" LD_PRELOAD='");
+    text.PutQuoted(g_library);
+    text.Put(*list != 0 ? ":" : "");
+    text.PutQuoted(list);
+    text.Put("'");
+  }
+  for (size_t i = 0; i < kVariables; ++i) {
+    if (g_entries[i] == nullptr || Find(from, kLaunchVariables[i]) != nullptr)
+      continue;
+    text.Put(" ");
+    text.Put(kLaunchVariables[i]);
+    text.Put("='");
+    text.PutQuoted(ValueOf(g_entries[i], kLaunchVariables[i]));
+    text.Put("'");
+  }
+  text.Put("; ");
+  return text.length();
 }
 
 }  // namespace mallogram

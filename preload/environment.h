@@ -42,4 +42,15 @@ bool IsUnderValgrind(char* const* environment);
 // False if our library can't be opened from here, by this user, any more.
 bool LibraryIsThere();
 
+// True if something that WithLaunch adds is missing. Nothing is, if recording is
+// off or the library cannot be seen (another root): the loader would complain of
+// it.
+bool LacksLaunch(char* const* environment);
+
+// Room for all that is to be exported.
+inline constexpr size_t kExportBytes = 14336;
+// Writes a shell command that exports what is missing, "export A='b' C='d'; ", to
+// `out` (kExportBytes), without a NUL; returns its length. 0: it can't be said.
+size_t ExportLaunch(char* const* environment, char* out);
+
 }  // namespace mallogram

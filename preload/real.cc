@@ -153,6 +153,8 @@ void ResolveReal() {
   Find(&real.execveat, "execveat");
   Find(&real.posix_spawn, "posix_spawn");
   Find(&real.posix_spawnp, "posix_spawnp");
+  Find(&real.system, "system");
+  Find(&real.popen, "popen");
   Find(&real.exit_now, "_exit");
   Find(&real.quick_exit, "quick_exit");
   Find(&real.abort, "abort");

@@ -49,6 +49,8 @@ struct RealFunctions {
   int (*posix_spawnp)(pid_t*, const char*, const posix_spawn_file_actions_t*,
                       const posix_spawnattr_t*, char* const*,
                       char* const*) = nullptr;
+  int (*system)(const char*) = nullptr;
+  void* (*popen)(const char*, const char*) = nullptr;
   void (*exit_now)(int) = nullptr;  // _exit
   void (*quick_exit)(int) = nullptr;
   void (*abort)() = nullptr;

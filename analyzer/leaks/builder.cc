@@ -74,7 +74,7 @@ std::string WhyUnclassified(const Trace& trace) {
     case EndReason::kUnknown:
       return "the recording has no end";
     case EndReason::kVanished:
-      return "the process vanished";
+      return "killed, or ended by a system call of its own";
     case EndReason::kExited:
       break;
   }

@@ -1,13 +1,16 @@
 // `mallogram leaks --pid`: one message to the collector that records the process,
 // one answer when its leak check is in the trace.
 //
-// The collector listens where the process's MALLOGRAM_SOCKET says; one that the
-// library started itself (bare LD_PRELOAD), at an abstract address named by the
-// process's id. A process that has overwritten its environment is asked for at
-// every launcher's socket. Both ends ask the kernel who is at the other.
+// The collector listens at an abstract address that is named by the process's id,
+// so nobody else is asked. In another network namespace that address is not to be
+// found: then at the process's MALLOGRAM_SOCKET or, if it has overwritten its
+// environment, at every launcher's socket, all at once. Both ends ask the kernel
+// who is at the other.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include <cstdint>
 #include <string>
@@ -24,14 +27,20 @@ struct CheckMessage {
 
 // The error of a collector that does not record the process.
 inline constexpr char kUnknownProcess[] = "the process is not recorded";
+// What one that does says at once; the answer may take its time.
+inline constexpr char kTaken[] = "the process is being looked at";
 
 struct CheckAnswer {
-  std::string path;    // of the trace
+  std::string path;    // of the trace; relative only below this directory
   uint32_t index = 0;  // of the check in it
   std::string error;   // why there is none
 };
 
-// Has the process looked at, and waits until it is done.
+// Where the collector of this process listens; the result is the address's size.
+socklen_t CheckAddress(pid_t pid, sockaddr_un* address);
+
+// Has the process looked at, and waits until it is done; a collector that says
+// nothing at all, no longer than a second (ask_collectors.cc).
 absl::StatusOr<CheckAnswer> RequestLeakCheck(pid_t pid);
 
 // The collector's side. The packet that waits on the connection, if it is one.

@@ -18,7 +18,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "preload/collector/control.h"
+#include "preload/collector/family.h"
 #include "preload/collector/give_up.h"
 #include "preload/collector/heirs.h"
 #include "preload/collector/leak_checks.h"
@@ -30,6 +32,7 @@
 #include "preload/collector/reception.h"
 #include "preload/collector/session.h"
 #include "preload/collector/stamp_clock.h"
+#include "preload/collector/strangers.h"
 #include "preload/collector/waker.h"
 #include "preload/image.h"
 
@@ -72,7 +75,7 @@ class Collector {
   absl::Status Run(const std::vector<int>& listen_fds, int first_fd, int control_fd);
   const std::string& stopped() const { return stopped_; }
   bool began() const { return began_; }              // the descriptors are ours
-  bool recorded() const { return !known_.empty(); }  // there is a trace
+  bool recorded() const { return !family_.empty(); }  // there is a trace
   // Gives up whatever is still being recorded; its memory is freed by the
   // destructor. `why` becomes part of the report.
   Remains Forsake(const std::string& why);
@@ -91,11 +94,6 @@ class Collector {
     bool suspect = false;  // it runs another program than the image's
     uint64_t image_inode = 0;
   };
-  // The last file of every process, for names and parent links.
-  struct Known {
-    std::string path, program;
-  };
-
   void Watch(int fd, Watched what);
   void HandleReady();
   Reception::Guests Guests();
@@ -105,6 +103,7 @@ class Collector {
   void HandleProcessEnd(int pidfd);
   void HandleControl();
   void Report(int wait_status);
+  void LookForStrangers(uint64_t now);
   void Tick(uint64_t now);
   void EndUnwatched();
   void CheckForExec();
@@ -127,10 +126,11 @@ class Collector {
   Reception reception_;
   Heirs heirs_;
   LeakChecks leak_checks_;
+  Strangers strangers_;
   TraceNames names_;
   std::vector<Traced> traced_;
   std::vector<Session*> sessions_;  // of traced_, for the waker
-  std::unordered_map<pid_t, Known> known_;
+  Family family_;
   pid_t main_pid_ = 0;
   pid_t stopped_launcher_ = 0;
   int runs_ticks_ = 0;  // for which its program was seen to run
@@ -153,6 +153,9 @@ Collector::Collector(const CollectorOptions& options)
                  }),
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
       leak_checks_([this] { waker_.Call(); }, options.leak_budget_ns),
+      // Bare, there is no socket that they all know.
+      strangers_(absl::StrCat(
+          options.socket_path.empty() ? "LD_PRELOAD" : kEnvSocket, "=")),
       names_(options.output, options.directory) {}
 
 Collector::~Collector() {
@@ -270,7 +273,7 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
                                  : ProcessEnd{EndReason::kExeced, -1});
     break;
   }
-  const pid_t parent = hello.parent;
+  const pid_t parent = family_.ParentOf(peer, hello);
   Traced traced;
   traced.pid = pid;
   traced.pidfd = peer.pidfd;
@@ -279,8 +282,9 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
   traced.suspect = traced.program != traced.exe.path;
   if (traced.program.empty()) traced.program = traced.exe.path;
   if (traced.program.empty()) traced.program = CommandNameOf(pid);
-  if (traced.program.empty() && known_.count(parent) != 0) {
-    traced.program = known_[parent].program;  // a forked child that is gone already
+  const Family::Member* const from = family_.Find(parent);
+  if (traced.program.empty() && from != nullptr) {
+    traced.program = from->program;  // a forked child that is gone already
   }
   struct stat info;
   if (fstat(hello.image_fd, &info) == 0) traced.image_inode = info.st_ino;
@@ -291,13 +295,14 @@ void Collector::Admit(const Peer& peer, const Hello& hello) {
     if (traced.pidfd >= 0) close(traced.pidfd);
     return;
   }
-  known_[pid] = {traced.session->path(), traced.program};
+  strangers_.Met(pid);
+  family_.Add(pid, hello, traced.session->path(), traced.program);
   traced_.push_back(std::move(traced));
   sessions_.push_back(traced_.back().session.get());
   leak_checks_.Add(sessions_.back(), parent);
   reception_.OpenForChecks(pid);
   if (peer.gone) {
-    EndTraced(traced_.size() - 1, {});
+    EndTraced(traced_.size() - 1, EndOfTraced(traced_.back()));
   } else if (peer.pidfd >= 0) {
     Watch(peer.pidfd, kProcess);
   }
@@ -310,12 +315,12 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
   session_options.allocator = options_.allocator;
   session_options.compression_level = options_.compression_level;
   // After an exec the process is its own predecessor.
-  auto from = known_.find(pid);
-  if (from == known_.end()) from = known_.find(parent);
-  if (from != known_.end()) {
-    const std::string& path = from->second.path;
-    session_options.parent_trace = path.substr(path.rfind('/') + 1);
+  const Family::Member* from = family_.Find(pid);
+  if (from == nullptr) from = family_.Find(parent);
+  if (from != nullptr) {
+    session_options.parent_trace = from->path.substr(from->path.rfind('/') + 1);
   }
+  session_options.parent = parent;
   auto session = OpenUnderFreeName(&names_, program, pid, image_fd,
                                    std::move(session_options));
   if (session.ok()) return *std::move(session);
@@ -324,7 +329,7 @@ std::unique_ptr<Session> Collector::OpenNamed(const std::string& program, pid_t 
     status = absl::ResourceExhaustedError(
         absl::StrCat(status.message(), LimitBehind(ENOMEM)));
   }
-  if (known_.empty()) first_error_.Update(status);
+  if (family_.empty()) first_error_.Update(status);
   FinishedFile file;
   file.program = program;
   file.pid = pid;
@@ -365,8 +370,11 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   Traced traced = std::move(traced_[index]);
   traced_.erase(traced_.begin() + static_cast<ptrdiff_t>(index));
   sessions_.erase(sessions_.begin() + static_cast<ptrdiff_t>(index));
+  reception_.CloseForChecks(traced.pid);
   leak_checks_.Remove(traced.session.get(), end);
   CountUnrecorded(*traced.session->header(), &unrecorded_);
+  strangers_.Forget(traced.pid);
+  traced.session->SetWords(strangers_.Words(traced.pid));
   const absl::Status status = traced.session->Finish(end.reason, end.detail, 0);
   FinishedFile file;
   file.path = traced.session->path();
@@ -431,9 +439,19 @@ void Collector::Report(int wait_status) {
   for (const Traced& traced : traced_) {
     CountUnrecorded(*traced.session->header(), &unrecorded);
   }
-  SendPacket(control, EncodeReport(report_.Get(traced_.size(),
-                                               WordsOfUnrecorded(unrecorded))));
+  std::string words = WordsOfUnrecorded(unrecorded);
+  const std::string strangers = strangers_.Words(0);
+  if (!words.empty() && !strangers.empty()) words += "; ";
+  SendPacket(control, EncodeReport(report_.Get(traced_.size(), words + strangers)));
   close(control);
+}
+
+void Collector::LookForStrangers(uint64_t now) {
+  std::vector<pid_t> pids;
+  for (const Traced& traced : traced_) pids.push_back(traced.pid);
+  strangers_.Look(now, pids, [this](pid_t pid) {
+    return pid == getpid() || family_.Find(pid) != nullptr;
+  });
 }
 
 // Housekeeping, about every 10 ms.
@@ -449,6 +467,7 @@ void Collector::Tick(uint64_t now) {
     kill(stopped_launcher_, SIGCONT);
   }
   EndUnwatched();
+  LookForStrangers(now);
   if (ticks_ % kTicksPerExecCheck == 0) CheckForExec();
   if (cpu_limit_ != UINT64_MAX && ProcessCpuNs() > cpu_limit_ - cpu_limit_ / 4) {
     StopEarly(absl::StrCat("the collector has used up its processor time",

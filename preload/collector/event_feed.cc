@@ -40,8 +40,9 @@ void EventFeed::StartThread(uint32_t stream, int64_t tid, uint64_t stamp) {
   }
   Thread thread;
   thread.index = static_cast<uint32_t>(threads_.size());
-  thread.tid = tid;
-  thread.name = tid > 0 ? ThreadName(pid_, tid) : "";
+  const pid_t here = numbers_.Here(tid);
+  thread.tid = here != 0 ? here : tid;
+  thread.name = here != 0 ? ThreadName(pid_, here) : "";
   thread.start_ns = TimeOf(stamp);
   threads_.push_back(std::move(thread));
   pending_threads_.push_back(threads_.back().index);

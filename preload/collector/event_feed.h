@@ -16,6 +16,7 @@
 #include "preload/collector/order.h"
 #include "preload/collector/pool_book.h"
 #include "preload/collector/stamp_clock.h"
+#include "preload/collector/thread_numbers.h"
 #include "preload/collector/timeline.h"
 #include "preload/collector/translator.h"
 #include "preload/trace/event_codec.h"
@@ -83,6 +84,7 @@ class EventFeed {
     watched_ = true;
   }
   MismatchWatch* watch() { return watch_.get(); }
+  ThreadNumbers* numbers() { return &numbers_; }
   // The program said of the block that it is no leak: mallogram_ignore().
   const absl::flat_hash_set<uint32_t>& ignored() const { return ignored_; }
   bool IsIgnored(uint32_t slot) const { return ignored_.contains(slot); }
@@ -136,6 +138,7 @@ class EventFeed {
   void AddSample(uint64_t time_ns);
 
   const pid_t pid_;
+  ThreadNumbers numbers_{pid_};
   Translator* const translator_;
   const StampClock* const clock_;
   const std::function<void()> flush_;

@@ -69,6 +69,10 @@ std::string WhyNot(const Session& session, const ProcessEnd& end, bool asked,
     const char* const name = sigabbrev_np(static_cast<int>(end.detail));
     return absl::StrCat("died of SIG", name != nullptr ? name : "?", hint);
   }
+  if (!IsFull(session) && end.reason == EndReason::kVanished) {
+    return absl::StrCat("it was killed, or ended by a system call of its own",
+                        hint);
+  }
   if (!IsFull(session) && !asked) {
     return absl::StrCat("it ended by a system call of its own", hint);
   }
@@ -76,10 +80,12 @@ std::string WhyNot(const Session& session, const ProcessEnd& end, bool asked,
 }
 
 // What the program said of its stack, for the thread that said it.
-void ApplyFrame(const HoldRequest& request, std::vector<StoppedThread>* threads) {
+void ApplyFrame(const HoldRequest& request, Session* session,
+                std::vector<StoppedThread>* threads) {
   if (request.sp == 0) return;
+  const pid_t teller = session->ThreadHere(request.tid);
   for (StoppedThread& thread : *threads) {
-    if (thread.tid != request.tid || thread.registers.rsp > request.sp) continue;
+    if (thread.tid != teller || thread.registers.rsp > request.sp) continue;
     user_regs_struct live{};
     live.fs_base = thread.registers.fs_base;
     live.gs_base = thread.registers.gs_base;
@@ -125,11 +131,11 @@ ScanRequest RequestFor(Session* session, const TraceReport& held,
   const ImageHeader& header = *session->header();
   if (held.why != HoldFor::kAsked &&
       header.at_end.state.load(std::memory_order_acquire) != HoldRequest::kFree) {
-    ApplyFrame(header.at_end, &request.threads);
+    ApplyFrame(header.at_end, session, &request.threads);
   }
   if (header.at_once.state.load(std::memory_order_acquire) == HoldRequest::kTaken &&
       header.at_once.kind == HoldRequest::kCheck) {
-    ApplyFrame(header.at_once, &request.threads);
+    ApplyFrame(header.at_once, session, &request.threads);
   }
   for (; inherited != nullptr; inherited = inherited->older.get()) {
     request.inherited.insert(request.inherited.end(), inherited->blocks.begin(),
@@ -322,6 +328,7 @@ void LeakChecks::Check(pid_t pid, int connection) {
   }
   const bool under_way = watched.client || !watched.connections.empty();
   watched.connections.push_back(connection);
+  SendAnswer(connection, {"", 0, kTaken});
   if (!under_way) tracer_.Hold(pid, HoldFor::kAsked);
 }
 

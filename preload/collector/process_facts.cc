@@ -74,7 +74,12 @@ void FillRunInfo(pid_t pid, RunInfo* run) {
   const std::string proc = absl::StrCat("/proc/", pid, "/");
   run->executable = ReadLink(proc + "exe");
   run->cwd = ReadLink(proc + "cwd");
-  const std::string arguments = ReadWhole(proc + "cmdline");
+  std::string arguments = ReadWhole(proc + "cmdline");
+  // A title (setproctitle) fills what was the arguments' room with NULs.
+  while (arguments.size() > 1 && arguments.back() == '\0' &&
+         arguments[arguments.size() - 2] == '\0') {
+    arguments.pop_back();
+  }
   if (!arguments.empty()) run->argv = SplitArguments(arguments);
 }
 

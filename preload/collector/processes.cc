@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,18 +28,6 @@
 namespace mallogram {
 namespace {
 
-std::string ReadFile(const std::string& path) {
-  std::string content;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return content;
-  char buffer[4096];
-  for (ssize_t bytes; (bytes = read(fd, buffer, sizeof(buffer))) > 0;) {
-    content.append(buffer, static_cast<size_t>(bytes));
-  }
-  close(fd);
-  return content;
-}
-
 // Field `number` (1-based, as in proc(5)) of /proc/PID/stat, from the third on:
 // the second is the name in parentheses, which may hold anything.
 std::string StatField(pid_t pid, int number) {
@@ -55,7 +44,55 @@ std::string StatField(pid_t pid, int number) {
                           : "";
 }
 
+// linux/pidfd.h of Linux 6.15, in the first size that there was.
+struct PidfdInfo {
+  static constexpr uint64_t kExit = 1 << 3;
+  uint64_t mask, cgroup;
+  uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+  int32_t exit_code;
+};
+static_assert(sizeof(PidfdInfo) == 64);
+
+// The wait status of a process that has been reaped, which the kernel keeps for
+// those who hold its pidfd. False: an older kernel, or it has not been.
+bool StatusOfReaped(int pidfd, int* status) {
+  PidfdInfo info{};
+  info.mask = PidfdInfo::kExit;
+  if (pidfd < 0 || ioctl(pidfd, _IOWR(0xff, 11, PidfdInfo), &info) != 0 ||
+      (info.mask & PidfdInfo::kExit) == 0) {
+    return false;
+  }
+  *status = info.exit_code;
+  return true;
+}
+
+// The same of one that has not.
+bool StatusOfZombie(pid_t pid, int pidfd, int* status) {
+  // Field 52 is what the parent's waitpid will see.
+  const std::string state = StatField(pid, 3);
+  const std::string text = StatField(pid, 52);
+  if ((state != "Z" && state != "X") || text.empty()) return false;
+  // Still that process? A zombie takes signal 0; once reaped, its pidfd does not.
+  if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0) != 0) {
+    return false;
+  }
+  *status = atoi(text.c_str());
+  return true;
+}
+
 }  // namespace
+
+std::string ReadFile(const std::string& path) {
+  std::string content;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return content;
+  char buffer[4096];
+  for (ssize_t bytes; (bytes = read(fd, buffer, sizeof(buffer))) > 0;) {
+    content.append(buffer, static_cast<size_t>(bytes));
+  }
+  close(fd);
+  return content;
+}
 
 int OpenProcess(pid_t pid) {
   return static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
@@ -80,6 +117,17 @@ Peer PeerOf(int socket) {
   return peer;
 }
 
+pid_t ParentOf(pid_t pid) { return atoi(StatField(pid, 4).c_str()); }
+
+ProcessMarks MarksOf(pid_t pid) {
+  ProcessMarks marks;
+  const std::string state = StatField(pid, 3);
+  if (state.empty() || state == "Z" || state == "X") return marks;
+  marks.start = strtoull(StatField(pid, 22).c_str(), nullptr, 10);
+  marks.arguments = strtoull(StatField(pid, 48).c_str(), nullptr, 10);
+  return marks;
+}
+
 bool ProcessExists(pid_t pid) {
   if (pid <= 0) return false;
   if (kill(pid, 0) != 0 && errno == ESRCH) return false;
@@ -95,15 +143,12 @@ ProcessEnd EndFromWaitStatus(int status) {
 }
 
 ProcessEnd EndOf(pid_t pid, int pidfd) {
-  // Field 52 is what the parent's waitpid will see.
-  const std::string state = StatField(pid, 3);
-  const std::string status = StatField(pid, 52);
-  if ((state != "Z" && state != "X") || status.empty()) return {};
-  // Still that process? A zombie takes signal 0; once reaped, its pidfd does not.
-  if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0) != 0) {
-    return {};
+  int status;
+  // A zombie may be reaped while we look.
+  if (StatusOfZombie(pid, pidfd, &status) || StatusOfReaped(pidfd, &status)) {
+    return EndFromWaitStatus(status);
   }
-  return EndFromWaitStatus(atoi(status.c_str()));
+  return {};
 }
 
 bool IsStopped(pid_t pid) {

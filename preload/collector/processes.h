@@ -14,6 +14,9 @@
 
 namespace mallogram {
 
+// The whole of a file, as far as it can be read.
+std::string ReadFile(const std::string& path);
+
 // Makes the calling process, which must have one thread, fit to be a collector: a
 // session of its own (so ^C at the terminal is the program's alone), every signal
 // blocked, /dev/null as stdin, stdout and stderr, no other descriptor but
@@ -31,11 +34,23 @@ struct Peer {
 };
 Peer PeerOf(int socket);
 
+// 0: it has none here, or is gone.
+pid_t ParentOf(pid_t pid);
+
+// What tells one process and program from the next with the same pid; 0: it has
+// ended, or may not be looked at.
+struct ProcessMarks {
+  uint64_t start = 0;      // when it was forked, in ticks since the boot
+  uint64_t arguments = 0;  // where its arguments lie: elsewhere after every exec
+};
+ProcessMarks MarksOf(pid_t pid);
+
 // For processes without a pidfd (kernels before 5.3): polled.
 bool ProcessExists(pid_t pid);
 
-// How an ended process ended, for a process that is not ours to wait for: known
-// only while its parent has not reaped it. REQUIRES: pidfd is readable or -1.
+// How an ended process ended, for a process that is not ours to wait for: before
+// Linux 6.15 known only while its parent has not reaped it. REQUIRES: pidfd is
+// readable or -1.
 struct ProcessEnd {
   EndReason reason = EndReason::kVanished;
   int64_t detail = -1;

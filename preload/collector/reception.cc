@@ -15,7 +15,7 @@ namespace mallogram {
 Reception::~Reception() {
   for (const int fd : connections_) ::close(fd);
   for (const int fd : listen_fds_) ::close(fd);
-  if (check_fd_ >= 0) ::close(check_fd_);
+  for (const auto& [pid, fd] : check_fds_) ::close(fd);
   FreeSpares();
 }
 
@@ -55,9 +55,18 @@ void Reception::Open(const std::vector<int>& listen_fds, int first_fd,
 }
 
 void Reception::OpenForChecks(pid_t pid) {
-  if (open() || check_fd_ >= 0) return;
-  check_fd_ = ListenFor(pid);
-  if (check_fd_ >= 0) watch_(check_fd_, /*connection=*/false);
+  CloseForChecks(pid);
+  const int fd = ListenFor(pid);
+  if (fd < 0) return;
+  check_fds_[pid] = fd;
+  watch_(fd, /*connection=*/false);
+}
+
+void Reception::CloseForChecks(pid_t pid) {
+  const auto found = check_fds_.find(pid);
+  if (found == check_fds_.end()) return;
+  ::close(found->second);
+  check_fds_.erase(found);
 }
 
 bool Reception::Accept(int listen_fd) {
@@ -84,7 +93,7 @@ bool Reception::Accept(int listen_fd) {
 
 void Reception::Receive() {
   std::erase_if(listen_fds_, [this](int fd) { return !Accept(fd); });
-  if (check_fd_ >= 0 && !Accept(check_fd_)) check_fd_ = -1;
+  std::erase_if(check_fds_, [this](const auto& one) { return !Accept(one.second); });
   const std::vector<int> waiting = connections_;
   for (const int fd : waiting) Read(fd);
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "preload/collector/hello.h"
@@ -35,8 +36,10 @@ class Reception {
   // -1: none. They become ours. `key`: what who comes to a listening socket has to
   // know, since anybody may find an abstract one.
   void Open(const std::vector<int>& listen_fds, int first_fd, uint64_t key);
-  // Where there is no listening socket, checks of this process can be asked for.
+  // Leak checks of this process can be asked for, at a socket of its own; until it
+  // is gone.
   void OpenForChecks(pid_t pid);
+  void CloseForChecks(pid_t pid);
 
   // Nobody is received any more: who waits is refused. Returns the listening
   // sockets, which are the caller's now.
@@ -60,7 +63,7 @@ class Reception {
   const Guests guests_;
   const std::function<void(int, bool)> watch_;
   std::vector<int> listen_fds_;
-  int check_fd_ = -1;
+  std::map<pid_t, int> check_fds_;
   uint64_t key_ = 0;
   // Closed when there are no others, to refuse who waits: a connection and an
   // image.

@@ -10,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "preload/collector/allocate_ahead.h"
 #include "preload/collector/event_feed.h"
 #include "preload/collector/image_view.h"
@@ -108,7 +109,9 @@ class SessionImpl final : public Session {
   pid_t pid() const override { return pid_; }
   const std::string& trouble() const override { return writer_.trouble(); }
   LeakCheckMode leak_check() const override { return leak_check_; }
+  void SetWords(const std::string& words) override { words_ = words; }
   bool HasRequest() const override;
+  pid_t ThreadHere(int32_t tid) override { return feed_.numbers()->Here(tid); }
   void CatchUp(bool ended) override;
   void Describe(ScanRequest* request) override;
   void Freeze(bool frozen) override { frozen_ = frozen; }
@@ -155,6 +158,7 @@ class SessionImpl final : public Session {
   std::string words_;
   RunInfo run_;
   Summary summary_;
+  std::string words_;
   std::vector<Suspect> suspects_;  // by ring
   uint64_t last_horizon_ = 0;
   uint64_t peak_rss_bytes_ = 0;
@@ -200,7 +204,7 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
   if (!directory.empty()) run_.cwd = directory;
   if (!arguments.empty()) run_.argv = SplitArguments(arguments);
   run_.pid = pid_;
-  run_.ppid = h.ppid;
+  run_.ppid = options.parent >= 0 ? options.parent : h.ppid;
   run_.start_unix_ns = h.start_realtime_ns;
   run_.tsc_hz = clock_.ticks_per_second();
   run_.max_depth = h.max_depth;
@@ -297,8 +301,10 @@ void SessionImpl::ReapRings() {
     suspect = {};
     if (slot->state.load(std::memory_order_acquire) != RingSlot::kOwned) continue;
     const int32_t tid = slot->tid.load(std::memory_order_acquire);
-    if (orderer_.stream(i).HasWork() || tid <= 0 || ThreadMayLive(pid_, tid))
+    if (orderer_.stream(i).HasWork() || tid <= 0 ||
+        ThreadMayLive(pid_, feed_.numbers()->Here(tid))) {
       continue;
+    }
     const uint64_t head = slot->head.load(std::memory_order_acquire);
     if (before.tid != tid || before.head != head) {
       suspect = {tid, head};

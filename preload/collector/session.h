@@ -28,6 +28,7 @@ struct SessionOptions {
   std::string path;          // file to create (0600); must not exist
   std::string allocator;     // RunInfo.allocator
   std::string parent_trace;  // RunInfo.parent_trace
+  pid_t parent = -1;         // RunInfo.ppid; -1: as the process says
   int compression_level = 1;
 };
 
@@ -63,11 +64,16 @@ class Session {
   virtual absl::Status Finish(EndReason reason, int64_t detail,
                               uint64_t peak_rss_bytes) = 0;
 
+  // Something to be said at the end besides what the program says itself.
+  virtual void SetWords(const std::string& words) = 0;
+
   // ---- leak checks (leak_checks.h) ----
 
   virtual LeakCheckMode leak_check() const = 0;
   // True if the program asks for something that nobody has taken up.
   virtual bool HasRequest() const = 0;
+  // Our number of the thread that calls itself `tid`; 0: there is none.
+  virtual pid_t ThreadHere(int32_t tid) = 0;
   // Takes all records that there are, for a process that stands still. `ended`: it
   // writes no more, so nothing is waited for.
   virtual void CatchUp(bool ended) = 0;

@@ -82,7 +82,8 @@ enum class EndReason : uint8_t {
   kSignalled = 2,  // end_detail = signal
   kExeced = 3,     // replaced by another program
   kDetached = 4,   // the library gave up; detail_text says why
-  kVanished = 5,   // gone; how is not known (not a child of ours)
+  kVanished = 5,   // killed, or ended by a system call that no wrapper saw: not a
+                   // child of ours, and reaped before it could be asked
 };
 
 struct Summary {

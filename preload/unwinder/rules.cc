@@ -118,16 +118,25 @@ bool IsKernelSignalFrame(const UnwindRow& row) {
          IsSavedAt(row.registers[kRbp], kRsp, kSignalRbp);
 }
 
+// Whether there is any CFI for the instruction itself, not the one before.
+bool HasEntryAt(const CodeModule& module, uint64_t key) {
+  FrameEntry entry;
+  return FindFrameEntry(module, key & kPcMask, &entry);
+}
+
+Rule Outermost() {
+  Rule rule;
+  Rule::Make(Rule::kOutermost, 0, 0, &rule);
+  return rule;
+}
+
 // Empty if the row needs the full walk.
 Rule FromRow(const UnwindRow& row, uint64_t pc) {
   Rule rule;
   const RegisterRule& ra = row.registers[row.return_register];
   const RegisterRule& rbp = row.registers[kRbp];
   if (row.return_register != kRa) return rule;
-  if (ra.kind == RegisterRule::kUndefined) {
-    Rule::Make(Rule::kOutermost, 0, 0, &rule);
-    return rule;
-  }
+  if (ra.kind == RegisterRule::kUndefined) return Outermost();
   if (IsKernelSignalFrame(row)) {
     Rule::Make(Rule::kSignal, 0, 0, &rule);
     return rule;
@@ -164,6 +173,17 @@ Rule FromRow(const UnwindRow& row, uint64_t pc) {
   return rule;
 }
 
+// True if a call instruction ends at `pc`, or seems to.
+bool FollowsCall(uint64_t pc) {
+  const auto* code = reinterpret_cast<const uint8_t*>(pc);
+  if (code[-5] == 0xe8) return true;  // call rel32
+  // call r/m64: ff /2, behind it 0, 1 (SIB), 1, 2 (disp8) or 4, 5 (disp32) bytes.
+  for (const int back : {2, 3, 4, 6, 7}) {
+    if (code[-back] == 0xff && (code[1 - back] & 0x38) == 0x10) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 constinit std::atomic<RuleTable*> g_rules{&g_first_table};
@@ -181,6 +201,21 @@ bool Rule::Make(uint64_t kind, int64_t cfa_offset, int64_t rbp_slot, Rule* rule)
   return true;
 }
 
+bool IsPlantedEnd(uint64_t key) {
+  constexpr uint64_t kLongestCall = 7;
+  const uint64_t pc = key & kPcMask;
+  CodeModule module;
+  FrameEntry entry;
+  if ((key & kExactPc) != 0 || !FindModule(pc, &module) ||
+      pc < module.start + kLongestCall) {
+    return false;
+  }
+  // Beyond a signal's trampoline there is more, and no call leads to it either.
+  const bool described = FindFrameEntry(module, pc, &entry);
+  if (described && (entry.pc_begin != pc || entry.signal_frame)) return false;
+  return !FollowsCall(pc);
+}
+
 Rule CompileRule(uint64_t key) {
   const Rule guess = Rule(Rule::kGuess);
   const uint64_t lookup = LookupPc(key);
@@ -188,7 +223,12 @@ Rule CompileRule(uint64_t key) {
   if (!FindModule(lookup, &module)) return guess.WithModule(kNoModule);
   FrameEntry entry;
   UnwindRow row;
-  if (!FindFrameEntry(module, lookup, &entry) || !ExecuteCfi(entry, lookup, &row)) {
+  const bool described = FindFrameEntry(module, lookup, &entry);
+  if ((!described || entry.pc_end == lookup + 1) && HasEntryAt(module, key) &&
+      IsPlantedEnd(key)) {
+    return Outermost().WithModule(module.index);
+  }
+  if (!described || !ExecuteCfi(entry, lookup, &row)) {
     return guess.WithModule(module.index);
   }
   const Rule rule = FromRow(row, key & kPcMask);

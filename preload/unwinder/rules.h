@@ -142,6 +142,12 @@ inline Rule LookupRule(uint64_t key) {
   return LookupRuleSlow(key & (kPcMask | kExactPc));
 }
 
+// True for a return address that no call left: it was put there by hand, as the
+// beginning of a coroutine's stack (makecontext, libco, boost.context), and nothing
+// is beyond it. Either a function's first instruction or, where there is no CFI,
+// any.
+bool IsPlantedEnd(uint64_t key);
+
 // The rule as the module's CFI gives it, bypassing the cache.
 Rule CompileRule(uint64_t key);
 

@@ -81,11 +81,13 @@ StepResult StepSlow(const FrameState& state, Rule rule, StackGuard* guard,
     }
     case Rule::kGuess: {
       FrameState next{};
-      const StepEnd end = GuessStep(state, guard, &next);
+      StepEnd end = GuessStep(state, guard, &next);
+      const bool stopped = end == StepEnd::kStopped;
+      if (stopped && IsPlantedEnd(state.key)) end = StepEnd::kComplete;
       // A bp below sp was refused unread; otherwise two slots decided.
       const auto* frame = reinterpret_cast<const uint64_t*>(state.bp);
       if (state.bp < state.sp || (state.bp & 7) != 0) return Stop(end, 0);
-      if (guard->unstable() || end == StepEnd::kStopped) {
+      if (guard->unstable() || stopped) {
         slots[0] = kBarrier;
         return {next, 1, end};
       }
