@@ -109,8 +109,9 @@ static_assert(sizeof(SpawnAction) == 32);
 bool MayLook() { return MayCall(); }
 
 Unrecordable CheckChild(const ChildName& name, char* const* environment) {
-  if (!MayLook()) return Unrecordable::kNot;
-  const Unrecordable why = Judge(name, environment);
+  // The program that is executed in a sandbox does not set up (sandbox.h).
+  const Unrecordable why =
+      MayLook() ? Judge(name, environment) : Unrecordable::kSandboxed;
   Count(why, 1);
   return why;
 }

@@ -21,7 +21,7 @@ struct ChildName {
 };
 
 // Whether system calls may be made for a look; false where a sandbox could kill for
-// them. Then every program is taken for recordable.
+// them. Then no program is taken for recordable.
 bool MayLook();
 
 // Looks, and counts one that is not recorded. `environment` is the child's. Usable

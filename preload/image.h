@@ -320,9 +320,9 @@ struct ImageHeader {
 
   std::atomic<uint32_t> bypass_count;  // may be more than there is room for
   Bypass bypasses[kMaxBypasses];
-  // Children that ran unrecorded, by Unrecordable: what this process, or one that it
-  // forked, has executed without the library, and those that could not set up. They
-  // inherit the header, if nothing else of the image, and count themselves.
+  // Children that ran unrecorded, by Unrecordable: what this process, or one that
+  // it forked, has executed without the library, and those that could not set up.
+  // They inherit the header, if nothing else of the image, and count themselves.
   std::atomic<uint32_t> unrecorded_children[kUnrecordables];
 };
 

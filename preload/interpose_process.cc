@@ -178,7 +178,7 @@ extern "C" void MallogramBeforeDlopen(const char* file, int mode) {
   mallogram::BeforeLoad(file, mode);
 }
 extern "C" void MallogramBeforeDlmopen(long name_space, const char* file,
-                                        int mode) {
+                                       int mode) {
   mallogram::ResolveReal();
   if (mallogram::IsRecorded()) mallogram::SweepModules();
   mallogram::BeforeLoadInNamespace(name_space, file, mode);

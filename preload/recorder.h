@@ -258,7 +258,7 @@ inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
 }
 
 template <bool kMaySample = true>
-inline void OnFree(const void* p) {
+[[gnu::always_inline]] inline void OnFree(const void* p) {
   if (kMaySample && Sampling() && !g_sampled.Take(p)) return;
   ThreadState* s = EnterFor(RecordKind::kFree, p);
   if (s == nullptr) return;

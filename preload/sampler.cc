@@ -1,5 +1,6 @@
 #include "preload/sampler.h"
 
+#include "preload/may_call.h"
 #include "preload/sys.h"
 
 namespace mallogram {
@@ -54,23 +55,25 @@ bool SampledBlocks::Init() {
     }
   }
   levels_used_.store(0, std::memory_order_relaxed);
-  if (level_count_ != 0) return true;  // a forked child: the kernel wiped the table
-  for (int levels = kLevels; levels > 0; --levels) {
-    size_t slots = 0;
-    for (int i = 0; i < levels; ++i) slots += size_t{kLineSlots} << kLineBits[i];
-    void* const p = sys::MapPrivate(slots * 8, /*wipe_on_fork=*/true);
-    if (p == nullptr) continue;
-    // Address space so far; counted as memory once a level is used.
-    sys::mapped_bytes.fetch_sub(slots * 8, std::memory_order_relaxed);
-    auto* base = static_cast<std::atomic<uint64_t>*>(p);
-    for (int i = 0; i < levels; ++i) {
-      levels_[i] = base;
-      base += size_t{kLineSlots} << kLineBits[i];
-    }
-    level_count_ = levels;
-    return true;
+  // In a forked child they are there, and the kernel has wiped them.
+  for (int level = 0; level < kFirstLevels; ++level) {
+    if (!MakeLevel(level)) return level != 0;
   }
-  return false;
+  return true;
+}
+
+bool SampledBlocks::MakeLevel(int level) {
+  if (levels_[level].load(std::memory_order_acquire) != nullptr) return true;
+  if (!MayCall()) return false;
+  void* const p = sys::MapPrivate(LevelBytes(level), /*wipe_on_fork=*/true);
+  if (p == nullptr) return false;
+  std::atomic<uint64_t>* none = nullptr;
+  if (!levels_[level].compare_exchange_strong(
+          none, static_cast<std::atomic<uint64_t>*>(p),
+          std::memory_order_acq_rel)) {
+    sys::Unmap(p, LevelBytes(level));  // another thread was first
+  }
+  return true;
 }
 
 void SampledBlocks::AlwaysHold(const void* begin, size_t bytes) {
@@ -83,7 +86,7 @@ void SampledBlocks::AlwaysHold(const void* begin, size_t bytes) {
 
 std::atomic<uint64_t>* SampledBlocks::LineOf(int level, uint64_t address) const {
   const uint64_t line = (address >> 4) * kGolden >> (64 - kLineBits[level]);
-  return levels_[level] + line * kLineSlots;
+  return levels_[level].load(std::memory_order_relaxed) + line * kLineSlots;
 }
 
 void SampledBlocks::CountPage(size_t page) {
@@ -107,14 +110,10 @@ void SampledBlocks::UncountPage(size_t page) {
 bool SampledBlocks::Add(const void* p) {
   const auto address = reinterpret_cast<uint64_t>(p);
   CountPage(PageOf(p));
-  for (int level = 0; level < level_count_; ++level) {
+  for (int level = 0; level < kLevels && MakeLevel(level); ++level) {
     int used = levels_used_.load(std::memory_order_relaxed);
-    while (used <= level) {
-      if (levels_used_.compare_exchange_weak(used, level + 1,
-                                             std::memory_order_relaxed)) {
-        sys::mapped_bytes.fetch_add(size_t{kLineSlots * 8} << kLineBits[level],
-                                    std::memory_order_relaxed);
-      }
+    while (used <= level && !levels_used_.compare_exchange_weak(
+                                used, level + 1, std::memory_order_relaxed)) {
     }
     std::atomic<uint64_t>* const line = LineOf(level, address);
     for (int i = 0; i < kLineSlots; ++i) {

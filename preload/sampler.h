@@ -60,7 +60,7 @@ inline constexpr uint64_t kMaxSampleInterval = uint64_t{1} << 40;
 // The addresses of the blocks that are followed.
 class SampledBlocks {
  public:
-  // Maps the table, or what fits the address space. False: no memory at all.
+  // Maps the first levels. False: no memory.
   // In a forked child: forgets what its parent followed.
   bool Init();
   // Makes MayHold true for all of these addresses for good.
@@ -85,6 +85,13 @@ class SampledBlocks {
   // A count that has come this far stays: it only costs its page's frees a look.
   static constexpr uint8_t kForGood = 255;
 
+  static constexpr int kFirstLevels = 2;
+
+  static size_t LevelBytes(int level) {
+    return size_t{kLineSlots * 8} << kLineBits[level];
+  }
+  // Maps it if it is not there. False: it can't be now.
+  bool MakeLevel(int level);
   static size_t PageOf(const void* p) {
     return (reinterpret_cast<uint64_t>(p) >> 12) & (kPages - 1);
   }
@@ -95,8 +102,7 @@ class SampledBlocks {
   // Followed blocks by page, modulo kPages: neighbours in memory are neighbours
   // here.
   std::atomic<uint8_t> pages_[kPages] = {};
-  std::atomic<uint64_t>* levels_[kLevels] = {};
-  int level_count_ = 0;
+  std::atomic<std::atomic<uint64_t>*> levels_[kLevels] = {};
   std::atomic<int> levels_used_{0};
 };
 

@@ -21,7 +21,7 @@ enum class Unrecordable : uint8_t {
   kLeakSanitizer,   // in the executable; its shared library can be recorded
   kOtherSanitizer,  // memprof, dfsan, …
   kValgrind,        // a tool that puts its own malloc in the program's place
-  kSandboxed,       // forked into its parent's sandbox
+  kSandboxed,       // forked or executed in its parent's sandbox
   kUnreached,       // forked to where the collector can't be reached
 };
 inline constexpr int kUnrecordables = 16;
@@ -42,7 +42,7 @@ inline constexpr const char* kUnrecordableWords[kUnrecordables] = {
     "built with LeakSanitizer",
     "built with a sanitizer",
     "under Valgrind, whose malloc takes the place of the program's",
-    "forked in a sandbox",
+    "started in a sandbox",
     "forked to where the collector cannot be reached",
 };
 

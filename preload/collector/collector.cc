@@ -72,9 +72,10 @@ class Collector {
   ~Collector();
   // As RunCollector, whose errors these are. Returns early, with everything
   // finished and stopped() saying why, if this process may not run on.
-  absl::Status Run(const std::vector<int>& listen_fds, int first_fd, int control_fd);
+  absl::Status Run(const std::vector<int>& listen_fds, int first_fd,
+                   int control_fd);
   const std::string& stopped() const { return stopped_; }
-  bool began() const { return began_; }              // the descriptors are ours
+  bool began() const { return began_; }               // the descriptors are ours
   bool recorded() const { return !family_.empty(); }  // there is a trace
   // Gives up whatever is still being recorded; its memory is freed by the
   // destructor. `why` becomes part of the report.
@@ -374,7 +375,7 @@ void Collector::EndTraced(size_t index, ProcessEnd end) {
   leak_checks_.Remove(traced.session.get(), end);
   CountUnrecorded(*traced.session->header(), &unrecorded_);
   strangers_.Forget(traced.pid);
-  traced.session->SetWords(strangers_.Words(traced.pid));
+  traced.session->AddWords(strangers_.Words(traced.pid));
   const absl::Status status = traced.session->Finish(end.reason, end.detail, 0);
   FinishedFile file;
   file.path = traced.session->path();
@@ -496,7 +497,7 @@ Remains Collector::Forsake(const std::string& why) {
     file.error = absl::StrCat(why, "; the trace is cut there");
     report_.Add(std::move(file), nullptr, main_pid_);
   }
-  remains.report = report_.Get(0);
+  remains.report = report_.Get(0, WordsOfUnrecorded(unrecorded_));
   remains.main_pid = main_pid_;
   remains.stopped_launcher = stopped_launcher_;
   remains.listen_fds = reception_.Close();

@@ -234,8 +234,9 @@ uint64_t ImageView::UnloadStamp(uint32_t index) const {
 
 bool ImageView::AreKindsUnsure(uint32_t stack) const {
   StackNode node;
-  if (!ReadNode(stack, &node) || node.module >= max_modules_) return false;
-  return modules_[node.module].kinds_unsure != 0;
+  const ModuleSlot* const module =
+      ReadNode(stack, &node) ? ModuleAt(node.module) : nullptr;
+  return module != nullptr && module->kinds_unsure != 0;
 }
 
 std::string ImageView::ReadString(uint32_t offset) const {

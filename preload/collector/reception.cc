@@ -93,7 +93,8 @@ bool Reception::Accept(int listen_fd) {
 
 void Reception::Receive() {
   std::erase_if(listen_fds_, [this](int fd) { return !Accept(fd); });
-  std::erase_if(check_fds_, [this](const auto& one) { return !Accept(one.second); });
+  std::erase_if(check_fds_,
+                [this](const auto& one) { return !Accept(one.second); });
   const std::vector<int> waiting = connections_;
   for (const int fd : waiting) Read(fd);
 }

@@ -103,13 +103,15 @@ class SessionImpl final : public Session {
     } catch (const std::bad_alloc&) {  // the file ends before it, then
     }
   }
-  void AddWords(const std::string& words) override { words_ = words; }
+  void AddWords(const std::string& words) override {
+    if (!words.empty() && !words_.empty()) words_ += "; ";
+    words_ += words;
+  }
   const Summary& summary() const override { return summary_; }
   const std::string& path() const override { return writer_.path(); }
   pid_t pid() const override { return pid_; }
   const std::string& trouble() const override { return writer_.trouble(); }
   LeakCheckMode leak_check() const override { return leak_check_; }
-  void SetWords(const std::string& words) override { words_ = words; }
   bool HasRequest() const override;
   pid_t ThreadHere(int32_t tid) override { return feed_.numbers()->Here(tid); }
   void CatchUp(bool ended) override;
@@ -155,7 +157,6 @@ class SessionImpl final : public Session {
   Orderer<EventFeed> orderer_;
   StatusMeter meter_;
   TraceWriter writer_;
-  std::string words_;
   RunInfo run_;
   Summary summary_;
   std::string words_;

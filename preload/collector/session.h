@@ -64,9 +64,6 @@ class Session {
   virtual absl::Status Finish(EndReason reason, int64_t detail,
                               uint64_t peak_rss_bytes) = 0;
 
-  // Something to be said at the end besides what the program says itself.
-  virtual void SetWords(const std::string& words) = 0;
-
   // ---- leak checks (leak_checks.h) ----
 
   virtual LeakCheckMode leak_check() const = 0;

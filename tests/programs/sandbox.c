@@ -1,12 +1,12 @@
-/* sandbox MODE WHEN PAIRS [threads]: a program that sandboxes itself, as browsers' and
- * media decoders' helpers do.
+/* sandbox MODE WHEN PAIRS [threads]: a program that sandboxes itself, as browsers'
+ * and media decoders' helpers do.
  *
  *   MODE   strict | eperm | enosys | kill: what becomes of every system call but a
  *          short list
  *   WHEN   early (before the first allocation) | late
  *
- * Then allocates and frees PAIRS blocks (many: rings fill), starts a thread if asked
- * to, and leaves by _exit(7). */
+ * Then allocates and frees PAIRS blocks (many: rings fill), starts a thread if
+ * asked to, and leaves by _exit(7). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/audit.h>

@@ -1,5 +1,5 @@
-// A daemon of the old school: forks twice, leaves session and directory, closes every
-// descriptor and writes what it saw into the file argv[1].
+// A daemon of the old school: forks twice, leaves session and directory, closes
+// every descriptor and writes what it saw into the file argv[1].
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

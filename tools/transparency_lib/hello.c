@@ -1,4 +1,5 @@
-// A small program for debuggers, tracers and compilers: some blocks, one of them lost.
+// A small program for debuggers, tracers and compilers: some blocks, one of them
+// lost.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

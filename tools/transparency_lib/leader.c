@@ -1,6 +1,6 @@
-// Stands before every program, plain and recorded, as a shell does: leads a session, has
-// the program as a child in its own process group, and ends as the program did. Daemons
-// that end meanwhile leave no zombies.
+// Stands before every program, plain and recorded, as a shell does: leads a
+// session, has the program as a child in its own process group, and ends as the
+// program did. Daemons that end meanwhile leave no zombies.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -17,7 +17,8 @@ int main(int argc, char** argv) {
   }
   int status = 0;
   pid_t ended = 0;
-  while (child > 0 && ended >= 0 && (ended = waitpid(-1, &status, 0)) != child) continue;
+  while (child > 0 && ended >= 0 && (ended = waitpid(-1, &status, 0)) != child)
+    continue;
   if (ended != child) return 126;
   if (!WIFSIGNALED(status)) return WEXITSTATUS(status);
   // The core is the program's.

@@ -1,5 +1,5 @@
-// Prints what a process can see of itself, one fact a line. Started plain and recorded,
-// by programs of many kinds; the lines must be the same.
+// Prints what a process can see of itself, one fact a line. Started plain and
+// recorded, by programs of many kinds; the lines must be the same.
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -64,8 +64,10 @@ static void Descriptors(void) {
     ssize_t n = readlink(path, target, sizeof target - 1);
     target[n < 0 ? 0 : n] = 0;
     // Numbers of pipes and sockets are no one's business.
-    if (!strncmp(target, "pipe:", 5) || !strncmp(target, "socket:", 7)) *strchr(target, ':') = 0;
-    fprintf(memory, "descriptor %d %s flags %d %#x\n", fd, target, flags, fcntl(fd, F_GETFL));
+    if (!strncmp(target, "pipe:", 5) || !strncmp(target, "socket:", 7))
+      *strchr(target, ':') = 0;
+    fprintf(memory, "descriptor %d %s flags %d %#x\n", fd, target, flags,
+            fcntl(fd, F_GETFL));
   }
   fclose(memory);
   OpenOutput();
@@ -83,8 +85,9 @@ static void Limits(void) {
 }
 
 static void Status(void) {
-  static const char* const kKeys[] = {"Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp",
-                                      "Threads", "Sig", "Shd", "NStgid", "Cpus_allowed_list"};
+  static const char* const kKeys[] = {
+      "Uid",     "Gid", "Groups", "Cap",    "NoNewPrivs",       "Seccomp",
+      "Threads", "Sig", "Shd",    "NStgid", "Cpus_allowed_list"};
   FILE* f = fopen("/proc/self/status", "r");
   char line[4096];
   while (f && fgets(line, sizeof line, f)) {
@@ -94,8 +97,10 @@ static void Status(void) {
       if (!strncmp(line, kKeys[i], strlen(kKeys[i]))) printf("%s", line);
     }
   }
-  if (f) fclose(f);
-  else printf("no /proc\n");
+  if (f)
+    fclose(f);
+  else
+    printf("no /proc\n");
 }
 
 static int ByName(const void* a, const void* b) {
@@ -110,7 +115,9 @@ static void Environment(const char* label) {
   qsort(sorted, n, sizeof *sorted, ByName);
   for (int i = 0; i < n; ++i) {
     // What Mallogram adds, as the tool's head says.
-    if (!strncmp(sorted[i], "LD_PRELOAD=", 11) || !strncmp(sorted[i], "MALLOGRAM_", 10)) continue;
+    if (!strncmp(sorted[i], "LD_PRELOAD=", 11) ||
+        !strncmp(sorted[i], "MALLOGRAM_", 10))
+      continue;
     printf("%s %s\n", label, sorted[i]);
   }
   free(sorted);
@@ -128,20 +135,26 @@ int main(int argc, char** argv) {
   printf("umask %o\ndirectory %s\n", mask, cwd ? cwd : strerror(errno));
   umask(mask);
   free(cwd);
-  printf("session leader %d, group leader %d, parent in session %d\n", getsid(0) == getpid(),
-         getpgrp() == getpid(), getsid(getppid()) == getsid(0));
-  printf("nice %d, policy %d, personality %#x, secure %lu\n", getpriority(PRIO_PROCESS, 0),
-         sched_getscheduler(0), personality(0xffffffff), getauxval(AT_SECURE));
+  printf("session leader %d, group leader %d, parent in session %d\n",
+         getsid(0) == getpid(), getpgrp() == getpid(),
+         getsid(getppid()) == getsid(0));
+  printf("nice %d, policy %d, personality %#x, secure %lu\n",
+         getpriority(PRIO_PROCESS, 0), sched_getscheduler(0),
+         personality(0xffffffff), getauxval(AT_SECURE));
   int death = 0, subreaper = 0;
   prctl(PR_GET_PDEATHSIG, &death);
   prctl(PR_GET_CHILD_SUBREAPER, &subreaper);
-  printf("death signal %d, subreaper %d, dumpable %d, keepcaps %d, slack %d, securebits %d\n",
-         death, subreaper, prctl(PR_GET_DUMPABLE), prctl(PR_GET_KEEPCAPS),
-         prctl(PR_GET_TIMERSLACK), prctl(PR_GET_SECUREBITS));
+  printf(
+      "death signal %d, subreaper %d, dumpable %d, keepcaps %d, slack %d, "
+      "securebits %d\n",
+      death, subreaper, prctl(PR_GET_DUMPABLE), prctl(PR_GET_KEEPCAPS),
+      prctl(PR_GET_TIMERSLACK), prctl(PR_GET_SECUREBITS));
   struct itimerval timer;
   getitimer(ITIMER_REAL, &timer);
-  printf("alarm %s\n", timer.it_value.tv_sec || timer.it_value.tv_usec ? "set" : "none");
-  printf("child %s\n", waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? "none" : "some");
+  printf("alarm %s\n",
+         timer.it_value.tv_sec || timer.it_value.tv_usec ? "set" : "none");
+  printf("child %s\n",
+         waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD ? "none" : "some");
   fflush(stdout);
   if (argc < 3) {  // what a child and what an exec keep
     if (fork() == 0) {

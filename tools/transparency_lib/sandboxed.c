@@ -1,5 +1,6 @@
-// A program that takes rights from itself by libseccomp, and then computes, allocates and
-// ends: sandboxed kill|errno|trap|thread [many]. It allows itself what it uses, no more.
+// A program that takes rights from itself by libseccomp, and then computes,
+// allocates and ends: sandboxed kill|errno|trap|thread [many]. It allows itself
+// what it uses, no more.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -11,14 +12,16 @@
 #include <unistd.h>
 
 // What the C library does for this program's own malloc, output and end.
-static const int kAllowed[] = {SCMP_SYS(brk),       SCMP_SYS(mmap),         SCMP_SYS(munmap),
-                               SCMP_SYS(mprotect),  SCMP_SYS(mremap),       SCMP_SYS(madvise),
-                               SCMP_SYS(write),     SCMP_SYS(exit_group),   SCMP_SYS(exit),
-                               SCMP_SYS(fstat),     SCMP_SYS(newfstatat),   SCMP_SYS(futex),
-                               SCMP_SYS(rt_sigreturn)};
-static const int kThreads[] = {SCMP_SYS(clone3), SCMP_SYS(clone), SCMP_SYS(set_robust_list),
-                               SCMP_SYS(rseq), SCMP_SYS(rt_sigprocmask),
-                               SCMP_SYS(sched_getaffinity), SCMP_SYS(getrandom)};
+static const int kAllowed[] = {
+    SCMP_SYS(brk),         SCMP_SYS(mmap),       SCMP_SYS(munmap),
+    SCMP_SYS(mprotect),    SCMP_SYS(mremap),     SCMP_SYS(madvise),
+    SCMP_SYS(write),       SCMP_SYS(exit_group), SCMP_SYS(exit),
+    SCMP_SYS(fstat),       SCMP_SYS(newfstatat), SCMP_SYS(futex),
+    SCMP_SYS(rt_sigreturn)};
+static const int kThreads[] = {
+    SCMP_SYS(clone3),   SCMP_SYS(clone),          SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),     SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(getrandom)};
 static int g_count;
 
 static void* Work(void* unused) {
@@ -47,9 +50,10 @@ int main(int argc, char** argv) {
   g_count = argc > 2 ? 400000 : 5000;
   setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGSYS, strcmp(how, "trap") ? SIG_DFL : Trapped);
-  scmp_filter_ctx filter = seccomp_init(!strcmp(how, "errno")  ? SCMP_ACT_ERRNO(EPERM)
-                                        : !strcmp(how, "trap") ? SCMP_ACT_TRAP
-                                                               : SCMP_ACT_KILL_PROCESS);
+  scmp_filter_ctx filter =
+      seccomp_init(!strcmp(how, "errno")  ? SCMP_ACT_ERRNO(EPERM)
+                   : !strcmp(how, "trap") ? SCMP_ACT_TRAP
+                                          : SCMP_ACT_KILL_PROCESS);
   for (size_t i = 0; i < sizeof kAllowed / sizeof *kAllowed; ++i) {
     seccomp_rule_add(filter, SCMP_ACT_ALLOW, kAllowed[i], 0);
   }
@@ -65,7 +69,8 @@ int main(int argc, char** argv) {
     pthread_join(thread, NULL);
   }
   errno = 0;
-  if (!strcmp(how, "errno")) printf("getppid %ld errno %d\n", (long)getppid(), errno);
+  if (!strcmp(how, "errno"))
+    printf("getppid %ld errno %d\n", (long)getppid(), errno);
   seccomp_release(filter);
   printf("done\n");
   return 7;

@@ -48,7 +48,7 @@ struct ScanRequest {
   const HeapModel* model = nullptr;  // EventFeed::model(), of the same slots
   // Where the recorder's own memory is. nullptr: nowhere.
   const ImageHeader* image = nullptr;
-  uint64_t image_inode = 0;  // of its file; 0: not known
+  uint64_t image_inode = 0;       // of its file; 0: not known
   std::vector<uint32_t> ignored;  // slots
   std::vector<InheritedBlock> inherited;
   // The allocator is glibc's: its arenas are recognised by their headers. Else
