@@ -195,7 +195,7 @@ class Signals(Case):
                         check, = checks_of(self.dir / "t.mgram")
                         self.assertEqual(status, -number, check)
                         self.assertFalse(check["classified"])
-                        self.assertIn("signal", check["reason"])
+                        self.assertIn("signal", check["reason"].replace("SIG", "signal "))
                         self.assertEqual((check["cause"], check["detail"]), ("signal", number))
                         self.assertEqual(check["blocks"], 3 + 1 + len(threads))
                         self.end(process)
