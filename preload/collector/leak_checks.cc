@@ -28,6 +28,9 @@ constexpr uint64_t kMostPast = 64 << 10;  // blocks, of each
 // A heap and a process that are scanned at once, in some hundredths of a second.
 constexpr uint64_t kSmallHeap = 16 << 20;
 constexpr uint64_t kSmallProcess = 48 << 20;
+// A signal that came while it was held, to any of its threads, comes before the end
+// of which it was held; so long is waited for it.
+constexpr uint64_t kSignalFirstNs = 30'000'000;
 // What was found before the end still says something after so long.
 constexpr uint64_t kLastsNs = 5'000'000'000;
 
@@ -284,6 +287,10 @@ void LeakChecks::Look() {
   for (auto& [pid, watched] : watched_) LookAtRequests(pid, &watched);
   for (const TraceReport& report : tracer_.Take()) Handle(report);
   for (auto& [pid, watched] : watched_) {
+    if (watched.answer_ns != 0 && MonotonicNs() > watched.answer_ns) {
+      watched.answer_ns = 0;
+      AnswerRequest(&watched.session->header()->at_end, true);
+    }
     if (watched.scan != nullptr &&
         watched.scan->done.load(std::memory_order_acquire))
       Conclude(&watched);
@@ -389,7 +396,10 @@ void LeakChecks::Refused(const TraceReport& report, Watched* watched) {
     return Answer(watched, report.reason, 0);
   ImageHeader* const header = watched->session->header();
   watched->refusal = report.reason;
-  if (report.of_hold) return AnswerRequest(&header->at_end, false);
+  if (report.of_hold) {
+    watched->answer_ns = MonotonicNs() + (report.by_signal ? kSignalFirstNs : 0);
+    return;
+  }
   header->traced.store(2, std::memory_order_release);
   sys::FutexWake(&header->traced, 1);
 }
@@ -468,7 +478,12 @@ void LeakChecks::Conclude(Watched* watched) {
   check.detail = signalled ? WTERMSIG(status) : WEXITSTATUS(status);
   watched->last = std::move(check);
   watched->last_ns = MonotonicNs();
-  if (held.why == HoldFor::kEnding) AnswerRequest(request, true);
+  if (held.why != HoldFor::kEnding) return;
+  if (stop == leaks::StopReason::kSignal) {
+    watched->answer_ns = MonotonicNs() + kSignalFirstNs;
+  } else {
+    AnswerRequest(request, true);
+  }
 }
 
 }  // namespace mallogram

@@ -80,9 +80,10 @@ class LeakChecks {
     bool asked_end = false;         // by the program
     std::optional<LeakCheck> last;  // before, or at, its end; not written yet
     uint64_t last_ns = 0;           // CLOCK_MONOTONIC
-    std::string refusal;            // why it can't be traced
-    bool client = false;            // the program waits for a check
-    std::vector<int> connections;   // who else does
+    uint64_t answer_ns = 0;  // when to answer the request of its end; 0: not to
+    std::string refusal;     // why it can't be traced
+    bool client = false;     // the program waits for a check
+    std::vector<int> connections;  // who else does
     std::shared_ptr<const InheritedHeap> inherited;
     std::unique_ptr<Scan> scan;
   };

@@ -62,6 +62,7 @@ struct TraceReport {
   pid_t pid = 0;
   std::string reason;
   bool of_hold = false;           // kRefused: a Hold, not a Seize
+  bool by_signal = false;         // kRefused: since one waits for it
   HoldFor why = HoldFor::kAsked;  // kHeld; kRefused of a hold
   // kHeld at its end or by a fault: how it will end (a wait status).
   int status = 0;

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "preload/collector/stamp_clock.h"
@@ -83,7 +84,14 @@ void Tracees::Release(pid_t pid, leaks::StopReason reason) {
   if (process->phase == Process::kHolding) {
     process->phase = Process::kFree;
     process->holding_ns = 0;
-    Refuse(pid, why, /*of_hold=*/true, process->why);
+    TraceReport report;
+    report.what = TraceReport::kRefused;
+    report.pid = pid;
+    report.reason = why;
+    report.of_hold = true;
+    report.by_signal = reason == leaks::StopReason::kSignal;
+    report.why = process->why;
+    report_(std::move(report));
     if (!process->for_life || process->handler) return LetGo(pid);
     return GoOnAll(process);
   }
