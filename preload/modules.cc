@@ -187,6 +187,12 @@ bool FindModule(uint64_t pc, CodeModule* module) {
   return true;
 }
 
+bool AreKindsUnsureAt(uint64_t pc) {
+  CodeModule module;
+  return FindModule(pc, &module) && module.index != kNoModule &&
+         g_slots[module.index].kinds_unsure != 0;
+}
+
 void SweepModules() {
   if (g_header == nullptr) return;
   for (uint32_t i = 0; i < ReadyModules(); ++i) {

@@ -26,6 +26,9 @@ bool FindModule(uint64_t pc, CodeModule* module);
 // before the first FindModule.
 void InitModules(ImageHeader* header, ModuleSlot* slots, char* strings);
 
+// ModuleSlot.kinds_unsure of the module that holds `pc`.
+bool AreKindsUnsureAt(uint64_t pc);
+
 // Called for every module that is registered, within the walk that met it, before
 // the slot is ready.
 void SetModuleWatch(void (*watch)(const dl_find_object& module, ModuleSlot* slot));

@@ -1,5 +1,5 @@
-// A look outward along the stack that keeps nothing: is a certain frame still there?
-// By compiled rules, so it costs some 15 ns a frame.
+// A look outward along the stack that keeps nothing: is a certain frame still
+// there? By compiled rules, so it costs some 15 ns a frame.
 #pragma once
 
 #include "preload/unwinder/walker.h"
