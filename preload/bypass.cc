@@ -93,9 +93,32 @@ bool IsReadOnlyData(const dl_find_object& module, uint64_t start, uint64_t end) 
   return false;
 }
 
+// libc's own, past whatever is preloaded behind us.
+int LibcPosixMemalign(void** out, size_t alignment, size_t size) {
+  if (alignment < sizeof(void*) || (alignment & (alignment - 1)) != 0)
+    return EINVAL;
+  const int saved_errno = errno;
+  void* const p = __libc_memalign(alignment, size);
+  errno = saved_errno;
+  if (p == nullptr) return ENOMEM;
+  *out = p;
+  return 0;
+}
+
+// With an allocator behind us a deep-bound module is still libc's customer: its
+// calls go to glibc's own names, which are recorded and end in libc.
+bool PointLibcAtItself(const dl_find_object& libc);
+
+bool Point(const dl_find_object& libc, const Entry (&entries)[kEntries]);
+
 bool PointLibcAtUs() {
-  if (!LibcIsBehind() || !MayCall()) return false;
+  if (!MayCall()) return false;
   dl_find_object libc;
+  if (!LibcIsBehind()) {
+    return LibcHasItsNames() &&
+           _dl_find_object(Address(g_original.libc_malloc), &libc) == 0 &&
+           PointLibcAtItself(libc);
+  }
   if (_dl_find_object(Address(g_real.malloc), &libc) != 0) return false;
   const Entry entries[kEntries] = {
       {"malloc", Address(&malloc), Address(g_real.malloc)},
@@ -118,11 +141,32 @@ bool PointLibcAtUs() {
       {"__libc_valloc", Address(&__libc_valloc), Address(g_real.libc_valloc)},
       {"__libc_pvalloc", Address(&__libc_pvalloc), Address(g_real.libc_pvalloc)},
   };
+  return Point(libc, entries);
+}
+
+bool PointLibcAtItself(const dl_find_object& libc) {
+  const Entry entries[kEntries] = {
+      {"malloc", Address(&__libc_malloc), Address(g_original.libc_malloc)},
+      {"calloc", Address(&__libc_calloc), Address(g_original.libc_calloc)},
+      {"realloc", Address(&__libc_realloc), Address(g_original.libc_realloc)},
+      {"free", Address(&__libc_free), Address(g_original.libc_free)},
+      {"memalign", Address(&__libc_memalign), Address(g_original.libc_memalign)},
+      {"aligned_alloc", Address(&__libc_memalign), nullptr},
+      {"posix_memalign", Address(&LibcPosixMemalign), nullptr},
+      {"valloc", Address(&__libc_valloc), Address(g_original.libc_valloc)},
+      {"pvalloc", Address(&__libc_pvalloc), Address(g_original.libc_pvalloc)},
+  };
+  return Point(libc, entries);
+}
+
+// Every entry's function, or none. A name that libc has not is passed over.
+bool Point(const dl_find_object& libc, const Entry (&entries)[kEntries]) {
   const uint64_t bias = libc.dlfo_link_map->l_addr;
   const DynamicSection dynamic(libc.dlfo_link_map);
   Elf64_Sym* symbols[kEntries] = {};
   uint64_t first = ~uint64_t{0}, last = 0;
   for (int i = 0; i < kEntries; ++i) {
+    if (entries[i].name == nullptr) continue;
     const Elf64_Sym* const found = dynamic.Find(entries[i].name);
     if (found == nullptr || ELF64_ST_TYPE(found->st_info) != STT_FUNC) {
       if (i < 4) return false;
@@ -273,10 +317,11 @@ void BeforeLoad(const char* file, int mode) {
   if (file == nullptr) return;  // the program itself
   const bool loads = (mode & RTLD_NOLOAD) == 0;
   if (!loads && !StartsWith(BaseName(file), "libc.so")) return;
-  const bool pointed = EnsurePointed();
+  const bool deep = loads && (mode & RTLD_DEEPBIND) != 0;
+  const bool pointed = (deep || LibcIsBehind()) && EnsurePointed();
   if ((mode & RTLD_GLOBAL) != 0)
     g_global_loads.fetch_add(1, std::memory_order_release);
-  if (!loads || (mode & RTLD_DEEPBIND) == 0) return;
+  if (!deep) return;
   g_deep_bound.store(true, std::memory_order_relaxed);
   if (!pointed) Tell(Bypass::kDeepBound, file);
 }
@@ -287,6 +332,8 @@ void BeforeLoadInNamespace(long name_space, const char* file, int mode) {
 }
 
 uint32_t GlobalLoads() { return g_global_loads.load(std::memory_order_acquire); }
+
+bool HasDeepBound() { return g_deep_bound.load(std::memory_order_relaxed); }
 
 uint32_t Unloads() { return g_unloads.load(std::memory_order_acquire); }
 

@@ -9,10 +9,12 @@
 // needs neither to know the module nor to come after dlopen, which must be reached
 // by a jump (interpose_process.cc).
 //
-// It is done only where all of the family behind us is libc's: of a wrapper or an
-// allocator that the user preloads a deep-bound module must not become a customer.
-// Where it is not done, and for a namespace of its own (dlmopen), which has a libc
-// and a heap of its own, the recording names the module and judges no address.
+// Where a wrapper or an allocator that the user preloads is behind us, a deep-bound
+// module must not become its customer: then libc's entries are pointed at glibc's
+// own names (interpose_libc.cc), which end in libc, and at the first RTLD_DEEPBIND
+// alone. Where none of this can be done, and for a namespace of its own (dlmopen),
+// which has a libc and a heap of its own, the recording names the module and judges
+// no address.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,8 @@ namespace mallogram {
 void BeforeLoad(const char* file, int mode);
 void BeforeLoadInNamespace(long name_space, const char* file, int mode);
 
+// Whether something was opened with RTLD_DEEPBIND.
+bool HasDeepBound();
 // Times that something was opened with RTLD_GLOBAL, and that dlclose was called.
 uint32_t GlobalLoads();
 uint32_t Unloads();

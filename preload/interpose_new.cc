@@ -24,6 +24,7 @@
 #include "preload/caller_state.h"
 #include "preload/inside.h"
 #include "preload/local_scope.h"
+#include "preload/modules.h"
 #include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
@@ -167,9 +168,13 @@ const Operator& Get(Index index) {
   return g_operators[index];
 }
 
-BlockKind KindOf(Index index) {
+BlockKind KindOf(Index index, uint64_t caller_pc = 0) {
   Get(index);  // finds out
   if (g_overridden) return BlockKind::kUnknown;
+  // The runtime's operators call one another: of a module that is bound to them, an
+  // inner call is all that is seen.
+  if (caller_pc != 0 && HasDeepBound() && AreKindsUnsureAt(caller_pc - 1))
+    return BlockKind::kUnknown;
   constexpr uint32_t kArrays =
       1u << kNewArray | 1u << kNewArrayNoThrow | 1u << kNewArrayAligned |
       1u << kNewArrayAlignedNoThrow | 1u << kDeleteArray | 1u << kDeleteArraySized |
@@ -228,7 +233,7 @@ template <typename... Alignment>
           : reinterpret_cast<Loud>(local.function)(size, alignment...);
   const bool known = local.function == nullptr || local.runtime;
   if (g_recorder.mismatches && p != nullptr && known)
-    NoteKind(p, KindOf(index), size, (size_t{0} + ... + alignment));
+    NoteKind(p, KindOf(index, caller.pc), size, (size_t{0} + ... + alignment));
   return p;
 }
 
@@ -273,7 +278,7 @@ void* NewBlock(Index index, Index quiet, const CallerState& caller, size_t size,
   }
   if (p != nullptr && op.records) OnAlloc(p, size, caller);
   if (g_recorder.mismatches && p != nullptr) [[unlikely]]
-    NoteKind(p, KindOf(index), size, (size_t{0} + ... + alignment));
+    NoteKind(p, KindOf(index, caller.pc), size, (size_t{0} + ... + alignment));
   return p;
 }
 

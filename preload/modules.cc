@@ -183,6 +183,12 @@ bool FindModule(uint64_t pc, CodeModule* module) {
   return true;
 }
 
+bool AreKindsUnsureAt(uint64_t pc) {
+  CodeModule module;
+  return FindModule(pc, &module) && module.index != kNoModule &&
+         g_slots[module.index].kinds_unsure != 0;
+}
+
 void SweepModules() {
   if (g_tables == nullptr) return;
   for (uint32_t i = 0; i < ReadyModules(); ++i) {

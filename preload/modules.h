@@ -26,6 +26,9 @@ bool FindModule(uint64_t pc, CodeModule* module);
 // and the image of before may be gone. REQUIRES: before the first FindModule.
 void InitModules(ImageTables* tables);
 
+// ModuleSlot.kinds_unsure of the module that holds `pc`.
+bool AreKindsUnsureAt(uint64_t pc);
+
 // Called for every module that is registered, within the walk that met it, before
 // the slot is ready.
 void SetModuleWatch(void (*watch)(const dl_find_object& module, ModuleSlot* slot));

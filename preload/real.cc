@@ -86,7 +86,7 @@ void Find(F* function, const char* name) {
   if (found != nullptr) *function = reinterpret_cast<F>(found);
 }
 
-std::atomic<bool> g_libc_is_behind;
+std::atomic<bool> g_libc_is_behind, g_libc_has_names;
 
 const void* ObjectOf(const void* address) {
   dl_find_object found;
@@ -96,22 +96,15 @@ const void* ObjectOf(const void* address) {
 }
 
 // libc is where this is, which nobody replaces.
-bool AllOfLibc(const RealFunctions& real) {
-  const void* const libc = ObjectOf(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
-  const auto is_libcs = [libc](auto* function) {
-    return function == nullptr ||
-           ObjectOf(reinterpret_cast<const void*>(function)) == libc;
-  };
-  return libc != nullptr && is_libcs(real.malloc) && is_libcs(real.calloc) &&
-         is_libcs(real.realloc) && is_libcs(real.free) &&
-         is_libcs(real.posix_memalign) && is_libcs(real.aligned_alloc) &&
-         is_libcs(real.memalign) && is_libcs(real.valloc) &&
-         is_libcs(real.pvalloc) && is_libcs(real.free_sized) &&
-         is_libcs(real.free_aligned_sized) && is_libcs(real.malloc_usable_size) &&
-         is_libcs(real.libc_malloc) && is_libcs(real.libc_calloc) &&
-         is_libcs(real.libc_realloc) && is_libcs(real.libc_free) &&
-         is_libcs(real.libc_memalign) && is_libcs(real.libc_valloc) &&
-         is_libcs(real.libc_pvalloc);
+const void* Libc() { return ObjectOf(dlsym(RTLD_NEXT, "gnu_get_libc_version")); }
+
+// Whether all of them lie in `libc`, or are not there.
+template <typename... F>
+bool AreLibcs(const void* libc, F*... functions) {
+  return libc != nullptr &&
+         ((functions == nullptr ||
+           ObjectOf(reinterpret_cast<const void*>(functions)) == libc) &&
+          ...);
 }
 
 }  // namespace
@@ -175,9 +168,18 @@ void ResolveReal() {
   dlerror();
   dlerror();
   // Two threads may get here at once and write the same values.
-  const bool libc = AllOfLibc(real);
-  g_libc_is_behind.store(libc, std::memory_order_relaxed);
-  if (!libc) {
+  const void* const libc = Libc();
+  const bool names = AreLibcs(libc, real.libc_malloc, real.libc_calloc,
+                              real.libc_realloc, real.libc_free, real.libc_memalign,
+                              real.libc_valloc, real.libc_pvalloc);
+  const bool all =
+      names && AreLibcs(libc, real.malloc, real.calloc, real.realloc, real.free,
+                        real.posix_memalign, real.aligned_alloc, real.memalign,
+                        real.valloc, real.pvalloc, real.free_sized,
+                        real.free_aligned_sized, real.malloc_usable_size);
+  g_libc_has_names.store(names, std::memory_order_relaxed);
+  g_libc_is_behind.store(all, std::memory_order_relaxed);
+  if (!all) {
     g_original = real;
     MarkCalls(&real);
   }
@@ -190,6 +192,11 @@ void ResolveReal() {
 bool LibcIsBehind() {
   ResolveReal();
   return g_libc_is_behind.load(std::memory_order_relaxed);
+}
+
+bool LibcHasItsNames() {
+  ResolveReal();
+  return g_libc_has_names.load(std::memory_order_relaxed);
 }
 
 bool Resolving() { return t_resolving; }

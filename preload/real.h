@@ -76,6 +76,8 @@ void ResolveReal();
 // it is not, the functions of g_real mark the thread (inside.h), and g_original has
 // what they call.
 bool LibcIsBehind();
+// Whether at least glibc's own names are libc's.
+bool LibcHasItsNames();
 [[gnu::visibility("hidden")]] extern RealFunctions g_original;
 // Puts the marking functions in the place of those of `real`, which are
 // g_original's.

@@ -55,8 +55,8 @@ class MismatchWatch {
   void Free(uint32_t stream, uint32_t slot, const Moment& moment);
   void FreeUnknown(uint32_t stream, uint64_t address, const Moment& moment);
 
-  // Of blocks of malloc's, and frees by free, whose stacks `unsure` is true for,
-  // nobody knows which operators the program called.
+  // Of blocks of malloc's, and of frees, whose stacks `unsure` is true for, nobody
+  // knows which operators the program called.
   void SetUnsure(std::function<bool(uint32_t)> unsure) {
     unsure_ = std::move(unsure);
   }
@@ -107,8 +107,7 @@ class MismatchWatch {
   void Add(const Mismatch& mismatch);
 
   BlockKind KindAt(uint32_t stack, BlockKind kind) const {
-    const bool unsure = kind == BlockKind::kMalloc && unsure_ && unsure_(stack);
-    return unsure ? BlockKind::kUnknown : kind;
+    return unsure_ && unsure_(stack) ? BlockKind::kUnknown : kind;
   }
 
   std::function<bool(uint32_t)> unsure_;

@@ -27,10 +27,10 @@ void AddBypasses(const ImageHeader& header, std::vector<std::string>* parts) {
     const std::string path = Printable(bypass.path, sizeof(bypass.path));
     switch (bypass.kind.load()) {
       case Bypass::kDeepBound:
-        parts->push_back(absl::StrCat(
-            path,
-            " was opened with RTLD_DEEPBIND past the preloaded allocator: its "
-            "own calls are not seen"));
+        parts->push_back(
+            absl::StrCat(path,
+                         " was opened with RTLD_DEEPBIND, past the library: its "
+                         "own calls are not seen"));
         break;
       case Bypass::kNamespace:
         parts->push_back(absl::StrCat(
