@@ -170,7 +170,11 @@ Reception::Guests Collector::Guests() {
         first_error_.Update(absl::FailedPreconditionError(
             "library and command come from different builds of Mallogram"));
       },
-      [this](pid_t pid, int connection) { leak_checks_.Check(pid, connection); },
+      [this](pid_t pid, int connection) {
+        // Who asked may hang up before the answer, which would be ready for ever.
+        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection, nullptr);
+        leak_checks_.Check(pid, connection);
+      },
       [this] {
         report_.AddTrouble(
             absl::StrCat("too many processes at once: some are not recorded",
