@@ -38,9 +38,13 @@ int main(void) {
 """
 
 
-def meeting_places():
-    return {name for parent in ("/tmp", os.environ.get("XDG_RUNTIME_DIR", "/tmp"))
-            for name in glob.glob(f"{parent}/mallogram-??????")}
+def meeting_env(directory):
+    """Meeting places are made there."""
+    return harness.clean_env(XDG_RUNTIME_DIR=directory)
+
+
+def meeting_places(directory):
+    return glob.glob(f"{directory}/mallogram-??????")
 
 
 def collector_of(launcher):
@@ -61,7 +65,7 @@ class Worker:
         self.output = output
         self.process = subprocess.Popen(
             [harness.mallogram(), "record", "-q", "-o", str(output), "--", program],
-            cwd=case.dir, env=harness.clean_env(), stdin=subprocess.PIPE,
+            cwd=case.dir, env=meeting_env(case.dir), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         case.addCleanup(self.end)
         assert self.process.stdout.readline() == b"ready\n"
@@ -147,21 +151,66 @@ class SideBySide(harness.Case):
         self.assert_whole(beside)
 
     def test_very_many_at_once(self):
-        before = meeting_places()
         out = self.dir / "out"
         out.mkdir()
         script = ("i=0; while [ $i -lt $2 ]; do "
                   "echo | \"$0\" record -q -o out/$i.mgram -- \"$1\" >/dev/null "
                   "|| echo failed $i & i=$((i+1)); done; wait")
         result = harness.run(["sh", "-c", script, harness.mallogram(), self.program,
-                              str(AT_ONCE)], cwd=self.dir, timeout=150)
+                              str(AT_ONCE)], cwd=self.dir, timeout=150,
+                             env=meeting_env(self.dir))
         self.assertEqual((result.stdout + result.stderr)[:1000], b"")
         self.assertEqual(len(traces(out)), AT_ONCE)
         self.assertTrue(all(harness.trailer_ok(trace) for trace in traces(out)))
         counts = {report(trace)["totals"]["live_blocks"]
                   for trace in traces(out)[::10]}
         self.assertEqual(len(counts), 1)
-        harness.wait_for(lambda: meeting_places() <= before, "the meeting places to go")
+        self.assertEqual(meeting_places(self.dir), [])
+
+
+def can(*command):
+    return bool(shutil.which(command[0])) and harness.run(command).returncode == 0
+
+
+class MeetingPlaces(harness.Case):
+    """Nothing of them is in the file system, so nothing is ever left there."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = harness.compile_c(self.dir, "worker", WORKER)
+
+    def assert_none(self):
+        self.assertEqual(meeting_places(self.dir), [])
+
+    def test_none_while_and_after_all_are_killed(self):
+        worker = Worker(self, self.program, self.dir / "x.mgram")
+        self.assert_none()
+        for pid in (worker.launcher, worker.collector):
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(worker.finish(), -9)
+        self.assert_none()
+
+    @unittest.skipUnless(can("unshare", "--pid", "--fork", "true"), "no namespaces")
+    def test_the_end_of_a_pid_namespace(self):
+        # The shell is the first process; with it all others are killed.
+        harness.run(
+            ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+             "(sleep 60 | \"$0\" record -q -o x.mgram -- \"$1\" >said) & "
+             "until [ -s said ]; do sleep 0.05; done; exit 0",
+             harness.mallogram(), self.program], cwd=self.dir, check=True,
+            env=meeting_env(self.dir))
+        self.assertEqual((self.dir / "said").read_text(), "ready\n")
+        self.assert_none()
+
+    def test_namespaces_hide_no_more_than_one_way(self):
+        for flags in (["--net"], ["--pid", "--fork", "--mount-proc"], ["--mount"]):
+            with self.subTest(flags=flags):
+                if not can("unshare", *flags, "true"):
+                    self.skipTest("no namespaces")
+                out = self.dir / flags[0][2:]
+                self.record(["unshare", *flags, "sh", "-c", "exit 3"], "-q",
+                            "-o", f"{out}/", status=3)
+                self.assertTrue(list(out.glob("dash.*")) or list(out.glob("*sh.*")))
 
 
 class Checks(harness.Case):
