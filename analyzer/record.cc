@@ -6,14 +6,11 @@
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +25,7 @@
 #include "analyzer/record_allocator.h"
 #include "analyzer/record_check.h"
 #include "analyzer/record_last_words.h"
+#include "analyzer/record_meeting.h"
 #include "analyzer/record_options.h"
 #include "analyzer/record_preload.h"
 #include "analyzer/record_run.h"
@@ -69,117 +67,6 @@ int FailWith(const absl::Status& status) {
   if (absl::IsPermissionDenied(status)) exit_status = kNotExecutable;
   return Fail(exit_status, std::string(status.message()));
 }
-
-// Where the program's processes and the collector meet: a socket in a directory of
-// our own, for nobody else; and the abstract socket of the same name, which a
-// change of user or of root does not hide. Anybody can find that one, so who comes
-// must know the key.
-//
-// The directory goes as soon as it is there, since nobody might be left to remove
-// it (all of a pid namespace are killed with its first process). Its socket is
-// reached through the collector's descriptor of it, /proc/PID/fd/N.
-class Meeting {
- public:
-  absl::Status Open() {
-    // Not predictable; 0 would mean that there is none.
-    if (getrandom(&key_, sizeof(key_), 0) != sizeof(key_)) {
-      return absl::InternalError(absl::StrCat("getrandom: ", strerror(errno)));
-    }
-    key_ = 1 + key_ % (kMaxKey - 1);
-    const absl::Status status = OpenDirectory();
-    if (!status.ok()) return status;
-    abstract_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    fds_.push_back(abstract_);
-    // Some number that no other recording by a process of the same id had, if it
-    // can be helped: old children may know that one's.
-    const int opened = open(path_.c_str(), O_PATH | O_CLOEXEC);
-    door_ = fcntl(opened, F_DUPFD_CLOEXEC, static_cast<int>(64 + key_ % 448));
-    if (opened >= 0) close(opened);
-    if (door_ >= 0 && access(PathOf(getpid()).c_str(), F_OK) == 0) Remove();
-    return absl::OkStatus();
-  }
-  // Settles what the place is called, now that there is a collector. REQUIRES:
-  // called by both, before anybody comes.
-  void Settle(pid_t collector) {
-    if (directory_.empty()) path_ = PathOf(collector);
-  }
-  // The launcher's part; false: another recording in this network namespace, of
-  // another pid namespace, has that name.
-  bool ListenAbstract() const {
-    return Listen(abstract_, path_, /*abstract=*/true);
-  }
-  void GiveUpAbstract() {
-    if (abstract_ >= 0) close(abstract_);
-    fds_.back() = abstract_ = -1;
-  }
-  void Remove() {
-    if (directory_.empty()) return;
-    unlink(path_.c_str());
-    rmdir(directory_.c_str());
-    directory_.clear();
-  }
-  // -1 among them: could not be had.
-  const std::vector<int>& fds() const { return fds_; }
-  // The collector's, to be kept open.
-  int door() const { return door_; }
-  const std::string& path() const { return path_; }
-  uint64_t key() const { return key_; }
-
- private:
-  absl::Status OpenDirectory() {
-    const char* runtime = getenv("XDG_RUNTIME_DIR");
-    absl::Status status = absl::InternalError("");
-    if (runtime != nullptr && runtime[0] == '/') status = OpenIn(runtime);
-    if (!status.ok()) status = OpenIn("/tmp");
-    return status;
-  }
-
-  absl::Status OpenIn(const std::string& parent) {
-    directory_ = absl::StrCat(parent, "/mallogram-XXXXXX");
-    // An abstract name begins with a NUL of its own.
-    if (directory_.size() + sizeof("/socket") + 1 > sizeof(sockaddr_un::sun_path)) {
-      return absl::InternalError("XDG_RUNTIME_DIR is too long");
-    }
-    if (mkdtemp(directory_.data()) == nullptr) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot make a directory in ", parent, ": ", strerror(errno),
-                       LimitBehind(errno)));
-    }
-    path_ = absl::StrCat(directory_, "/socket");
-    fds_ = {socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
-    if (!Listen(fds_[0], path_, /*abstract=*/false)) {
-      const absl::Status status = absl::FailedPreconditionError(
-          absl::StrCat("cannot open a socket in ", directory_, ": ",
-                       strerror(errno), LimitBehind(errno)));
-      Remove();
-      return status;
-    }
-    return absl::OkStatus();
-  }
-
-  std::string PathOf(pid_t holder) const {
-    return absl::StrCat("/proc/", holder, "/fd/", door_);
-  }
-
-  static bool Listen(int fd, const std::string& name, bool abstract) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const size_t skipped = abstract ? 1 : 0;
-    memcpy(address.sun_path + skipped, name.data(), name.size());
-    // An abstract name ends with the address.
-    const auto bytes = static_cast<socklen_t>(
-        abstract ? offsetof(sockaddr_un, sun_path) + 1 + name.size()
-                 : sizeof(address));
-    // A long queue: processes never wait for us, so all of a burst must fit.
-    return fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), bytes) == 0 &&
-           listen(fd, 4096) == 0;
-  }
-
-  std::string directory_, path_;  // directory_ empty: it is gone
-  int abstract_ = -1, door_ = -1;
-  std::vector<int> fds_;
-  uint64_t key_ = 0;
-};
 
 // The program takes our place, for this reason. Allocates nothing: there may be no
 // memory. Returns the exit status if it can't.
