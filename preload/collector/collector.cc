@@ -72,9 +72,10 @@ class Collector {
   ~Collector();
   // As RunCollector, whose errors these are. Returns early, with everything
   // finished and stopped() saying why, if this process may not run on.
-  absl::Status Run(const std::vector<int>& listen_fds, int first_fd, int control_fd);
+  absl::Status Run(const std::vector<int>& listen_fds, int first_fd,
+                   int control_fd);
   const std::string& stopped() const { return stopped_; }
-  bool began() const { return began_; }              // the descriptors are ours
+  bool began() const { return began_; }               // the descriptors are ours
   bool recorded() const { return !family_.empty(); }  // there is a trace
   // Gives up whatever is still being recorded; its memory is freed by the
   // destructor. `why` becomes part of the report.
@@ -164,22 +165,22 @@ Collector::~Collector() {
 }
 
 Reception::Guests Collector::Guests() {
-  return {
-      [this](const Peer& peer, const Hello& hello) { Admit(peer, hello); },
-      [this] {
-        first_error_.Update(absl::FailedPreconditionError(
-            "library and command come from different builds of Mallogram"));
-      },
-      [this](pid_t pid, int connection) {
-        // Who asked may hang up before the answer, which would be ready for ever.
-        epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection, nullptr);
-        leak_checks_.Check(pid, connection);
-      },
-      [this] {
-        report_.AddTrouble(
-            absl::StrCat("too many processes at once: some are not recorded",
-                         LimitBehind(EMFILE)));
-      }};
+  return {[this](const Peer& peer, const Hello& hello) { Admit(peer, hello); },
+          [this] {
+            first_error_.Update(absl::FailedPreconditionError(
+                "library and command come from different builds of Mallogram"));
+          },
+          [this](pid_t pid, int connection) {
+            // Who asked may hang up before the answer, which would be ready for
+            // ever.
+            epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection, nullptr);
+            leak_checks_.Check(pid, connection);
+          },
+          [this] {
+            report_.AddTrouble(
+                absl::StrCat("too many processes at once: some are not recorded",
+                             LimitBehind(EMFILE)));
+          }};
 }
 
 absl::Status Collector::Run(const std::vector<int>& listen_fds, int first_fd,
