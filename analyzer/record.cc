@@ -2,17 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +25,7 @@
 #include "analyzer/record_allocator.h"
 #include "analyzer/record_check.h"
 #include "analyzer/record_last_words.h"
+#include "analyzer/record_meeting.h"
 #include "analyzer/record_options.h"
 #include "analyzer/record_preload.h"
 #include "analyzer/record_run.h"
@@ -69,89 +68,6 @@ int FailWith(const absl::Status& status) {
   return Fail(exit_status, std::string(status.message()));
 }
 
-// Where the program's processes and the collector meet: a directory of our own, for
-// nobody else, with a socket in it; and the abstract socket of the same name, which
-// a change of user or of root does not hide. Anybody can find that one, so who
-// comes must know the key.
-class Meeting {
- public:
-  absl::Status Open() {
-    // Not predictable; 0 would mean that there is none.
-    if (getrandom(&key_, sizeof(key_), 0) != sizeof(key_)) {
-      return absl::InternalError(absl::StrCat("getrandom: ", strerror(errno)));
-    }
-    key_ = 1 + key_ % (kMaxKey - 1);
-    const absl::Status status = OpenDirectory();
-    if (status.ok()) fds_.push_back(Listen(path_, /*abstract=*/true));
-    return status;
-  }
-  void Remove() const {
-    unlink(path_.c_str());
-    rmdir(directory_.c_str());
-  }
-  // -1 among them: could not be had.
-  const std::vector<int>& fds() const { return fds_; }
-  const std::string& path() const { return path_; }
-  uint64_t key() const { return key_; }
-
- private:
-  absl::Status OpenDirectory() {
-    const char* runtime = getenv("XDG_RUNTIME_DIR");
-    absl::Status status = absl::InternalError("");
-    if (runtime != nullptr && runtime[0] == '/') status = OpenIn(runtime);
-    if (!status.ok()) status = OpenIn("/tmp");
-    return status;
-  }
-
-  absl::Status OpenIn(const std::string& parent) {
-    directory_ = absl::StrCat(parent, "/mallogram-XXXXXX");
-    // An abstract name begins with a NUL of its own.
-    if (directory_.size() + sizeof("/socket") + 1 > sizeof(sockaddr_un::sun_path)) {
-      return absl::InternalError("XDG_RUNTIME_DIR is too long");
-    }
-    if (mkdtemp(directory_.data()) == nullptr) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot make a directory in ", parent, ": ", strerror(errno),
-                       LimitBehind(errno)));
-    }
-    path_ = absl::StrCat(directory_, "/socket");
-    fds_ = {Listen(path_, /*abstract=*/false)};
-    if (fds_[0] < 0) {
-      const absl::Status status = absl::FailedPreconditionError(
-          absl::StrCat("cannot open a socket in ", directory_, ": ",
-                       strerror(errno), LimitBehind(errno)));
-      Remove();
-      return status;
-    }
-    return absl::OkStatus();
-  }
-
-  static int Listen(const std::string& name, bool abstract) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const size_t skipped = abstract ? 1 : 0;
-    memcpy(address.sun_path + skipped, name.data(), name.size());
-    // An abstract name ends with the address.
-    const auto bytes = static_cast<socklen_t>(
-        abstract ? offsetof(sockaddr_un, sun_path) + 1 + name.size()
-                 : sizeof(address));
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    // A long queue: processes never wait for us, so all of a burst must fit.
-    if (fd >= 0 && bind(fd, reinterpret_cast<sockaddr*>(&address), bytes) == 0 &&
-        listen(fd, 4096) == 0) {
-      return fd;
-    }
-    const int error = errno;
-    if (fd >= 0) close(fd);
-    errno = error;
-    return -1;
-  }
-
-  std::string directory_, path_;
-  std::vector<int> fds_;
-  uint64_t key_ = 0;
-};
-
 // The program takes our place, for this reason. Allocates nothing: there may be no
 // memory. Returns the exit status if it can't.
 int RunUnrecorded(const Launch& launch, const RecordOptions& options,
@@ -168,11 +84,15 @@ int RunUnrecorded(const Launch& launch, const RecordOptions& options,
 
 // Forks the collector.
 absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
-                                                const Meeting& meeting) {
-  int control[2];
+                                                Meeting* meeting) {
+  int control[2], settled[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) != 0) {
     return absl::ResourceExhaustedError(
         absl::StrCat("socketpair: ", strerror(errno), LimitBehind(errno)));
+  }
+  if (pipe2(settled, O_CLOEXEC) != 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("pipe: ", strerror(errno), LimitBehind(errno)));
   }
   const int words = OpenLastWords();
   const pid_t pid = fork();
@@ -181,25 +101,39 @@ absl::StatusOr<CollectorProcess> StartCollector(const RecordOptions& options,
         absl::StrCat("cannot fork: ", strerror(errno), LimitBehind(errno)));
   }
   if (pid == 0) {
-    std::vector<int> keep = meeting.fds();
+    meeting->Settle(getpid());
+    close(settled[1]);
+    char listening;  // or the end of the file, if there is no abstract socket
+    ssize_t got;
+    do {
+      got = read(settled[0], &listening, 1);
+    } while (got < 0 && errno == EINTR);
+    if (got != 1) meeting->GiveUpAbstract();
+    std::vector<int> keep = meeting->fds();
     keep.push_back(control[1]);
+    keep.push_back(meeting->door());
     if (words >= 0) keep.push_back(words);
     BecomeCollector(std::move(keep));
     KeepLastWords(words);
     CollectorOptions collector;
-    collector.key = meeting.key();
+    collector.key = meeting->key();
     collector.output = options.output;
     collector.allocator = options.allocator;
     collector.leak_budget_ns = options.leak_budget_ns;
-    collector.socket_path = meeting.path();
+    collector.socket_path = meeting->path();
     // Errors are in its report.
-    RunCollector(collector, meeting.fds(), -1, control[1]).IgnoreError();
+    RunCollector(collector, meeting->fds(), -1, control[1]).IgnoreError();
     // Children of the program may come until the very end, so this goes last.
-    meeting.Remove();
+    meeting->Remove();
     _exit(0);
   }
   close(control[1]);
-  return CollectorProcess{pid, control[0], meeting.fds(), words};
+  meeting->Settle(pid);
+  const bool told = meeting->ListenAbstract() && write(settled[1], "", 1) == 1;
+  if (!told) meeting->GiveUpAbstract();
+  close(settled[0]);
+  close(settled[1]);
+  return CollectorProcess{pid, control[0], meeting->fds(), words};
 }
 
 // The collector's answer to kEnded; empty if it died. It may take its time over a
@@ -367,6 +301,13 @@ absl::StatusOr<pid_t> Begin(const RecordOptions& options, Launch* launch,
   if (!plain->empty()) return 0;
   status = meeting->Open();
   if (!status.ok()) return status;
+  const absl::StatusOr<CollectorProcess> started = StartCollector(options, meeting);
+  if (!started.ok()) {
+    meeting->Remove();
+    return started.status();
+  }
+  // If its directory is still there, the collector removes it from here on.
+  *collector = *started;
   std::vector<LaunchVariable> variables = {
       {"LD_PRELOAD", preload},
       {kEnvSocket, meeting->path()},
@@ -381,19 +322,11 @@ absl::StatusOr<pid_t> Begin(const RecordOptions& options, Launch* launch,
   if (options.LooksForMismatches()) variables.push_back({kEnvMismatches, "1"});
   const std::vector<std::string> environment = ProgramEnvironment(variables);
 
-  const absl::StatusOr<CollectorProcess> started =
-      StartCollector(options, *meeting);
-  if (!started.ok()) {
-    meeting->Remove();
-    return started.status();
-  }
-  // From here on the collector removes the meeting place, unless it is killed.
-  *collector = *started;
   return launch->Start(path, options.program, environment, collector->control_fd);
 }
 
 // What the program's end leaves to be said; false if the recording failed.
-bool End(const RecordOptions& options, const Launch& launch, const Meeting& meeting,
+bool End(const RecordOptions& options, const Launch& launch, Meeting* meeting,
          CollectorProcess* collector, pid_t program, int wait_status) {
   std::string packet;
   if (SendControl(collector->control_fd,
@@ -404,7 +337,7 @@ bool End(const RecordOptions& options, const Launch& launch, const Meeting& meet
     if (collector->wait_status == -1) {
       collector->wait_status = AwaitCollectorsEnd(collector->pid);
     }
-    meeting.Remove();
+    meeting->Remove();
   }
   return Conclude(options, launch, packet, *collector, program, wait_status);
 }
@@ -447,7 +380,7 @@ int RunRecord(int argc, char** argv) {
   const int wait_status = Launch::Wait(*program, &collector);
   bool recorded = true;
   try {
-    recorded = End(options, launch, meeting, &collector, *program, wait_status);
+    recorded = End(options, launch, &meeting, &collector, *program, wait_status);
   } catch (const std::bad_alloc&) {
     constexpr absl::string_view kWords =
         "mallogram: out of memory: no summary of the recording\n";

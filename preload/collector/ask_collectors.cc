@@ -92,21 +92,37 @@ void AskAt(absl::string_view path, pid_t pid, std::vector<Asked>* all) {
   if (Ask(address, sizeof(address), pid, &asked)) all->push_back(asked);
 }
 
-// Sockets of all launchers on this machine whose directories this user may enter.
-std::vector<std::string> LauncherSockets() {
-  std::vector<std::string> parents = {"/tmp"};
-  const char* const runtime = getenv("XDG_RUNTIME_DIR");
-  if (runtime != nullptr && runtime[0] == '/') parents.push_back(runtime);
-  std::vector<std::string> sockets;
-  for (const std::string& parent : parents) {
-    glob_t found{};
-    const std::string pattern = absl::StrCat(parent, "/mallogram-*/socket");
-    if (glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0) {
-      sockets.insert(sockets.end(), found.gl_pathv,
-                     found.gl_pathv + found.gl_pathc);
+// The sockets that the process there holds descriptors of.
+void AppendDoors(const std::string& process, std::vector<std::string>* sockets) {
+  glob_t found{};
+  if (glob(absl::StrCat(process, "/fd/*").c_str(), GLOB_NOSORT, nullptr, &found) ==
+      0) {
+    for (size_t i = 0; i < found.gl_pathc; ++i) {
+      char target[PATH_MAX];
+      const ssize_t bytes = readlink(found.gl_pathv[i], target, sizeof(target));
+      if (bytes > 0 &&
+          absl::EndsWith(absl::string_view(target, static_cast<size_t>(bytes)),
+                         "/socket (deleted)")) {
+        sockets->push_back(found.gl_pathv[i]);
+      }
     }
-    globfree(&found);
   }
+  globfree(&found);
+}
+
+// Sockets of all launchers on this machine that this user may reach: their
+// directories are gone, their collectors hold descriptors of them.
+std::vector<std::string> LauncherSockets() {
+  std::vector<std::string> sockets;
+  glob_t found{};
+  if (glob("/proc/[0-9]*/comm", GLOB_NOSORT, nullptr, &found) == 0) {
+    for (size_t i = 0; i < found.gl_pathc; ++i) {
+      const std::string path = found.gl_pathv[i];
+      if (ReadFile(path) != "mgram-collector\n") continue;
+      AppendDoors(path.substr(0, path.rfind('/')), &sockets);
+    }
+  }
+  globfree(&found);
   return sockets;
 }
 

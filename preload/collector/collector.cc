@@ -165,18 +165,22 @@ Collector::~Collector() {
 }
 
 Reception::Guests Collector::Guests() {
-  return {
-      [this](const Peer& peer, const Hello& hello) { Admit(peer, hello); },
-      [this] {
-        first_error_.Update(absl::FailedPreconditionError(
-            "library and command come from different builds of Mallogram"));
-      },
-      [this](pid_t pid, int connection) { leak_checks_.Check(pid, connection); },
-      [this] {
-        report_.AddTrouble(
-            absl::StrCat("too many processes at once: some are not recorded",
-                         LimitBehind(EMFILE)));
-      }};
+  return {[this](const Peer& peer, const Hello& hello) { Admit(peer, hello); },
+          [this] {
+            first_error_.Update(absl::FailedPreconditionError(
+                "library and command come from different builds of Mallogram"));
+          },
+          [this](pid_t pid, int connection) {
+            // Who asked may hang up before the answer, which would be ready for
+            // ever.
+            epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, connection, nullptr);
+            leak_checks_.Check(pid, connection);
+          },
+          [this] {
+            report_.AddTrouble(
+                absl::StrCat("too many processes at once: some are not recorded",
+                             LimitBehind(EMFILE)));
+          }};
 }
 
 absl::Status Collector::Run(const std::vector<int>& listen_fds, int first_fd,

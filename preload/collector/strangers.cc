@@ -3,17 +3,18 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/processes.h"
-#include "preload/collector/stamp_clock.h"
 
 namespace mallogram {
 namespace {
 
+// Of this thread's time; with very many processes and threads, it looks rarely.
 constexpr uint64_t kShare = 300;
 constexpr uint64_t kLookEveryNs = 15'000'000;
 constexpr int kLooksAtAllThreads = 8;  // once in so many
@@ -28,6 +29,13 @@ void AppendChildren(const std::string& text, std::vector<pid_t>* children) {
     if (pid > 0) children->push_back(static_cast<pid_t>(pid));
     at = *end == ' ' ? end + 1 : end;
   }
+}
+
+uint64_t ThreadCpuNs() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<uint64_t>(t.tv_nsec);
 }
 
 // Those that any of its threads has made.
@@ -86,6 +94,7 @@ void Strangers::Look(uint64_t now_ns, const std::vector<pid_t>& processes,
                      const std::function<bool(pid_t)>& is_known) {
   if (now_ns < next_ns_) return;
   ++looks_;
+  const uint64_t start = ThreadCpuNs();
   for (auto& [pid, child] : children_) child.seen = false;
   std::vector<std::pair<pid_t, pid_t>> parents;  // and their roots
   for (const pid_t pid : processes) parents.push_back({pid, pid});
@@ -102,7 +111,7 @@ void Strangers::Look(uint64_t now_ns, const std::vector<pid_t>& processes,
     if (!entry.second.seen) Forget(entry.first);
     return !entry.second.seen;
   });
-  next_ns_ = now_ns + std::max(kLookEveryNs, kShare * (MonotonicNs() - now_ns));
+  next_ns_ = now_ns + std::max(kLookEveryNs, kShare * (ThreadCpuNs() - start));
 }
 
 void Strangers::LookAt(pid_t pid, pid_t parent_pid, pid_t root) {
