@@ -223,8 +223,10 @@ std::string WhyPlain(const std::string& path) {
         " runs as it would without mallogram");
   }
   const File file(path);
+  const char* search = getenv("PATH");
   const Unrecordable why =
-      JudgeProgram(file.fd(), path.c_str(), getenv("PATH"), /*shell=*/true);
+      JudgeProgram(file.fd(), path.c_str(),
+                   search != nullptr ? search : "/bin:/usr/bin", /*shell=*/true);
   if (!IsSanitizer(why)) return "";
   const Sanitizer sanitizer = SanitizerOf(why);
   return absl::StrCat(

@@ -71,9 +71,9 @@ long Open(const ChildName& name) {
 Unrecordable Judge(const ChildName& name, char* const* environment) {
   const long fd = Open(name);
   if (fd < 0) return Unrecordable::kNot;
+  // What `env` runs is looked at when it does.
   Unrecordable why =
-      JudgeProgram(static_cast<int>(fd), name.path,
-                   FindVariable(ProgramEnvironment(), "PATH"), name.shell);
+      JudgeProgram(static_cast<int>(fd), name.path, nullptr, name.shell);
   if (why == Unrecordable::kNot && IsPrivileged(static_cast<int>(fd))) {
     why = Unrecordable::kPrivileged;
   }

@@ -308,6 +308,7 @@ Unrecordable JudgeProgram(int fd, const char* path, const char* search_path,
       shell = false;
       opened = OpenProgram(AT_FDCWD, name);
     } else if (look.format == FileLook::kElf && path == name &&
+               search_path != nullptr &&
                __builtin_strcmp(BaseName(name), "env") == 0) {
       ProgramOfEnv(argument, name);
       argument[0] = 0;

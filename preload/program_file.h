@@ -77,9 +77,9 @@ long OpenProgram(int directory, const char* path);
 // system's own search path).
 long OpenInPath(int directory, const char* file, const char* path);
 
-// All of a program: follows scripts, and `#!/usr/bin/env X` by `search_path`. `fd`
-// is read, not closed. `shell`: a text without "#!" goes to /bin/sh, as by execvp.
-// `path` may be nullptr.
+// All of a program: follows scripts, and `#!/usr/bin/env X` by `search_path` if
+// that is not nullptr. `fd` is read, not closed. `shell`: a text without "#!" goes
+// to /bin/sh, as by execvp. `path` may be nullptr.
 Unrecordable JudgeProgram(int fd, const char* path, const char* search_path,
                           bool shell);
 

@@ -59,9 +59,31 @@ bool WriteText(const std::string& path, const std::string& text) {
   return !file.fail();
 }
 
+// The life of the program itself, which may have executed others in its place.
+struct ProgramLife {
+  int64_t pid = 0;
+  uint64_t first_start = UINT64_MAX, last_start = 0;
+  EndReason end = EndReason::kExited;  // of the last that was recorded
+  std::string last;
+};
+
+// The program was there before its children.
+void Follow(const Trace& trace, const std::string& name, ProgramLife* life) {
+  const uint64_t start = trace.run.start_unix_ns;
+  if (start < life->first_start) {
+    if (trace.run.pid != life->pid) life->last_start = 0;
+    life->first_start = start;
+    life->pid = trace.run.pid;
+  }
+  if (trace.run.pid != life->pid || start < life->last_start) return;
+  life->last_start = start;
+  life->end = trace.summary.end;
+  life->last = name;
+}
+
 // One recording, for the document and beside it.
 absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
-                                LeakBuilder* builder) {
+                                LeakBuilder* builder, ProgramLife* life) {
   ProgressBar bar("reading");
   const auto progress = [&bar](uint64_t done, uint64_t total) {
     bar.Update(done, total);
@@ -70,6 +92,12 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
   if (!trace.ok()) return trace.status();
   ProcessRun run;
   run.name = absl::StrCat(trace->run.executable, " (pid ", trace->run.pid, ")");
+  Follow(*trace, run.name, life);
+  // A limit that is kept means little for what was not seen.
+  if (!trace->summary.detail_text.empty() &&
+      trace->summary.end != EndReason::kDetached) {
+    Fail(0, absl::StrCat(run.name, ": ", trace->summary.detail_text));
+  }
   run.peak_bytes = trace->summary.totals.peak_heap_bytes;
   run.allocations = trace->summary.totals.allocations;
   absl::StatusOr<std::vector<TestSpan>> tests = ReadTests(file, progress);
@@ -91,10 +119,16 @@ int Judge(const GateOptions& options, const SuppressionSet& suppressions,
   Symbolizer symbolizer("");
   LeakBuilder builder(&symbolizer);
   std::vector<ProcessRun> processes;
+  ProgramLife life;
   for (const std::string& file : files) {
-    absl::StatusOr<ProcessRun> run = Read(file, &symbolizer, &builder);
+    absl::StatusOr<ProcessRun> run = Read(file, &symbolizer, &builder, &life);
     if (!run.ok()) return Fail(kFailure, run.status().message());
     processes.push_back(*std::move(run));
+  }
+  if (life.end == EndReason::kExeced) {
+    return Fail(kFailure,
+                absl::StrCat("what ", life.last, " executed in its place ",
+                             "was not recorded, so nothing can be judged"));
   }
   LeakDocument document = builder.Finish();
   // Beyond this point call stacks are fixed.
