@@ -52,6 +52,7 @@ class Reception {
 
  private:
   void Accept(int* listen_fd);
+  bool HasRoom();  // for one more descriptor
   void TakeSpares();
   void FreeSpares();
 
