@@ -24,6 +24,12 @@ void Reception::TakeSpares() {
   for (int& fd : spare_fds_) fd = fcntl(listen_fds_[0], F_DUPFD_CLOEXEC, 3);
 }
 
+bool Reception::HasRoom() {
+  const int fd = fcntl(connections_.front(), F_DUPFD_CLOEXEC, 3);
+  if (fd >= 0) ::close(fd);
+  return fd >= 0;
+}
+
 void Reception::FreeSpares() {
   for (int& fd : spare_fds_) {
     if (fd >= 0) ::close(fd);
@@ -115,6 +121,16 @@ void Reception::Read(int connection) {
     connections_.erase(found);
     if (MayAsk(connection)) return guests_.check(check.pid, connection);
     ::close(connection);
+    return;
+  }
+  if (!HasRoom()) {
+    // The kernel would drop an image for which there is no descriptor, and its
+    // program would wait for us in vain.
+    guests_.close();
+    connections_.erase(found);
+    FreeSpares();
+    RefuseGuest(connection);
+    TakeSpares();
     return;
   }
   Hello hello;

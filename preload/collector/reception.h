@@ -57,6 +57,7 @@ class Reception {
  private:
   // False: no more can be accepted.
   bool Accept(int listen_fd);
+  bool HasRoom();  // for one more descriptor
   void TakeSpares();
   void FreeSpares();
 

@@ -243,25 +243,47 @@ class Collector(Limited):
             self.assertIn("record", line.replace("trace", "record"))
         self.assertTrue(text)
 
+    def at_once(self, limit, start, lines, cwd, end):
+        """Records a shell that starts eight commands at once, each of which says
+        `lines` and lives until its input ends, which it does when all have spoken;
+        then `end`. Returns the rest of the result."""
+        reader, writer = os.pipe()
+        script = ('i=0; while [ $i -lt 8 ]; do i=$((i+1)); '
+                  f'{start} <&{reader} & done; wait; {end}')
+        process = subprocess.Popen(
+            [self.command, "-q", "-o", "x.mgram", "sh", "-c", script],
+            cwd=cwd, env=harness.clean_env(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[reader],
+            preexec_fn=lambda: resource.setrlimit(*limit))
+        os.close(reader)
+        self.assertEqual([process.stdout.readline() for _ in range(8)], [lines] * 8)
+        os.close(writer)
+        out, err = process.communicate(timeout=harness.LIMIT)
+        return subprocess.CompletedProcess([], process.returncode, out, err)
+
     def test_memory(self):
         # Each has room for its own blocks; the collector has none for all of them.
         holder = harness.compile_c(self.tree, "holder", HOLDER)
-        reader, writer = os.pipe()
-        script = (f'i=0; while [ $i -lt 8 ]; do i=$((i+1)); {holder} 400000 <&{reader} '
-                  '& done; wait; echo over')
-        process = subprocess.Popen(
-            [self.command, "-q", "-o", "x.mgram", "sh", "-c", script],
-            cwd=self.work(), env=harness.clean_env(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[reader],
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS,
-                                                  (60_000 * KIB, 60_000 * KIB)))
-        os.close(reader)
-        held = [process.stdout.readline() for _ in range(8)]
-        os.close(writer)
-        out, err = process.communicate(timeout=harness.LIMIT)
-        self.assertEqual((held, out), ([b"held, 0 failed\n"] * 8, b"over\n"))
-        self.said(subprocess.CompletedProcess([], process.returncode, out, err), "-v")
-        self.assertIn(b"out of memory", err)
+        limit = resource.RLIMIT_AS, (60_000 * KIB, 60_000 * KIB)
+        got = self.at_once(limit, f"{holder} 400000", b"held, 0 failed\n", self.work(),
+                           "echo over")
+        self.assertEqual(got.stdout, b"over\n")
+        self.said(got, "-v")
+        self.assertIn(b"out of memory", got.stderr)
+
+    def test_descriptors(self):
+        # Too many at once: who finds no place runs unrecorded, and who comes when
+        # there is one again is recorded.
+        holder = harness.compile_c(self.tree, "holder", HOLDER)
+        cwd = self.work()
+        limit = resource.RLIMIT_NOFILE, (24, 24)
+        # The collector learns of the others' ends in its own time.
+        end = ("i=0; while [ $i -lt 300 ] && ! ls x.program.*; do i=$((i+1)); "
+               f"{self.program}; done >&2; echo over")
+        got = self.at_once(limit, f"{holder} 10", b"held, 0 failed\n", cwd, end)
+        self.assertEqual((got.returncode, got.stdout), (0, b"over\n"))
+        self.assertIn(b"(ulimit -n 24)", got.stderr)
+        self.assertGreater(len(list(harness.pathlib.Path(cwd).glob("x.program.*"))), 0)
 
     def test_processor_time(self):
         writer = harness.compile_c(self.tree, "writer", WRITER)
