@@ -146,6 +146,8 @@ def parse(description, arguments):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build", help="build directory (default: build)")
+    parser.add_argument("--installed", metavar="PREFIX", type=pathlib.Path,
+                        help="what is installed there (/usr/local), instead of a build")
     parser.add_argument("--only", action="append", default=[], metavar="NAME[,NAME]")
     parser.add_argument("--list", action="store_true", help="the entries' names, and no more")
     parser.add_argument("--markdown", action="store_true")
@@ -212,7 +214,7 @@ def main(description):
     if options.install:
         install()
     build = pathlib.Path(options.build).resolve()
-    if not (build / "analyzer" / "mallogram").exists():
+    if not options.installed and not (build / "analyzer" / "mallogram").exists():
         say(f"{build}/analyzer/mallogram does not exist: build first, or say --build DIR")
         return 1
     facts = machine.facts(build)
@@ -220,7 +222,9 @@ def main(description):
     directory.chmod(0o755)
     try:
         stage.own_signals()
-        mallogram = recording.install(build, directory / "installed")
+        place = directory / "installed"
+        mallogram = (recording.copy_installed(options.installed, place) if options.installed
+                     else recording.install(build, place))
         wrong = kit.build(directory / "kit")
         if wrong:
             say(wrong)
