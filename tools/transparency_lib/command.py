@@ -46,19 +46,9 @@ class Theatre:
                                                                         traces)
         own = self.mallogram if mode and not self.recorder else ""
         on = stage.Stage(self.directory, self.kit, words, own)
-        failure, wrong, allocations = "", [], 0
+        wrong, allocations = [], 0
         try:
-            entry.play(on)
-        except (stage.Failure, runners.Failure, OSError, subprocess.SubprocessError,
-                KeyError, ValueError, IndexError) as error:
-            failure = str(error) or repr(error)
-        try:
-            if failure:
-                # The plays' words of why may have paths and numbers of this run.
-                on.fact(compare.STOPPED, failure)
-                on.fact("last words", "\n".join(
-                    line for running in on.started
-                    for line in on.errors(running).splitlines()[-3:]))
+            self.act(entry, on)
             on.close(entry.files, entry.outputs)
         finally:
             on.end_everything()
@@ -67,6 +57,18 @@ class Theatre:
         rules = [*entry.rules]
         facts = {key: compare.normalised(value, rules) for key, value in on.facts.items()}
         return facts, wrong, allocations, on.said()
+
+    @staticmethod
+    def act(entry, on):
+        """What stops the play is a fact, and so are the last words of its programs."""
+        try:
+            entry.play(on)
+        except (stage.Failure, runners.Failure, OSError, subprocess.SubprocessError,
+                KeyError, ValueError, IndexError) as error:
+            on.fact(compare.STOPPED, str(error) or repr(error))
+            on.fact("last words", "\n".join(
+                line for running in on.started
+                for line in on.errors(running).splitlines()[-3:]))
 
     def compare(self, entry, rounds):
         start = time.monotonic()
