@@ -125,6 +125,14 @@ extern "C" __attribute__((visibility("hidden"))) long MallogramFilterCall(
 extern "C" long MallogramFilterCall(long number, long a, long b, long c, long d,
                                     long e, long f) {
   using Syscall = long (*)(long, ...);
+  if (mallogram_real_syscall == nullptr && number != SYS_prctl && number != SYS_seccomp) {
+    // An executable's own malloc may call this from its set-up, under its lock
+    // (Chromium): a look-up allocates, and would wait for that lock for ever.
+    const long result = mallogram::sys::Call(number, a, b, c, d, e, f);
+    if (result >= 0 || result < -4095) return result;
+    errno = static_cast<int>(-result);
+    return -1;
+  }
   mallogram::ResolveReal();
   if (number == SYS_prctl) {  // as if it were called by its name
     return prctl(static_cast<int>(a), b, c, d, e);

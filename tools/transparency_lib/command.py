@@ -46,19 +46,9 @@ class Theatre:
                                                                         traces)
         own = self.mallogram if mode and not self.recorder else ""
         on = stage.Stage(self.directory, self.kit, words, own)
-        failure, wrong, allocations = "", [], 0
+        wrong, allocations = [], 0
         try:
-            entry.play(on)
-        except (stage.Failure, runners.Failure, OSError, subprocess.SubprocessError,
-                KeyError, ValueError, IndexError) as error:
-            failure = str(error) or repr(error)
-        try:
-            if failure:
-                # The plays' words of why may have paths and numbers of this run.
-                on.fact(compare.STOPPED, failure)
-                on.fact("last words", "\n".join(
-                    line for running in on.started
-                    for line in on.errors(running).splitlines()[-3:]))
+            self.act(entry, on)
             on.close(entry.files, entry.outputs)
         finally:
             on.end_everything()
@@ -67,6 +57,18 @@ class Theatre:
         rules = [*entry.rules]
         facts = {key: compare.normalised(value, rules) for key, value in on.facts.items()}
         return facts, wrong, allocations, on.said()
+
+    @staticmethod
+    def act(entry, on):
+        """What stops the play is a fact, and so are the last words of its programs."""
+        try:
+            entry.play(on)
+        except (stage.Failure, runners.Failure, OSError, subprocess.SubprocessError,
+                KeyError, ValueError, IndexError) as error:
+            on.fact(compare.STOPPED, str(error) or repr(error))
+            on.fact("last words", "\n".join(
+                line for running in on.started
+                for line in on.errors(running).splitlines()[-3:]))
 
     def compare(self, entry, rounds):
         start = time.monotonic()
@@ -146,6 +148,8 @@ def parse(description, arguments):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build", help="build directory (default: build)")
+    parser.add_argument("--installed", metavar="PREFIX", type=pathlib.Path,
+                        help="what is installed there (/usr/local), instead of a build")
     parser.add_argument("--only", action="append", default=[], metavar="NAME[,NAME]")
     parser.add_argument("--list", action="store_true", help="the entries' names, and no more")
     parser.add_argument("--markdown", action="store_true")
@@ -212,7 +216,7 @@ def main(description):
     if options.install:
         install()
     build = pathlib.Path(options.build).resolve()
-    if not (build / "analyzer" / "mallogram").exists():
+    if not options.installed and not (build / "analyzer" / "mallogram").exists():
         say(f"{build}/analyzer/mallogram does not exist: build first, or say --build DIR")
         return 1
     facts = machine.facts(build)
@@ -220,7 +224,9 @@ def main(description):
     directory.chmod(0o755)
     try:
         stage.own_signals()
-        mallogram = recording.install(build, directory / "installed")
+        place = directory / "installed"
+        mallogram = (recording.copy_installed(options.installed, place) if options.installed
+                     else recording.install(build, place))
         wrong = kit.build(directory / "kit")
         if wrong:
             say(wrong)

@@ -150,7 +150,7 @@ $PROBE from bash; ulimit -n 64; umask 077; (trap '' INT; $PROBE ignoring)
 printf '%s\n' {a..c}{1..2} | xargs -P 3 -n 2 echo | sort
 mapfile -t lines < <(printf 'x\ny\n'); echo "${#lines[@]}"
 sh -c 'kill -SEGV $$'; echo "segv $?"
-exec $PROBE "the last" word
+wait; exec $PROBE "the last" word
 """
 
 ENTRIES = [

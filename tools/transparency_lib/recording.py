@@ -2,6 +2,7 @@
 it recorded is good."""
 
 import re
+import shutil
 import subprocess
 
 from bench_lib import runners
@@ -21,6 +22,17 @@ def install(build, directory):
     if done.returncode != 0 or not found:
         raise runners.Failure(f"meson install in {build}: {done.stdout.strip()[-300:]}")
     return str(found[0])
+
+
+def copy_installed(prefix, directory):
+    """The same of what is installed already below `prefix`."""
+    try:
+        shutil.copytree(prefix / "lib" / "mallogram", directory / "lib" / "mallogram")
+        (directory / "bin").mkdir()
+        shutil.copy(prefix / "bin" / "mallogram", directory / "bin")
+    except OSError as error:
+        raise runners.Failure(f"no Mallogram is installed in {prefix}: {error}") from error
+    return str(directory / "bin" / "mallogram")
 
 
 def command(mallogram, mode, traces):

@@ -249,6 +249,8 @@ def _sshd(pam):
                                  f"{TRAVELLER[0]}@127.0.0.1"], check=False))
         on.see()
         _stop(on, running, int((d / "sshd.pid").read_text()), signal.SIGTERM)
+        # Sessions end beside each other, and say so in no order.
+        on.fact("errors", sorted(on.errors(running).split("\n")))
     return play
 
 
