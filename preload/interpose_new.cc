@@ -173,7 +173,8 @@ BlockKind KindOf(Index index, uint64_t caller_pc = 0) {
   if (g_overridden) return BlockKind::kUnknown;
   // The runtime's operators call one another: of a module that is bound to them, an
   // inner call is all that is seen.
-  if (caller_pc != 0 && HasDeepBound() && AreKindsUnsureAt(caller_pc - 1))
+  if (caller_pc != 0 && HasDeepBound() && IsRecorded() &&
+      AreKindsUnsureAt(caller_pc - 1))
     return BlockKind::kUnknown;
   constexpr uint32_t kArrays =
       1u << kNewArray | 1u << kNewArrayNoThrow | 1u << kNewArrayAligned |

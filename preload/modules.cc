@@ -186,7 +186,7 @@ bool FindModule(uint64_t pc, CodeModule* module) {
 bool AreKindsUnsureAt(uint64_t pc) {
   CodeModule module;
   return FindModule(pc, &module) && module.index != kNoModule &&
-         g_slots[module.index].kinds_unsure != 0;
+         g_tables->modules[module.index].kinds_unsure != 0;
 }
 
 void SweepModules() {
