@@ -96,17 +96,33 @@ MALLOGRAM_EXPORT int clone(int (*function)(void*), void* stack, int flags,
   return result;
 }
 
+// An executable's own malloc may call prctl or syscall from its set-up, under its
+// lock (Chromium). A look-up allocates, and would wait for that lock for ever.
+static long Unresolved(long number, long a, long b, long c, long d, long e = 0,
+                       long f = 0) {
+  const long result = mallogram::sys::Call(number, a, b, c, d, e, f);
+  if (result >= 0 || result < -4095) return result;
+  errno = static_cast<int>(-result);
+  return -1;
+}
+
 MALLOGRAM_EXPORT int prctl(int option, ...) {
   va_list more;
   va_start(more, option);
   unsigned long arguments[4];
   for (unsigned long& one : arguments) one = va_arg(more, unsigned long);
   va_end(more);
+  const bool filters = option == PR_SET_SECCOMP;
+  if (!filters && option != PR_SET_TSC && g_real.prctl == nullptr) {
+    return static_cast<int>(
+        Unresolved(SYS_prctl, option, static_cast<long>(arguments[0]),
+                   static_cast<long>(arguments[1]), static_cast<long>(arguments[2]),
+                   static_cast<long>(arguments[3])));
+  }
   if (!Resolved(g_real.prctl)) {
     errno = ENOSYS;
     return -1;
   }
-  const bool filters = option == PR_SET_SECCOMP;
   const bool strict = filters && arguments[0] == SECCOMP_MODE_STRICT;
   if (filters) mallogram::PrepareForFilter(strict);
   const bool tsc = option == PR_SET_TSC;
@@ -125,15 +141,11 @@ extern "C" __attribute__((visibility("hidden"))) long MallogramFilterCall(
 extern "C" long MallogramFilterCall(long number, long a, long b, long c, long d,
                                     long e, long f) {
   using Syscall = long (*)(long, ...);
-  if (mallogram_real_syscall == nullptr && number != SYS_prctl && number != SYS_seccomp) {
-    // An executable's own malloc may call this from its set-up, under its lock
-    // (Chromium): a look-up allocates, and would wait for that lock for ever.
-    const long result = mallogram::sys::Call(number, a, b, c, d, e, f);
-    if (result >= 0 || result < -4095) return result;
-    errno = static_cast<int>(-result);
-    return -1;
+  if (mallogram_real_syscall == nullptr && number != SYS_prctl &&
+      number != SYS_seccomp) {
+    return Unresolved(number, a, b, c, d, e, f);
   }
-  mallogram::ResolveReal();
+  if (number != SYS_prctl) mallogram::ResolveReal();
   if (number == SYS_prctl) {  // as if it were called by its name
     return prctl(static_cast<int>(a), b, c, d, e);
   }

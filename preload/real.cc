@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "preload/dynamic.h"
+
 // The tail-jumping wrappers in interpose_process.cc need plain symbols.
 extern "C" {
 __attribute__((visibility("hidden"))) void* mallogram_real_dlopen;
@@ -86,6 +88,18 @@ void Find(F* function, const char* name) {
   if (found != nullptr) *function = reinterpret_cast<F>(found);
 }
 
+// Of names that not every libc has: a search that fails has dlsym allocate words
+// about that, from the program's heap and perhaps under a lock of its allocator.
+template <typename F>
+void FindIfThere(F* function, const char* name) {
+  dl_find_object self;
+  if (_dl_find_object(reinterpret_cast<void*>(&ResolveReal), &self) != 0) return;
+  for (const link_map* map = self.dlfo_link_map->l_next; map != nullptr;
+       map = map->l_next) {
+    if (DynamicSection(map).Find(name) != nullptr) return Find(function, name);
+  }
+}
+
 std::atomic<bool> g_libc_is_behind, g_libc_has_names;
 
 const void* ObjectOf(const void* address) {
@@ -127,8 +141,8 @@ void ResolveReal() {
   Find(&real.memalign, "memalign");
   Find(&real.valloc, "valloc");
   Find(&real.pvalloc, "pvalloc");
-  Find(&real.free_sized, "free_sized");
-  Find(&real.free_aligned_sized, "free_aligned_sized");
+  FindIfThere(&real.free_sized, "free_sized");
+  FindIfThere(&real.free_aligned_sized, "free_aligned_sized");
   Find(&real.malloc_usable_size, "malloc_usable_size");
   Find(&real.libc_malloc, "__libc_malloc");
   Find(&real.libc_calloc, "__libc_calloc");
@@ -157,7 +171,7 @@ void ResolveReal() {
   Find(&real.clone, "clone");
   Find(&real.prctl, "prctl");
   Find(&real.clock_gettime, "clock_gettime");
-  Find(&real.thread_id_field, "_thread_db_pthread_tid");
+  FindIfThere(&real.thread_id_field, "_thread_db_pthread_tid");
   Find(&mallogram_real_syscall, "syscall");
   Find(&real.calloc, "calloc");
   Find(&real.realloc, "realloc");

@@ -148,10 +148,12 @@ Collector::Collector(const CollectorOptions& options)
     : options_(options),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       waker_(epoll_fd_),
-      reception_(Guests(),
-                 [this](int fd, bool connection) {
-                   Watch(fd, connection ? kConnection : kListener);
-                 }),
+      reception_(
+          Guests(),
+          [this](int fd, bool connection) {
+            Watch(fd, connection ? kConnection : kListener);
+          },
+          [this](int fd) { epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr); }),
       heirs_(options.socket_path, [this](int fd) { Watch(fd, kHeir); }),
       leak_checks_([this] { waker_.Call(); }, options.leak_budget_ns),
       // Bare, there is no socket that they all know.

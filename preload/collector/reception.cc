@@ -89,6 +89,7 @@ bool Reception::Accept(int listen_fd) {
         TakeSpares();
         return true;
       }
+      forget_(listen_fd);
       ::close(listen_fd);
       return false;
     }

@@ -27,8 +27,13 @@ class Reception {
   };
 
   // `watch` has a descriptor watched; `connection`: it is one, else it listens.
-  Reception(Guests guests, std::function<void(int fd, bool connection)> watch)
-      : guests_(std::move(guests)), watch_(std::move(watch)) {}
+  // `forget`: no longer, before it is closed: the launcher has the same socket, so
+  // it would be told of for ever.
+  Reception(Guests guests, std::function<void(int fd, bool connection)> watch,
+            std::function<void(int fd)> forget)
+      : guests_(std::move(guests)),
+        watch_(std::move(watch)),
+        forget_(std::move(forget)) {}
   ~Reception();
   Reception(const Reception&) = delete;
   Reception& operator=(const Reception&) = delete;
@@ -63,6 +68,7 @@ class Reception {
 
   const Guests guests_;
   const std::function<void(int, bool)> watch_;
+  const std::function<void(int)> forget_;
   std::vector<int> listen_fds_;
   std::map<pid_t, int> check_fds_;
   uint64_t key_ = 0;
