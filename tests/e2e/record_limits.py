@@ -63,7 +63,7 @@ KIB = 1024
 ANY = resource.RLIM_INFINITY
 # (resource, as `ulimit` says it, value)
 LIMITS = [
-    (resource.RLIMIT_AS, "-v", 15_000 * KIB),
+    (resource.RLIMIT_AS, "-v", 18_000 * KIB),
     (resource.RLIMIT_AS, "-v", 40_000 * KIB),
     (resource.RLIMIT_AS, "-v", 42_000 * KIB),
     (resource.RLIMIT_AS, "-v", 100_000 * KIB),
