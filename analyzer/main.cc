@@ -25,7 +25,7 @@
 #include "analyzer/report_command.h"
 #include "analyzer/study/study_command.h"
 #include "analyzer/sweep/sweep_command.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/image.h"
 
 namespace mallogram {

@@ -33,10 +33,10 @@
 #include "analyzer/suggest.h"
 #include "preload/collector/collector.h"
 #include "preload/collector/control.h"
-#include "preload/collector/limits.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/process_facts.h"
 #include "preload/collector/processes.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/image.h"
 #include "preload/trace_format.h"
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "absl/strings/str_cat.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/image.h"
 
 namespace mallogram {

@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 
 namespace mallogram {
 

@@ -86,7 +86,8 @@ bool SendHello(int socket, uint64_t key, const SharedImage& image) {
 }
 
 // The program's limits are not for its collector, which must get as far as to raise
-// the others itself (collector/limits.h): loaded, and with a descriptor or two.
+// the others itself (collector/resource_limits.h): loaded, and with a descriptor or
+// two.
 void RaiseLimits() {
   for (const int resource : {RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE}) {
     rlimit64 limit{};

@@ -3,7 +3,7 @@
 // A program that sandboxes itself may be killed for any call that its filter does
 // not know (getpid is enough), so after the library has started none is made on the
 // way of an event, at a thread's start or at the process's end: memory comes from
-// what was mapped before (memory.h), times from the TSC, thread ids from the C
+// what was mapped before (own_memory.h), times from the TSC, thread ids from the C
 // library's own record. Two things remain for which there is no other way: more
 // memory when the reserve is used up, and sleep while a ring is full. Both only
 // while no seccomp filter is known to stand (sandbox.h).

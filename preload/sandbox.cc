@@ -4,8 +4,8 @@
 #include <fcntl.h>
 
 #include "preload/may_call.h"
-#include "preload/memory.h"
 #include "preload/options.h"
+#include "preload/own_memory.h"
 #include "preload/recorder.h"
 #include "preload/shared_image.h"
 #include "preload/sys.h"

@@ -1,6 +1,6 @@
 #include "preload/stack_table.h"
 
-#include "preload/memory.h"
+#include "preload/own_memory.h"
 
 namespace mallogram {
 

@@ -60,17 +60,17 @@ ROOMS = [
     (r'preload/client/[^/]+', [], False),
     (r'preload/unwinder/[^/]+',
      [r'preload/unwinder/[a-z_]+\.h',
-      r'preload/(image|sys|clock|modules|stack_table|memory|may_call|thread_id)\.h'], True),
+      r'preload/(image|sys|clock|modules|stack_table|own_memory|may_call|thread_id)\.h'], True),
     (r'preload/[^/]+',
      [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify|full_walk|outward)\.h'], True),
     # The launcher is control flow: it starts the collector and knows the launch
     # variables. Nobody else here sees how recording works.
     (r'analyzer/record[a-z_]*\.(cc|h)',
      TRACE + [r'analyzer/[a-z_]+\.h',
-              r'preload/collector/(collector|control|hello|limits|naming|process_facts|processes)\.h',
+              r'preload/collector/(collector|control|hello|naming|process_facts|processes|resource_limits)\.h',
               r'preload/(image|program_file|unrecordable)\.h'], False),
     (r'analyzer/main\.cc',
-     TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/(collector|limits)\.h',
+     TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/(collector|resource_limits)\.h',
               r'preload/image\.h'], False),
     # Renderers print results; they neither read traces nor names' sources.
     (r'analyzer/render[a-z_]*\.(cc|h)',

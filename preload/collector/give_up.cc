@@ -9,10 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/hello.h"
-#include "preload/collector/limits.h"
 #include "preload/collector/naming.h"
 #include "preload/collector/process_facts.h"
 #include "preload/collector/processes.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/collector/session.h"
 #include "preload/collector/trace_writer.h"
 

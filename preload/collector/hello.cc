@@ -40,7 +40,7 @@ std::string ExecutableIn(int image_fd) {
 
 }  // namespace
 
-HelloResult ReceiveHello(int connection, Hello* hello) {
+HelloResult ReceiveHello(int connection, uint64_t key, Hello* hello) {
   HelloMessage content{};
   iovec part{&content, sizeof(content)};
   alignas(cmsghdr) char ancillary[CMSG_SPACE(sizeof(int))] = {};
@@ -65,8 +65,8 @@ HelloResult ReceiveHello(int connection, Hello* hello) {
       content.version != kImageVersion) {
     return HelloResult::kOtherVersion;
   }
+  if (key != 0 && content.key != key) return HelloResult::kNothing;
   hello->pid = content.pid;
-  hello->key = content.key;
   hello->parent = FieldOf<int32_t>(hello->image_fd, offsetof(ImageHeader, ppid));
   hello->executable = ExecutableIn(hello->image_fd);
   return HelloResult::kGood;
@@ -91,7 +91,7 @@ void RefuseImage(int image_fd) {
 void RefuseGuest(int connection) {
   if (connection < 0) return;
   Hello hello;
-  ReceiveHello(connection, &hello);
+  ReceiveHello(connection, /*key=*/0, &hello);
   if (hello.image_fd >= 0) {
     RefuseImage(hello.image_fd);
     close(hello.image_fd);

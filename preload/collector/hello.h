@@ -12,7 +12,6 @@ struct Hello {
   int image_fd = -1;          // the receiver's to close
   pid_t pid = 0, parent = 0;  // as the process sees them
   std::string executable;     // as it names itself; may be empty
-  uint64_t key = 0;           // as the launcher gave it
 };
 
 enum class HelloResult {
@@ -24,7 +23,9 @@ enum class HelloResult {
 
 // Never blocks. Reads the few header fields by descriptor: until the session has
 // checked the image, nothing of it is mapped.
-HelloResult ReceiveHello(int connection, Hello* hello);
+// `key`: that the sender has to know; 0: none. Of a stranger's image nothing is
+// touched, whatever file it is.
+HelloResult ReceiveHello(int connection, uint64_t key, Hello* hello);
 
 // Tells the program that nobody will ever drain this image: it stops recording
 // instead of waiting for room. The kernel would do the same if we had died.

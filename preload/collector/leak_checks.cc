@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "preload/collector/check_request.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/collector/stamp_clock.h"
 #include "preload/collector/thread_facts.h"
 #include "preload/sys.h"

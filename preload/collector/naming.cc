@@ -10,7 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/trace_format.h"
 
 namespace mallogram {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 
 namespace mallogram {
 namespace {

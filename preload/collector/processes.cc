@@ -19,7 +19,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 
 #ifndef SO_PEERPIDFD  // Linux 6.5; glibc 2.36 does not know it
 #define SO_PEERPIDFD 77

@@ -135,14 +135,10 @@ void Reception::Read(int connection) {
     return;
   }
   Hello hello;
-  switch (ReceiveHello(connection, &hello)) {
+  switch (ReceiveHello(connection, open() ? key_ : 0, &hello)) {
     case HelloResult::kNotYet:
       return;
     case HelloResult::kGood:
-      if (open() && hello.key != key_) {
-        RefuseImage(hello.image_fd);
-        break;
-      }
       guests_.admit(PeerOf(connection), hello);
       break;
     case HelloResult::kOtherVersion:

@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 #include "preload/trace/chunk_io.h"
 
 namespace mallogram {

@@ -1,7 +1,7 @@
 #include "preload/unwinder/rules.h"
 
-#include "preload/memory.h"
 #include "preload/modules.h"
+#include "preload/own_memory.h"
 #include "preload/unwinder/cfi.h"
 #include "preload/unwinder/expression.h"
 #include "preload/unwinder/walker.h"

@@ -2,7 +2,7 @@
 
 #include <dlfcn.h>
 
-#include "preload/memory.h"
+#include "preload/own_memory.h"
 #include "preload/unwinder/rules.h"
 
 namespace mallogram {

@@ -1,6 +1,6 @@
 // Limits of this process are given back as they were found, and named when they are
 // what an error is due to.
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 
 #include <errno.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "preload/collector/limits.h"
+#include "preload/collector/resource_limits.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -1,4 +1,4 @@
-#include "preload/memory.h"
+#include "preload/own_memory.h"
 
 #include <atomic>
 #include <cstdint>
