@@ -14,6 +14,7 @@
 #include "preload/leak_hold.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
+#include "preload/thread_id.h"
 
 using mallogram::g_real;
 using mallogram::Resolved;
@@ -21,6 +22,7 @@ using mallogram::Resolved;
 // Noinline, so that the entry point stays on the stack while it is unwound.
 [[gnu::noinline]] static void EndsHere(const mallogram::CallerState& caller,
                                        int wait_status) {
+  if (!mallogram::HasControlBlock()) return;
   const int saved_errno = errno;
   mallogram::NoteExit();
   mallogram::HoldAtEnd(&caller, wait_status);

@@ -13,6 +13,7 @@
 #include "preload/real.h"
 #include "preload/recorder.h"
 #include "preload/sandbox.h"
+#include "preload/thread_id.h"
 
 using mallogram::g_real;
 using mallogram::Resolved;
@@ -28,11 +29,13 @@ extern "C" {
 __attribute__((visibility("hidden"))) void MallogramLend();
 __attribute__((visibility("hidden"))) long MallogramReturned(long result);
 }
-extern "C" void MallogramLend() { ++t_lent; }
+extern "C" void MallogramLend() {
+  if (mallogram::HasControlBlock()) ++t_lent;
+}
 // In the parent, when the child is gone; in the child at once.
 extern "C" long MallogramReturned(long result) {
   if (result == 0) return 0;
-  --t_lent;
+  if (mallogram::HasControlBlock()) --t_lent;
   if (result > -4096 && result < 0) {
     errno = static_cast<int>(-result);
     return -1;

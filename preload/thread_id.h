@@ -15,6 +15,16 @@ inline uint64_t ThreadPointer() {
   return pointer;
 }
 
+// False in a child that was cloned with a thread pointer that leads to no control
+// block, as sandboxes do to call chroot and _exit (Chromium): nothing thread-local,
+// errno included, may be touched there. A control block points to itself twice.
+inline bool HasControlBlock() {
+  uint64_t self, again;
+  asm("mov %%fs:0, %0" : "=r"(self));
+  asm("mov %%fs:16, %0" : "=r"(again));
+  return self != 0 && self == again;
+}
+
 // At the start of a process, also of a forked one: remembers its number and that of
 // the calling thread, which a bare clone() may have left wrong in the control
 // block. `field`: glibc's descriptor _thread_db_pthread_tid, or nullptr.

@@ -15,8 +15,9 @@ import harness
 PROGRAM = str(pathlib.Path(os.environ["MALLOGRAM_PROGRAMS"]) / "unrecorded")
 ROOT = os.geteuid() == 0
 
-# Under the launcher; the program makes itself one that is not recorded.
-INSIDE = ["forked", "sandbox", "collector-killed", "raw-sandbox-exec"]
+# Under the launcher; the program makes itself one that is not recorded. (The first: a
+# control, in which it is.)
+INSIDE = ["here", "forked", "sandbox", "collector-killed", "raw-sandbox-exec"]
 # Need CAP_SYS_ADMIN.
 INSIDE_AS_ROOT = ["chroot", "user"]
 
