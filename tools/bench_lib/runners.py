@@ -142,7 +142,9 @@ def figures_of_report(mallogram, traces):
     small = sum(size["bytes"] for size in report["sizes"] if size["max_bytes"] < 64)
     return {
         "events": own["events"], "allocations": totals["allocations"],
-        "programs": sorted({p["program"] for p in report["processes"]}), "stored": sum(t.stat().st_size for t in traces),
+        "programs": sorted({p["program"] for p in report["processes"]}),
+        "warnings": report["warnings"],
+        "stored": sum(t.stat().st_size for t in traces),
         "collector_cpu": own["collector_cpu_s"], "collector_rss": own["collector_rss_bytes"],
         "program_memory": own["program_memory_bytes"], "threads": own["threads"],
         "processes": len(report["processes"]), "peak_blocks": totals["peak_heap_blocks"],
