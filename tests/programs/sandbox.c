@@ -76,10 +76,10 @@ int main(int c, char** v) {
     pthread_t t;
     if (!pthread_create(&t, 0, th, 0)) {
       pthread_join(t, 0);
-      write(1, "thread\n", 7);
+      if (write(1, "thread\n", 7) != 7) _exit(97);
     }
   }
-  write(1, "done\n", 5);
+  if (write(1, "done\n", 5) != 5) _exit(97);
   if (!strcmp(v[1], "strict")) syscall(SYS_exit, 7);
   _exit(7);
 }
