@@ -1,13 +1,13 @@
 // Limits of this process are given back as they were found, and named when they are
 // what an error is due to.
-#include "preload/collector/resource_limits.h"
-
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <functional>
+
+#include "preload/collector/resource_limits.h"
 
 namespace mallogram {
 namespace {
