@@ -88,6 +88,14 @@ bool MakeChunk(int chunk) {
   return g_image.MakeRings(chunk);
 }
 
+// The next rings are made while there are some left: a signal handler that
+// interrupts the making, or another thread meanwhile, takes one of those.
+void MakeSpareRings(uint32_t taken) {
+  constexpr uint32_t kSpare = 3;
+  const int chunk = RingGeometry::ChunkOf(taken + kSpare);
+  if (chunk < kMaxRingChunks && g_states[chunk] == nullptr) MakeChunk(chunk);
+}
+
 // Takes a free ring (and the state that goes with it). nullptr: none left.
 ThreadState* TakeState() {
   ImageHeader* header = g_image.header;
@@ -104,13 +112,14 @@ ThreadState* TakeState() {
         g_free_hint.compare_exchange_strong(hint, i + 1, std::memory_order_acq_rel);
         ThreadState* const s = StateOf(i);
         s->index = i;
+        MakeSpareRings(i);
         return s;
       }
     }
     if (count >= header->max_rings) return nullptr;
     const int chunk = RingGeometry::ChunkOf(count);
     // Before there are more, all are looked at: the collector frees some, too.
-    if (g_states[chunk] == nullptr && hint != 0) {
+    if (count == RingGeometry::FirstOf(chunk) && hint != 0) {
       g_free_hint.store(0, std::memory_order_release);
       continue;
     }

@@ -107,6 +107,10 @@ uint32_t StackTable::NewNode(uint32_t parent, uint64_t pc, uint32_t module) {
   const auto has = [this](uint32_t id) {
     return tables_->nodes.Has(id) || MakeNode(tables_, id);
   };
+  // Made while there is room for some: a signal handler that interrupts the making
+  // goes on with that.
+  constexpr uint32_t kSpare = 256;
+  if (next + kSpare < header->max_nodes) has(next + kSpare);
   if (next >= header->max_nodes || !has(next)) return kRootUnknown;
   const uint32_t id = header->node_count.fetch_add(1, std::memory_order_relaxed);
   if (id >= header->max_nodes || id > kIdMask || !has(id)) return kRootUnknown;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -81,6 +82,9 @@ bool Reception::Accept(int listen_fd) {
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+      // Without a descriptor the kernel says so even where nobody waits.
+      pollfd waits = {listen_fd, POLLIN, 0};
+      if (poll(&waits, 1, 0) == 0) return true;
       // Out of descriptors: who waits is not recorded, but must not wait for us,
       // nor be waited for in a busy loop.
       guests_.close();
