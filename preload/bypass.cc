@@ -6,6 +6,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include <initializer_list>
+
 #include "preload/dynamic.h"
 #include "preload/may_call.h"
 #include "preload/modules.h"

@@ -4,6 +4,7 @@
 #include <link.h>
 
 #include <atomic>
+#include <initializer_list>
 
 #include "preload/environment.h"
 #include "preload/program_file.h"

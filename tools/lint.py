@@ -32,7 +32,7 @@ TABLE = 'tools/includes.txt'
 # header that brings either.
 FREESTANDING = {
     'algorithm', 'array', 'atomic', 'bit', 'cerrno', 'climits', 'concepts',
-    'cstddef', 'cstdint', 'cstring', 'limits', 'type_traits', 'utility',
+    'cstddef', 'cstdint', 'cstring', 'initializer_list', 'limits', 'type_traits', 'utility',
 }
 # C headers declare what the library calls or interposes; there is no stdio here.
 FREESTANDING_C = re.compile(

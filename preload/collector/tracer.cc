@@ -15,6 +15,11 @@
 #include <utility>
 
 namespace mallogram {
+namespace {
+
+constexpr int kDeafLookMs = 5;
+
+}  // namespace
 
 Tracer::Tracer(std::function<void()> wake, uint64_t budget_ns)
     : wake_(std::move(wake)), budget_ns_(budget_ns) {}
@@ -138,7 +143,11 @@ void Tracer::Trace() {
                   budget_ns_);
   while (!stop_.load()) {
     pollfd fds[2] = {{signal_fd, POLLIN, 0}, {wish_fd_, POLLIN, 0}};
-    poll(fds, 2, tracees.NextLookMs());
+    // Without a descriptor nobody wakes us: then it is time that does. A tracee that
+    // stands must not wait for one to become free.
+    const int next = tracees.NextLookMs();
+    const bool deaf = signal_fd < 0 || wish_fd_ < 0;
+    poll(fds, 2, deaf && (next < 0 || next > kDeafLookMs) ? kDeafLookMs : next);
     // Before the look: what comes after it makes the descriptor readable again.
     signalfd_siginfo info[8];
     [[maybe_unused]] ssize_t ignored = read(signal_fd, info, sizeof(info));

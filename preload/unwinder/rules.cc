@@ -1,5 +1,7 @@
 #include "preload/unwinder/rules.h"
 
+#include <initializer_list>
+
 #include "preload/modules.h"
 #include "preload/own_memory.h"
 #include "preload/unwinder/cfi.h"

@@ -276,13 +276,13 @@ class Collector(Limited):
         # there is one again is recorded.
         holder = harness.compile_c(self.tree, "holder", HOLDER)
         cwd = self.work()
-        limit = resource.RLIMIT_NOFILE, (24, 24)
+        limit = resource.RLIMIT_NOFILE, (36, 36)
         # The collector learns of the others' ends in its own time.
         end = ("i=0; while [ $i -lt 300 ] && ! ls x.program.*; do i=$((i+1)); "
                f"{self.program}; done >&2; echo over")
         got = self.at_once(limit, f"{holder} 10", b"held, 0 failed\n", cwd, end)
         self.assertEqual((got.returncode, got.stdout), (0, b"over\n"))
-        self.assertIn(b"(ulimit -n 24)", got.stderr)
+        self.assertIn(b"(ulimit -n 36)", got.stderr)
         self.assertGreater(len(list(harness.pathlib.Path(cwd).glob("x.program.*"))), 0)
 
     def test_processor_time(self):
