@@ -143,8 +143,8 @@ void Tracer::Trace() {
                   budget_ns_);
   while (!stop_.load()) {
     pollfd fds[2] = {{signal_fd, POLLIN, 0}, {wish_fd_, POLLIN, 0}};
-    // Without a descriptor nobody wakes us: then it is time that does. A tracee that
-    // stands must not wait for one to become free.
+    // Without a descriptor nobody wakes us: then it is time that does. A tracee
+    // that stands must not wait for one to become free.
     const int next = tracees.NextLookMs();
     const bool deaf = signal_fd < 0 || wish_fd_ < 0;
     poll(fds, 2, deaf && (next < 0 || next > kDeafLookMs) ? kDeafLookMs : next);
