@@ -215,7 +215,7 @@ std::string WhyPlain(const std::string& path) {
   const char* preloads = getenv("LD_PRELOAD");
   for (const absl::string_view entry :
        absl::StrSplit(preloads != nullptr ? preloads : "", absl::ByAnyChar(": "))) {
-    if (SanitizerLibrary(entry.data(), entry.size()) == Unrecordable::kNot)
+    if (SanitizerLibrary({entry.data(), entry.size()}) == Unrecordable::kNot)
       continue;
     return absl::StrCat(
         "LD_PRELOAD names ", entry,

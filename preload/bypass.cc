@@ -14,6 +14,7 @@
 #include "preload/real.h"
 #include "preload/recorder.h"
 #include "preload/sys.h"
+#include "preload/text.h"
 
 // glibc's, which no header declares; ours are in interpose_libc.cc.
 extern "C" {
@@ -39,19 +40,6 @@ std::atomic<bool> g_deep_bound;
 
 enum Pointed : int { kNotYet, kUnderWay, kDone, kRefused };
 std::atomic<int> g_pointed;
-
-bool StartsWith(const char* text, const char* head) {
-  while (*head != 0 && *text == *head) ++text, ++head;
-  return *head == 0;
-}
-
-const char* BaseName(const char* path) {
-  const char* name = path;
-  for (const char* p = path; *p != 0; ++p) {
-    if (*p == '/') name = p + 1;
-  }
-  return name;
-}
 
 bool InLibrary(uint64_t address) {
   const auto start = reinterpret_cast<uint64_t>(&__ehdr_start);
@@ -217,17 +205,9 @@ bool EnsurePointed() {
 
 // The end of a long path: the name is what tells.
 void CopyPath(const char* path, char (&out)[Bypass::kPathBytes]) {
-  size_t bytes = 0;
-  while (path[bytes] != 0) ++bytes;
+  const size_t bytes = Length(path);
   if (bytes >= Bypass::kPathBytes) path += bytes - (Bypass::kPathBytes - 1);
-  size_t i = 0;
-  for (; path[i] != 0; ++i) out[i] = path[i];
-  out[i] = 0;
-}
-
-bool SameText(const char* a, const char* b) {
-  while (*a != 0 && *a == *b) ++a, ++b;
-  return *a == *b;
+  CopyText(path, out);
 }
 
 void Publish(ImageHeader* header) {

@@ -1,14 +1,8 @@
 #include "preload/dynamic.h"
 
+#include "preload/text.h"
+
 namespace mallogram {
-namespace {
-
-bool SameText(const char* a, const char* b) {
-  while (*a != 0 && *a == *b) ++a, ++b;
-  return *a == *b;
-}
-
-}  // namespace
 
 DynamicSection::DynamicSection(uint64_t bias, const Elf64_Dyn* dynamic)
     : bias_(bias), dynamic_(dynamic) {

@@ -105,7 +105,7 @@ bool ElfLook::IsSymbol(uint64_t index, const char* symbol) {
   Elf64_Sym entry;
   if (!file_->Read(symbols_ + index * sizeof(entry), &entry)) return false;
   if (entry.st_shndx == SHN_UNDEF) return false;
-  const size_t bytes = __builtin_strlen(symbol) + 1;
+  const size_t bytes = Length(symbol) + 1;
   const char* name = file_->At(strings_ + entry.st_name, bytes);
   return name != nullptr && __builtin_memcmp(name, symbol, bytes) == 0;
 }

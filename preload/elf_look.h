@@ -10,6 +10,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "preload/text.h"
+
 namespace mallogram {
 
 // A file through a window. An answer is good until the next question.
@@ -47,8 +49,8 @@ class ElfLook {
 
   // PT_INTERP, cut to `room`; empty if there is none.
   void Loader(char* out, size_t room);
-  // f(name, bytes) for every DT_NEEDED, until it returns true. `bytes` is at most
-  // 64: a longer name is cut.
+  // f(name) for every DT_NEEDED, a TextPiece, until it returns true. A name of more
+  // than 64 bytes is cut.
   template <typename F>
   bool AnyNeeded(F&& f) {
     if (strings_ == 0) return false;
@@ -62,7 +64,7 @@ class ElfLook {
       if (name == nullptr) continue;
       size_t bytes = 0;
       while (bytes < room && bytes < 64 && name[bytes] != 0) ++bytes;
-      if (f(name, bytes)) return true;
+      if (f(TextPiece{name, bytes})) return true;
     }
     return false;
   }

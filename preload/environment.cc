@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <initializer_list>
 
 #include "preload/image.h"
 #include "preload/may_call.h"
 #include "preload/program_file.h"
 #include "preload/sys.h"
+#include "preload/text.h"
 
 // ld.so's: the stack pointer that the kernel started the process with, where argc,
 // argv, NULL and the environment lie.
@@ -36,12 +36,6 @@ char* g_entries[kVariables];      // into g_text; nullptr: was not set
 char g_library[4096];             // as LD_PRELOAD names it
 char g_preload_entry[4096 + 16];  // LD_PRELOAD=<library>
 
-size_t Length(const char* s) {
-  size_t n = 0;
-  while (s[n] != 0) ++n;
-  return n;
-}
-
 // The value if `entry` is NAME=value of that name, else nullptr.
 char* ValueOf(char* entry, const char* name) {
   while (*name != 0 && *entry == *name) ++entry, ++name;
@@ -55,50 +49,28 @@ char* const* Find(char* const* environment, const char* name) {
   return nullptr;
 }
 
-// f(entry, bytes) for each of an LD_PRELOAD list, which colons or spaces separate,
+// f(entry) for each of an LD_PRELOAD list, which colons or spaces separate,
 // until it returns true.
 template <typename F>
 bool AnyOfList(const char* list, F&& f) {
   for (const char* p = list; *p != 0;) {
     const char* end = p;
     while (*end != 0 && *end != ':' && *end != ' ') ++end;
-    if (end != p && f(p, static_cast<size_t>(end - p))) return true;
+    if (end != p && f(TextPiece{p, static_cast<size_t>(end - p)})) return true;
     p = *end == 0 ? end : end + 1;
   }
   return false;
 }
 
 bool ListHas(const char* list, const char* item) {
-  const size_t bytes = Length(item);
-  return AnyOfList(list, [&](const char* entry, size_t n) {
-    return n == bytes && __builtin_memcmp(entry, item, bytes) == 0;
-  });
-}
-
-void BaseName(const char** entry, size_t* bytes) {
-  for (size_t i = *bytes; i > 0; --i) {
-    if ((*entry)[i - 1] != '/') continue;
-    *entry += i;
-    *bytes -= i;
-    return;
-  }
-}
-
-bool StartsWith(const char* text, size_t bytes, const char* prefix) {
-  const size_t n = Length(prefix);
-  return bytes >= n && __builtin_memcmp(text, prefix, n) == 0;
+  return AnyOfList(list, [item](TextPiece entry) { return entry.Is(item); });
 }
 
 // By file name: where LD_PRELOAD is relative, or the library was found by a search,
 // the loader knows another path of it.
-bool IsOurs(const char* entry, size_t bytes) {
-  BaseName(&entry, &bytes);
-  for (const char* name : {"libmallogram.so", "libmallogram_new.so"}) {
-    if (bytes == Length(name) && __builtin_memcmp(entry, name, bytes) == 0) {
-      return true;
-    }
-  }
-  return false;
+bool IsOurs(TextPiece entry) {
+  const TextPiece name = entry.BaseName();
+  return name.Is("libmallogram.so") || name.Is("libmallogram_new.so");
 }
 
 // LD_PRELOAD=<library>:<list> into `out`.
@@ -114,16 +86,17 @@ bool PutWithoutOurs(const char* list, char* out) {
   __builtin_memcpy(out, kLdPreload, sizeof(kLdPreload) - 1);
   char* const first = out + sizeof(kLdPreload) - 1;
   char* end = first;
-  AnyOfList(list, [&end, first](const char* entry, size_t bytes) {
-    if (IsOurs(entry, bytes)) return false;
+  AnyOfList(list, [&end, first](TextPiece entry) {
+    if (IsOurs(entry)) return false;
     *end = end == first ? '=' : ':';
-    __builtin_memcpy(end + 1, entry, bytes);
-    end += bytes + 1;
+    __builtin_memcpy(end + 1, entry.text, entry.bytes);
+    end += entry.bytes + 1;
     return false;
   });
   *end = 0;
   return end != first;
 }
+
 // Text for a shell in a buffer that may be too small.
 class ShellText {
  public:
@@ -249,8 +222,8 @@ Unrecordable PreloadedSanitizer(char* const* environment) {
   const char* list = FindVariable(environment, kLdPreload);
   Unrecordable found = Unrecordable::kNot;
   if (list == nullptr) return found;
-  AnyOfList(list, [&found](const char* entry, size_t bytes) {
-    found = SanitizerLibrary(entry, bytes);
+  AnyOfList(list, [&found](TextPiece entry) {
+    found = SanitizerLibrary(entry);
     return found != Unrecordable::kNot;
   });
   return found;
@@ -258,10 +231,10 @@ Unrecordable PreloadedSanitizer(char* const* environment) {
 
 bool IsUnderValgrind(char* const* environment) {
   const char* list = FindVariable(environment, kLdPreload);
-  return list != nullptr && AnyOfList(list, [](const char* entry, size_t bytes) {
-           BaseName(&entry, &bytes);
-           return StartsWith(entry, bytes, "vgpreload_") &&
-                  !StartsWith(entry, bytes, "vgpreload_core");
+  return list != nullptr && AnyOfList(list, [](TextPiece entry) {
+           const TextPiece name = entry.BaseName();
+           return name.StartsWith("vgpreload_") &&
+                  !name.StartsWith("vgpreload_core");
          });
 }
 

@@ -16,15 +16,10 @@
 
 #include "preload/environment.h"
 #include "preload/sys.h"
+#include "preload/text.h"
 
 namespace mallogram {
 namespace {
-
-size_t Length(const char* s) {
-  size_t n = 0;
-  while (s[n] != 0) ++n;
-  return n;
-}
 
 // Paths of the command, seen from the library's directory: installed and built.
 constexpr const char* kCommandPlaces[] = {
@@ -124,9 +119,7 @@ void RaiseLimits() {
   size_t n = 0;
   for (char** entry = ProgramEnvironment(); entry != nullptr && *entry != nullptr;
        ++entry) {
-    const char* e = *entry;
-    constexpr char kPreload[] = "LD_PRELOAD=";
-    if (__builtin_strncmp(e, kPreload, sizeof(kPreload) - 1) == 0) continue;
+    if (StartsWith(*entry, "LD_PRELOAD=")) continue;
     if (n + 1 < sizeof(kept) / sizeof(kept[0])) kept[n++] = *entry;
   }
   kept[n] = nullptr;

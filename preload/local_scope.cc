@@ -11,6 +11,7 @@
 #include "preload/bypass.h"
 #include "preload/dynamic.h"
 #include "preload/sys.h"
+#include "preload/text.h"
 
 namespace mallogram {
 namespace {
@@ -44,24 +45,6 @@ struct Answer {
 };
 constexpr uint64_t kBusy = 1;
 Answer g_answers[kCached];
-
-bool SameText(const char* a, const char* b) {
-  while (*a != 0 && *a == *b) ++a, ++b;
-  return *a == *b;
-}
-
-bool StartsWith(const char* text, const char* head) {
-  while (*head != 0 && *text == *head) ++text, ++head;
-  return *head == 0;
-}
-
-const char* BaseName(const char* path) {
-  const char* name = path;
-  for (const char* p = path; *p != 0; ++p) {
-    if (*p == '/') name = p + 1;
-  }
-  return name;
-}
 
 int List(dl_phdr_info* info, size_t, void* data) {
   auto* const search = static_cast<Search*>(data);

@@ -6,6 +6,7 @@
 
 #include "preload/clock.h"
 #include "preload/sys.h"
+#include "preload/text.h"
 #include "preload/unwinder/walker.h"
 
 namespace mallogram {
@@ -13,17 +14,6 @@ namespace {
 
 ImageTables* g_tables;
 void (*g_watch)(const dl_find_object& module, ModuleSlot* slot);
-
-size_t Length(const char* s) {
-  size_t n = 0;
-  while (s[n] != 0) ++n;
-  return n;
-}
-
-bool SameText(const char* a, const char* b) {
-  while (*a != 0 && *a == *b) ++a, ++b;
-  return *a == *b;
-}
 
 // Copies the text to the image; returns the offset. Offset 0 is the empty string
 // (and what a full area gives).

@@ -11,14 +11,7 @@ Options g_options;
 bool g_options_read;
 
 const char* Environment(const char* name) {
-  char** entry = ProgramEnvironment();
-  for (; entry != nullptr && *entry != nullptr; ++entry) {
-    const char* e = *entry;
-    const char* n = name;
-    while (*n != 0 && *e == *n) ++e, ++n;
-    if (*n == 0 && *e == '=') return e + 1;
-  }
-  return nullptr;
+  return FindVariable(ProgramEnvironment(), name);
 }
 
 uint64_t ParseNumber(const char* text, uint64_t otherwise, uint64_t most) {

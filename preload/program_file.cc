@@ -16,28 +16,6 @@ constexpr char kLoaderSymbol[] = "__rseq_offset";
 constexpr char kShell[] = "/bin/sh";
 constexpr char kSystemPath[] = "/bin:/usr/bin";  // confstr(_CS_PATH)
 
-bool StartsWith(const char* text, size_t bytes, const char* prefix) {
-  const size_t n = __builtin_strlen(prefix);
-  return bytes >= n && __builtin_memcmp(text, prefix, n) == 0;
-}
-
-bool StartsWith(const char* text, const char* prefix) {
-  return __builtin_strncmp(text, prefix, __builtin_strlen(prefix)) == 0;
-}
-
-bool EndsWith(const char* text, const char* suffix) {
-  const size_t n = __builtin_strlen(text), m = __builtin_strlen(suffix);
-  return n >= m && __builtin_memcmp(text + n - m, suffix, m) == 0;
-}
-
-const char* BaseName(const char* path) {
-  const char* base = path;
-  for (; *path != 0; ++path) {
-    if (*path == '/') base = path + 1;
-  }
-  return base;
-}
-
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
 // Copies the bytes up to `end`, cut to the room.
@@ -83,9 +61,9 @@ Unrecordable RuntimeInside(ElfLook* elf) {
 }
 
 void LookAtDynamic(ElfLook* elf, FileLook* look) {
-  elf->AnyNeeded([look](const char* name, size_t bytes) {
-    look->sanitizer = SanitizerLibrary(name, bytes);
-    if (StartsWith(name, bytes, "liblsan.so")) look->needs_leak_sanitizer = true;
+  elf->AnyNeeded([look](TextPiece name) {
+    look->sanitizer = SanitizerLibrary(name);
+    if (name.StartsWith("liblsan.so")) look->needs_leak_sanitizer = true;
     return look->sanitizer != Unrecordable::kNot;
   });
   if (look->sanitizer == Unrecordable::kNot) look->sanitizer = RuntimeInside(elf);
@@ -105,8 +83,7 @@ Unrecordable JudgeStatic(const char* path) {
   constexpr char kPrefix[] = "vgpreload_", kSuffix[] = ".so";
   char library[FileLook::kNameBytes];
   if (!(EndsWith(base, "-amd64-linux") || EndsWith(base, "-x86-linux")) ||
-      head + sizeof(kPrefix) + sizeof(kSuffix) + __builtin_strlen(base) >
-          sizeof(library)) {
+      head + sizeof(kPrefix) + sizeof(kSuffix) + Length(base) > sizeof(library)) {
     return Unrecordable::kStatic;
   }
   char* out = library;
@@ -117,7 +94,7 @@ Unrecordable JudgeStatic(const char* path) {
   add(path, head);
   add(kPrefix, sizeof(kPrefix) - 1);
   char* const core = out;
-  add(base, __builtin_strlen(base));
+  add(base, Length(base));
   add(kSuffix, sizeof(kSuffix));
   if (sys::Call(SYS_faccessat, AT_FDCWD, sys::Arg(library), 0) == 0) {
     return Unrecordable::kValgrind;
@@ -126,7 +103,7 @@ Unrecordable JudgeStatic(const char* path) {
   out = core;
   const char* const machine =
       EndsWith(base, "-amd64-linux") ? "core-amd64-linux" : "core-x86-linux";
-  add(machine, __builtin_strlen(machine));
+  add(machine, Length(machine));
   add(kSuffix, sizeof(kSuffix));
   return sys::Call(SYS_faccessat, AT_FDCWD, sys::Arg(library), 0) == 0
              ? Unrecordable::kNot
@@ -200,13 +177,8 @@ bool LoaderFits(const char* path) {
   return fits;
 }
 
-Unrecordable SanitizerLibrary(const char* name, size_t bytes) {
-  for (size_t i = bytes; i > 0; --i) {
-    if (name[i - 1] != '/') continue;
-    name += i;
-    bytes -= i;
-    break;
-  }
+Unrecordable SanitizerLibrary(TextPiece path) {
+  const TextPiece name = path.BaseName();
   struct Known {
     const char* prefix;
     Unrecordable sanitizer;
@@ -223,7 +195,7 @@ Unrecordable SanitizerLibrary(const char* name, size_t bytes) {
       {"libclang_rt.dfsan", Unrecordable::kOtherSanitizer},
   };
   for (const Known& known : kKnown) {
-    if (StartsWith(name, bytes, known.prefix)) return known.sanitizer;
+    if (name.StartsWith(known.prefix)) return known.sanitizer;
   }
   return Unrecordable::kNot;
 }
@@ -253,7 +225,7 @@ long OpenProgram(int directory, const char* path) {
 
 long OpenInPath(int directory, const char* file, const char* path) {
   if (BaseName(file) != file) return OpenProgram(directory, file);
-  const size_t bytes = __builtin_strlen(file);
+  const size_t bytes = Length(file);
   if (bytes == 0 || bytes > 255) return -ENOENT;
   const char* place = path != nullptr ? path : kSystemPath;
   size_t longest = 0, length = 0;
@@ -308,8 +280,7 @@ Unrecordable JudgeProgram(int fd, const char* path, const char* search_path,
       shell = false;
       opened = OpenProgram(AT_FDCWD, name);
     } else if (look.format == FileLook::kElf && path == name &&
-               search_path != nullptr &&
-               __builtin_strcmp(BaseName(name), "env") == 0) {
+               search_path != nullptr && SameText(BaseName(name), "env")) {
       ProgramOfEnv(argument, name);
       argument[0] = 0;
       shell = true;

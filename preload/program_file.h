@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "preload/text.h"
 #include "preload/unrecordable.h"
 
 namespace mallogram {
@@ -65,8 +66,8 @@ FileLook LookAtFile(int fd);
 Unrecordable JudgeFile(const FileLook& look, const char* path);
 
 // The shared library of a sanitizer that brings a malloc, by file name (a path is
-// fine); `bytes` long. kNot: none.
-Unrecordable SanitizerLibrary(const char* name, size_t bytes);
+// fine). kNot: none.
+Unrecordable SanitizerLibrary(TextPiece path);
 
 // True if the dynamic loader in this file is one that the library can live with.
 bool LoaderFits(const char* path);

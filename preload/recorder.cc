@@ -19,6 +19,7 @@
 #include "preload/sandbox.h"
 #include "preload/shared_image.h"
 #include "preload/sys.h"
+#include "preload/text.h"
 #include "preload/thread_id.h"
 #include "preload/unwinder/verify.h"
 
@@ -52,13 +53,6 @@ bool g_own_malloc;  // of the executable's; found out once, true of forked child
 
 // Nested use of the recorder by its own set-up (dlsym, pthread functions).
 thread_local constinit bool t_in_set_up = false;
-
-template <size_t kRoom>
-void CopyText(const char* text, char (&out)[kRoom]) {
-  size_t i = 0;
-  for (; text[i] != 0 && i + 1 < kRoom; ++i) out[i] = text[i];
-  out[i] = 0;
-}
 
 ThreadState* StateOf(uint32_t ring) {
   const int chunk = RingGeometry::ChunkOf(ring);
