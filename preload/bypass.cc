@@ -9,6 +9,7 @@
 #include <initializer_list>
 
 #include "preload/dynamic.h"
+#include "preload/loaded.h"
 #include "preload/may_call.h"
 #include "preload/modules.h"
 #include "preload/real.h"
@@ -25,8 +26,6 @@ void __libc_free(void* p);
 void* __libc_memalign(size_t alignment, size_t size);
 void* __libc_valloc(size_t size);
 void* __libc_pvalloc(size_t size);
-// Where this library begins and ends, by the linker.
-[[gnu::visibility("hidden")]] extern const char __ehdr_start, _end;
 }
 
 namespace mallogram {
@@ -40,11 +39,6 @@ std::atomic<bool> g_deep_bound;
 
 enum Pointed : int { kNotYet, kUnderWay, kDone, kRefused };
 std::atomic<int> g_pointed;
-
-bool InLibrary(uint64_t address) {
-  const auto start = reinterpret_cast<uint64_t>(&__ehdr_start);
-  return address - start < reinterpret_cast<uint64_t>(&_end) - start;
-}
 
 // ---- libc's symbol table ----------------------------------------------------
 
@@ -268,7 +262,7 @@ bool AreKindsUnsure(const DynamicSection& dynamic, const dl_find_object& module)
   const auto end = reinterpret_cast<uint64_t>(module.dlfo_map_end);
   const bool deep = g_deep_bound.load(std::memory_order_relaxed);
   return dynamic.AnyImport([&](const char* name, const uint64_t* slot) {
-    if (!IsOperator(name) || InLibrary(*slot)) return false;
+    if (!IsOperator(name) || IsInLibrary(*slot)) return false;
     const bool bound = *slot - start >= end - start;
     return bound || deep;
   });
@@ -278,17 +272,14 @@ bool AreKindsUnsure(const DynamicSection& dynamic, const dl_find_object& module)
 void LookAtModule(const dl_find_object& module, ModuleSlot* slot) {
   const link_map* const map = module.dlfo_link_map;
   const bool executable = map->l_name[0] == 0;
-  if (executable || InLibrary(reinterpret_cast<uint64_t>(module.dlfo_map_start)))
+  if (executable || IsInLibrary(reinterpret_cast<uint64_t>(module.dlfo_map_start)))
     return;
   const DynamicSection dynamic(map);
   if (g_recorder.mismatches && AreKindsUnsure(dynamic, module))
     slot->kinds_unsure = 1;
   if (!LibcIsBehind() || dynamic.Find("malloc") == nullptr) return;
-  dl_find_object libc;
-  if (_dl_find_object(Address(g_real.malloc), &libc) != 0 ||
-      libc.dlfo_link_map == map) {
-    return;
-  }
+  const link_map* const libc = ModuleOf(Address(g_real.malloc));
+  if (libc == nullptr || libc == map) return;
   Remember(Bypass::kOwnMalloc, map->l_name);
   Publish(g_recorder.header);
 }

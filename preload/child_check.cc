@@ -106,12 +106,10 @@ static_assert(sizeof(SpawnAction) == 32);
 
 }  // namespace
 
-bool MayLook() { return MayCall(); }
-
 Unrecordable CheckChild(const ChildName& name, char* const* environment) {
   // The program that is executed in a sandbox does not set up (sandbox.h).
   const Unrecordable why =
-      MayLook() ? Judge(name, environment) : Unrecordable::kSandboxed;
+      MayCall() ? Judge(name, environment) : Unrecordable::kSandboxed;
   Count(why, 1);
   return why;
 }
@@ -119,7 +117,7 @@ Unrecordable CheckChild(const ChildName& name, char* const* environment) {
 Unrecordable CheckSpawn(ChildName name, const posix_spawn_file_actions_t* actions,
                         char* const* environment) {
   long opened = -1;
-  if (actions != nullptr && name.path != nullptr && MayLook()) {
+  if (actions != nullptr && name.path != nullptr && MayCall()) {
     const auto* action = reinterpret_cast<const SpawnAction*>(actions->__actions);
     for (int i = 0; i < actions->__used; ++i) {
       if (action[i].tag == SpawnAction::kFchdir) name.directory = action[i].fd;

@@ -20,11 +20,8 @@ struct ChildName {
   bool shell = false;         // a text without "#!" goes to /bin/sh
 };
 
-// Whether system calls may be made for a look; false where a sandbox could kill for
-// them. Then no program is taken for recordable.
-bool MayLook();
-
-// Looks, and counts one that is not recorded. `environment` is the child's. Usable
+// Looks, unless a sandbox could kill for the look: then no program is taken for
+// recordable. Counts one that is not recorded. `environment` is the child's. Usable
 // in a vfork child; errno kept.
 Unrecordable CheckChild(const ChildName& name, char* const* environment);
 // The same for posix_spawn, whose actions may change the directory before.

@@ -1,5 +1,6 @@
 #include "preload/dynamic.h"
 
+#include "preload/elf_hash.h"
 #include "preload/text.h"
 
 namespace mallogram {
@@ -62,9 +63,7 @@ const Elf64_Sym* DynamicSection::Match(uint32_t index, const char* name) const {
 const Elf64_Sym* DynamicSection::Find(const char* name) const {
   if (symbols_ == nullptr || strings_ == nullptr) return nullptr;
   if (gnu_hash_ != nullptr) {
-    uint32_t hash = 5381;
-    for (const char* p = name; *p != 0; ++p)
-      hash = hash * 33 + static_cast<unsigned char>(*p);
+    const uint32_t hash = GnuHash(name);
     const uint32_t bucket_count = gnu_hash_[0], first = gnu_hash_[1];
     const uint32_t bloom_words = gnu_hash_[2];
     const uint32_t* const buckets = gnu_hash_ + 4 + 2 * size_t{bloom_words};
@@ -81,14 +80,9 @@ const Elf64_Sym* DynamicSection::Find(const char* name) const {
     }
   }
   if (hash_ == nullptr || hash_[0] == 0) return nullptr;
-  uint32_t hash = 0;
-  for (const char* p = name; *p != 0; ++p) {
-    hash = (hash << 4) + static_cast<unsigned char>(*p);
-    hash = (hash ^ (hash & 0xf0000000u) >> 24) & 0x0fffffffu;
-  }
   const uint32_t* const buckets = hash_ + 2;
   const uint32_t* const chain = buckets + hash_[0];
-  for (uint32_t i = buckets[hash % hash_[0]]; i != 0; i = chain[i]) {
+  for (uint32_t i = buckets[SysvHash(name) % hash_[0]]; i != 0; i = chain[i]) {
     if (const Elf64_Sym* const found = Match(i, name)) return found;
   }
   return nullptr;

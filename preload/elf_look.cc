@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "preload/elf_hash.h"
 #include "preload/sys.h"
 
 namespace mallogram {
@@ -121,10 +122,7 @@ bool ElfLook::DefinesByGnuHash(const char* symbol) {
     uint32_t buckets, first, bloom_words, bloom_shift;
   } head;
   if (!file_->Read(gnu_hash_, &head) || head.buckets == 0) return false;
-  uint32_t hash = 5381;
-  for (const char* c = symbol; *c != 0; ++c) {
-    hash = hash * 33 + static_cast<unsigned char>(*c);
-  }
+  const uint32_t hash = GnuHash(symbol);
   const uint64_t bloom = gnu_hash_ + sizeof(head);
   if (head.bloom_words != 0) {
     uint64_t word;
@@ -161,16 +159,11 @@ bool ElfLook::DefinesByHash(const char* symbol) {
     uint32_t buckets, chains;
   } head;
   if (!file_->Read(hash_, &head) || head.buckets == 0) return false;
-  uint32_t hash = 0;
-  for (const char* c = symbol; *c != 0; ++c) {
-    hash = (hash << 4) + static_cast<unsigned char>(*c);
-    hash ^= hash >> 24 & 0xf0;
-    hash &= 0x0fffffff;
-  }
   const uint64_t buckets = hash_ + sizeof(head);
   const uint64_t chains = buckets + sizeof(uint32_t) * uint64_t{head.buckets};
   uint32_t index;
-  if (!file_->Read(buckets + sizeof(index) * (hash % head.buckets), &index)) {
+  if (!file_->Read(buckets + sizeof(index) * (SysvHash(symbol) % head.buckets),
+                   &index)) {
     return false;
   }
   for (int i = 0; i < kMaxChain && index != 0; ++i) {

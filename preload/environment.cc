@@ -1,13 +1,12 @@
 #include "preload/environment.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
-#include <link.h>
 #include <unistd.h>
 
 #include <cstdint>
 
 #include "preload/image.h"
+#include "preload/loaded.h"
 #include "preload/may_call.h"
 #include "preload/program_file.h"
 #include "preload/sys.h"
@@ -138,9 +137,9 @@ char** ProgramEnvironment() {
 void RememberLaunch() {
   char** const environment = ProgramEnvironment();
   if (g_library[0] != 0 || environment == nullptr) return;
-  dl_find_object self;
-  if (_dl_find_object(reinterpret_cast<void*>(&RememberLaunch), &self) != 0) return;
-  const char* name = self.dlfo_link_map->l_name;
+  const link_map* const self = LibraryModule();
+  if (self == nullptr) return;
+  const char* name = self->l_name;
   const size_t bytes = Length(name);
   // A relative name would mean another file after chdir; the launcher sets an
   // absolute one, and so does the README for bare use.

@@ -1,12 +1,12 @@
 #include "preload/foreign_malloc.h"
 
 #include <dlfcn.h>
-#include <link.h>
 
 #include <atomic>
 #include <initializer_list>
 
 #include "preload/environment.h"
+#include "preload/loaded.h"
 #include "preload/program_file.h"
 
 // Of the runtimes that bring a malloc, resolved by the loader: a search that fails
@@ -35,9 +35,8 @@ enum Known : int { kUnknown, kNo, kYes };
 std::atomic<int> g_known;
 
 bool IsInExecutable(void* found) {
-  dl_find_object object;
-  return found != nullptr && _dl_find_object(found, &object) == 0 &&
-         object.dlfo_link_map->l_name[0] == 0;
+  const link_map* const module = ModuleOf(found);
+  return module != nullptr && module->l_name[0] == 0;
 }
 
 bool Look() {

@@ -1,9 +1,7 @@
 #include "preload/handover.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -15,6 +13,7 @@
 #include <initializer_list>
 
 #include "preload/environment.h"
+#include "preload/loaded.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -28,9 +27,9 @@ constexpr const char* kCommandPlaces[] = {
 
 // Path of this library; its directory's length in *directory. 0: unknown.
 size_t LibraryPath(char* out, size_t room, size_t* directory) {
-  dl_find_object self;
-  if (_dl_find_object(reinterpret_cast<void*>(&LibraryPath), &self) != 0) return 0;
-  const char* name = self.dlfo_link_map->l_name;
+  const link_map* const self = LibraryModule();
+  if (self == nullptr) return 0;
+  const char* name = self->l_name;
   size_t n = 0;
   *directory = 0;
   for (; name[n] != 0; ++n) {

@@ -23,6 +23,7 @@
 #include "preload/bypass.h"
 #include "preload/caller_state.h"
 #include "preload/inside.h"
+#include "preload/loaded.h"
 #include "preload/local_scope.h"
 #include "preload/modules.h"
 #include "preload/notes.h"
@@ -93,15 +94,9 @@ std::atomic<uint32_t> g_global_loads;  // when they were looked for
 // passes here is, or who will free it, can't be told.
 bool g_overridden;
 
-const void* ObjectOf(void* function) {
-  dl_find_object found;
-  return _dl_find_object(function, &found) == 0 ? found.dlfo_link_map : nullptr;
-}
-
 bool Overridden(const char* name) {
   void* const visible = dlsym(RTLD_DEFAULT, name);
-  if (visible == nullptr ||
-      ObjectOf(visible) == ObjectOf(reinterpret_cast<void*>(&Overridden))) {
+  if (visible == nullptr || IsInLibrary(reinterpret_cast<uint64_t>(visible))) {
     return false;
   }
   // Of a program that only takes an operator's address it is undefined there.
@@ -115,12 +110,12 @@ bool Overridden(const char* name) {
 void FindOperators() {
   ResolveReal();
   const Uncounted uncounted;  // what dlsym allocates is not the program's
-  const void* const allocator = ObjectOf(
+  const link_map* const allocator = ModuleOf(
       reinterpret_cast<void*>(LibcIsBehind() ? g_real.malloc : g_original.malloc));
   for (Operator& op : g_operators) {
     op.function = dlsym(RTLD_NEXT, op.name);
     g_overridden = g_overridden || Overridden(op.name);
-    op.records = op.function != nullptr && ObjectOf(op.function) == allocator;
+    op.records = op.function != nullptr && ModuleOf(op.function) == allocator;
   }
   dlerror();
   dlerror();
@@ -141,11 +136,7 @@ class CallFor {
 };
 
 // The caller's own pc, if it is this library's.
-uint64_t CallerOutside(uint64_t pc) {
-  const bool ours = ObjectOf(reinterpret_cast<void*>(pc)) ==
-                    ObjectOf(reinterpret_cast<void*>(&Overridden));
-  return ours ? t_caller_pc : pc;
-}
+uint64_t CallerOutside(uint64_t pc) { return IsInLibrary(pc) ? t_caller_pc : pc; }
 
 // What the module that called us would have been bound to if we were not there and
 // the global scope has none.

@@ -3,13 +3,13 @@
 // came, so that one is the first of the list that needs ours.
 #include "preload/local_scope.h"
 
-#include <dlfcn.h>
 #include <link.h>
 
 #include <atomic>
 
 #include "preload/bypass.h"
 #include "preload/dynamic.h"
+#include "preload/loaded.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 
@@ -116,9 +116,9 @@ void LookUp(const link_map* module, const char* const* names, int count,
 
 LocalFunction FindLocal(uint64_t pc, const char* const* names, int count,
                         int index) {
-  dl_find_object found;
-  if (_dl_find_object(reinterpret_cast<void*>(pc - 1), &found) != 0) return {};
-  const auto module = reinterpret_cast<uint64_t>(found.dlfo_link_map);
+  const link_map* const map = ModuleOf(reinterpret_cast<const void*>(pc - 1));
+  if (map == nullptr) return {};
+  const auto module = reinterpret_cast<uint64_t>(map);
   const uint32_t unloads = Unloads();
   static_assert(kCached == 1 << 7);
   Answer* const answer = &g_answers[module * 0x9e3779b97f4a7c15u >> 57];
@@ -133,7 +133,7 @@ LocalFunction FindLocal(uint64_t pc, const char* const* names, int count,
     }
   }
   LocalFunction functions[kMaxLocalNames] = {};
-  LookUp(found.dlfo_link_map, names, count, functions);
+  LookUp(map, names, count, functions);
   if (known != kBusy && answer->module.compare_exchange_strong(known, kBusy)) {
     std::atomic_thread_fence(std::memory_order_release);
     for (int i = 0; i < count; ++i) answer->functions[i] = functions[i];

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "preload/dynamic.h"
+#include "preload/loaded.h"
 
 // The tail-jumping wrappers in interpose_process.cc need plain symbols.
 extern "C" {
@@ -92,32 +93,25 @@ void Find(F* function, const char* name) {
 // about that, from the program's heap and perhaps under a lock of its allocator.
 template <typename F>
 void FindIfThere(F* function, const char* name) {
-  dl_find_object self;
-  if (_dl_find_object(reinterpret_cast<void*>(&ResolveReal), &self) != 0) return;
-  for (const link_map* map = self.dlfo_link_map->l_next; map != nullptr;
-       map = map->l_next) {
+  const link_map* map = LibraryModule();
+  while (map != nullptr && (map = map->l_next) != nullptr) {
     if (DynamicSection(map).Find(name) != nullptr) return Find(function, name);
   }
 }
 
 std::atomic<bool> g_libc_is_behind, g_libc_has_names;
 
-const void* ObjectOf(const void* address) {
-  dl_find_object found;
-  return _dl_find_object(const_cast<void*>(address), &found) == 0
-             ? found.dlfo_link_map
-             : nullptr;
-}
-
 // libc is where this is, which nobody replaces.
-const void* Libc() { return ObjectOf(dlsym(RTLD_NEXT, "gnu_get_libc_version")); }
+const link_map* Libc() {
+  return ModuleOf(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
+}
 
 // Whether all of them lie in `libc`, or are not there.
 template <typename... F>
-bool AreLibcs(const void* libc, F*... functions) {
+bool AreLibcs(const link_map* libc, F*... functions) {
   return libc != nullptr &&
          ((functions == nullptr ||
-           ObjectOf(reinterpret_cast<const void*>(functions)) == libc) &&
+           ModuleOf(reinterpret_cast<const void*>(functions)) == libc) &&
           ...);
 }
 
@@ -182,7 +176,7 @@ void ResolveReal() {
   dlerror();
   dlerror();
   // Two threads may get here at once and write the same values.
-  const void* const libc = Libc();
+  const link_map* const libc = Libc();
   const bool names = AreLibcs(libc, real.libc_malloc, real.libc_calloc,
                               real.libc_realloc, real.libc_free, real.libc_memalign,
                               real.libc_valloc, real.libc_pvalloc);

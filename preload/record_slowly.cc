@@ -94,10 +94,6 @@ void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
   }
 }
 
-}  // namespace
-
-namespace {
-
 // Waits for room where sleep is out of the question: the collector looks at such a
 // process more often. False: it took too long.
 bool SpinForRoom(ThreadState* s, uint32_t words, uint32_t keep_free, bool block) {

@@ -201,20 +201,11 @@ bool ProgramDefinesMalloc() {
   return found && symbol != nullptr && symbol->st_shndx != SHN_UNDEF;
 }
 
-// Nothing of ours leads into an image any more.
-void DropImage() {
+// Before an image goes: nothing of the recorder's leads into it any more.
+void LeaveImage() {
   g_recorder.header = nullptr;
   g_recorder.table.Clear();
   InitModules(nullptr);
-  g_image.Drop();
-}
-
-// A forked child: what it inherited of its parent's recording is no use.
-void ForgetParent() {
-  g_recorder.header = nullptr;
-  g_recorder.table.Clear();
-  InitModules(nullptr);
-  g_image.Forget();
 }
 
 bool SetUpRecorder(const Options& options, bool forked) {
@@ -243,24 +234,27 @@ bool SetUpProcess() {
   const Options& options = ReadOptions();
   if (!options.enabled || HasForeignMalloc()) return false;
   const bool forked = g_fork_page != nullptr;
-  if (forked) ForgetParent();
-  // In the sandbox that its parent is in, setting up could be the child's death.
-  const bool may_call = MayCall();
-  bool on = false;
-  if (may_call) {
-    if (forked || !StartsInSandbox()) {
-      InitThreadIds(g_real.thread_id_field);
-      g_streams.store(0, std::memory_order_relaxed);
-      g_free_hint.store(0, std::memory_order_relaxed);
-      g_recorder.exact.store(false, std::memory_order_relaxed);
-      on = g_image.Create(options) && SetUpRecorder(options, forked) &&
-           HandOver(options, g_image);
-      g_image.CloseFile();
-      if (!on) DropImage();
-    }
+  if (forked) {  // what it inherited of its parent's recording is no use
+    LeaveImage();
+    g_image.Forget();
   }
+  // In the sandbox that its parent is in, setting up could be the child's death.
+  if (!MayCall()) {
+    CountChild(Unrecordable::kSandboxed);
+    return false;
+  }
+  if (!forked && StartsInSandbox()) return false;  // counted at its exec
+  InitThreadIds(g_real.thread_id_field);
+  g_streams.store(0, std::memory_order_relaxed);
+  g_free_hint.store(0, std::memory_order_relaxed);
+  g_recorder.exact.store(false, std::memory_order_relaxed);
+  const bool on = g_image.Create(options) && SetUpRecorder(options, forked) &&
+                  HandOver(options, g_image);
+  g_image.CloseFile();
   if (!on) {
-    CountChild(may_call ? Unrecordable::kUnreached : Unrecordable::kSandboxed);
+    LeaveImage();
+    g_image.Drop();
+    CountChild(Unrecordable::kUnreached);
     return false;
   }
   g_image.DropInherited();

@@ -57,7 +57,7 @@ struct alignas(256) ThreadState {
 
   // 0: wiped by a fork, or not in use. Checked first, by every event.
   uint32_t active;
-  uint32_t busy;  // kFree, kRecording or kInAllocator
+  uint32_t busy;  // a Busy
   // Active and free.
   bool IsReady() const {
     static_assert(kFree == 0);

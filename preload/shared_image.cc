@@ -8,14 +8,10 @@
 
 #include "preload/clock.h"
 #include "preload/describe_process.h"
+#include "preload/loaded.h"
 #include "preload/may_call.h"
 #include "preload/sys.h"
 #include "preload/thread_id.h"
-
-// Where this library begins and ends, by the linker.
-extern "C" {
-[[gnu::visibility("hidden")]] extern const char __ehdr_start, _end;
-}
 
 namespace mallogram {
 
@@ -165,8 +161,8 @@ bool SharedImage::Create(const Options& options) {
   h->on_full = options.on_full;
   h->verify = options.verify ? 1 : 0;
   h->sample_interval = options.sample_interval;
-  h->library_start = reinterpret_cast<uint64_t>(&__ehdr_start);
-  h->library_end = reinterpret_cast<uint64_t>(&_end);
+  h->library_start = LibraryStart();
+  h->library_end = LibraryEnd();
   h->own_ranges = reinterpret_cast<uint64_t>(&sys::own_ranges);
   h->own_ranges_max = sys::kMaxOwnRanges;
   h->leak_check = options.leak_check;
@@ -258,25 +254,34 @@ bool SharedImage::MapNext(uint64_t bytes, char** memory, uint64_t* offset) {
   return true;
 }
 
-template <typename T, size_t kMax>
-bool SharedImage::Grow(Chunks<T, kMax>* chunks, ChunkTable<kMax>* table,
-                       uint32_t element) {
-  if (chunks->Has(element)) return true;
-  const int chunk = chunks->shape().ChunkOf(element);
-  if (chunk >= static_cast<int>(kMax) || !MayCall() || !Lock()) return false;
-  bool made = chunks->Has(element);
+template <typename Has, typename Set>
+bool SharedImage::MakeChunk(std::atomic<uint64_t>* place, uint64_t bytes, Has has,
+                            Set set) {
+  if (has()) return true;
+  if (!MayCall() || !Lock()) return false;
+  bool made = has();
   char* memory = nullptr;
   uint64_t offset = 0;
-  if (!made &&
-      MapNext(RoundUp(sizeof(T) * uint64_t{chunks->shape().CountOf(chunk)}),
-              &memory, &offset)) {
+  if (!made && MapNext(bytes, &memory, &offset)) {
     // The collector may meet a number of this chunk as soon as we hand one out.
-    table->offset[chunk].store(offset, std::memory_order_release);
-    chunks->Set(chunk, reinterpret_cast<T*>(memory));
+    place->store(offset, std::memory_order_release);
+    set(memory);
     made = true;
   }
   Unlock();
   return made;
+}
+
+template <typename T, size_t kMax>
+bool SharedImage::Grow(Chunks<T, kMax>* chunks, ChunkTable<kMax>* table,
+                       uint32_t element) {
+  const int chunk = chunks->shape().ChunkOf(element);
+  if (chunk >= static_cast<int>(kMax)) return false;
+  return MakeChunk(
+      &table->offset[chunk],
+      RoundUp(sizeof(T) * uint64_t{chunks->shape().CountOf(chunk)}),
+      [=] { return chunks->Has(element); },
+      [=](char* memory) { chunks->Set(chunk, reinterpret_cast<T*>(memory)); });
 }
 
 bool SharedImage::GrowNodes(uint32_t id) {
@@ -290,19 +295,15 @@ bool SharedImage::GrowStrings(uint32_t offset) {
 }
 
 bool SharedImage::MakeRings(int chunk) {
-  if (rings_[chunk].load(std::memory_order_acquire) != nullptr) return true;
-  if (chunk >= kMaxRingChunks || !MayCall() || !Lock()) return false;
-  bool made = rings_[chunk].load(std::memory_order_acquire) != nullptr;
-  char* memory = nullptr;
-  uint64_t offset = 0;
-  if (!made && MapNext(header->ring_words.BytesOf(chunk), &memory, &offset)) {
-    header->ring_chunks.offset[chunk].store(offset, std::memory_order_release);
-    rings_[chunk].store(reinterpret_cast<RingSlot*>(memory),
-                        std::memory_order_release);
-    made = true;
-  }
-  Unlock();
-  return made;
+  if (chunk >= kMaxRingChunks) return false;
+  std::atomic<RingSlot*>* const rings = &rings_[chunk];
+  return MakeChunk(
+      &header->ring_chunks.offset[chunk], header->ring_words.BytesOf(chunk),
+      [=] { return rings->load(std::memory_order_acquire) != nullptr; },
+      [=](char* memory) {
+        rings->store(reinterpret_cast<RingSlot*>(memory),
+                     std::memory_order_release);
+      });
 }
 
 bool MakeNode(ImageTables* tables, uint32_t id) {

@@ -57,6 +57,9 @@ class SharedImage : public ImageTables {
   void PlaceBase();
   template <typename T, size_t kMax>
   bool Grow(Chunks<T, kMax>* chunks, ChunkTable<kMax>* table, uint32_t element);
+  // Maps a chunk of `bytes` if it is not there: has(), set(memory).
+  template <typename Has, typename Set>
+  bool MakeChunk(std::atomic<uint64_t>* place, uint64_t bytes, Has has, Set set);
   bool MapNext(uint64_t bytes, char** memory, uint64_t* offset);
   bool Lock();
   void Unlock() { growing_.store(0, std::memory_order_release); }
