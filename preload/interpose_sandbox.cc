@@ -1,5 +1,5 @@
-// Entry points that install a filter for system calls (prctl, syscall), before which
-// the recorder must have all that it needs (sandbox.h).
+// Entry points that install a filter for system calls (prctl, syscall), before
+// which the recorder must have all that it needs (sandbox.h).
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
