@@ -124,7 +124,8 @@ void LookAtModule(const dl_find_object& module, ModuleSlot* slot) {
   if (g_recorder.mismatches && AreKindsUnsure(dynamic, module))
     slot->kinds_unsure = 1;
   if (!LibcIsBehind() || dynamic.Find("malloc") == nullptr) return;
-  const link_map* const libc = ModuleOf(reinterpret_cast<const void*>(g_real.malloc));
+  const link_map* const libc =
+      ModuleOf(reinterpret_cast<const void*>(g_real.malloc));
   if (libc == nullptr || libc == map) return;
   Remember(Bypass::kOwnMalloc, map->l_name);
   Publish(g_recorder.header);

@@ -9,6 +9,7 @@
 #include "preload/leak_hold.h"
 #include "preload/notes.h"
 #include "preload/real.h"
+#include "preload/realloc_block.h"
 #include "preload/recorder.h"
 
 namespace mallogram {
@@ -76,26 +77,7 @@ template <bool kMaySample>
     OnAlloc(p, size, CALLER_STATE());
     return p;
   }
-  if (g_recorder.mismatches) [[unlikely]]
-    NoteFree(old, {.kind = BlockKind::kRealloc}, CALLER_STATE());
-  if (size == 0) {
-    // glibc and tcmalloc free and return NULL, jemalloc and mimalloc return a new
-    // block: a free, then perhaps an allocation, is right for all of them.
-    OnFree(old);
-    void* p = g_real.realloc(old, 0);
-    if (p != nullptr) OnAlloc(p, 0, CALLER_STATE());
-    return p;
-  }
-  const bool moves = OnMoveBegin(old);
-  void* p = g_real.realloc(old, size);
-  if (!moves) [[unlikely]] {
-    if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
-  } else if (p != nullptr) [[likely]] {
-    OnMoveEnd(p, size, CALLER_STATE());
-  } else {
-    OnMoveFail(old);
-  }
-  return p;
+  return ReallocBlock<&RealFunctions::realloc>(old, size);
 }
 
 }  // namespace mallogram

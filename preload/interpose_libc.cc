@@ -7,6 +7,7 @@
 #include "preload/caller_state.h"
 #include "preload/notes.h"
 #include "preload/real.h"
+#include "preload/realloc_block.h"
 #include "preload/recorder.h"
 
 using mallogram::BlockKind;
@@ -62,24 +63,8 @@ MALLOGRAM_EXPORT void* __libc_realloc(void* old, size_t size) {
   if (old == nullptr) return __libc_malloc(size);
   if (IsBootstrapBlock(old)) return realloc(old, size);
   MALLOGRAM_SAME(libc_realloc, realloc, old, size);
-  if (g_recorder.mismatches)
-    NoteFree(old, {.kind = BlockKind::kRealloc}, CALLER_STATE());
-  if (size == 0) {
-    mallogram::OnFree(old);
-    void* p = g_real.libc_realloc(old, 0);
-    if (p != nullptr) OnAlloc(p, 0, CALLER_STATE());
-    return p;
-  }
-  const bool moves = mallogram::OnMoveBegin(old);
-  void* p = g_real.libc_realloc(old, size);
-  if (!moves) {
-    if (p != nullptr) OnAlloc(p, size, CALLER_STATE());
-  } else if (p != nullptr) {
-    mallogram::OnMoveEnd(p, size, CALLER_STATE());
-  } else {
-    mallogram::OnMoveFail(old);
-  }
-  return p;
+  return mallogram::ReallocBlock<&mallogram::RealFunctions::libc_realloc>(old,
+                                                                          size);
 }
 
 MALLOGRAM_EXPORT void* __libc_memalign(size_t alignment, size_t size) {

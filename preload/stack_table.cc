@@ -104,16 +104,18 @@ uint32_t StackTable::NewNode(uint32_t parent, uint64_t pc, uint32_t module) {
   ImageHeader* const header = tables_->header;
   // Looked at first, so that the counter can't run away past its end.
   const uint32_t next = header->node_count.load(std::memory_order_relaxed);
+  if (next >= header->max_nodes) return kRootUnknown;
+  // A chunk is made while there is room for some: a signal handler that interrupts
+  // the making goes on with that.
+  constexpr uint32_t kSpare = 256;
   const auto has = [this](uint32_t id) {
     return tables_->nodes.Has(id) || MakeNode(tables_, id);
   };
-  // Made while there is room for some: a signal handler that interrupts the making
-  // goes on with that.
-  constexpr uint32_t kSpare = 256;
-  if (next + kSpare < header->max_nodes) has(next + kSpare);
-  if (next >= header->max_nodes || !has(next)) return kRootUnknown;
+  const bool spare = has(next + kSpare);  // then all before are there, too
+  if (!spare && !has(next)) return kRootUnknown;
   const uint32_t id = header->node_count.fetch_add(1, std::memory_order_relaxed);
-  if (id >= header->max_nodes || id > kIdMask || !has(id)) return kRootUnknown;
+  if (id >= header->max_nodes || id > kIdMask) return kRootUnknown;
+  if ((!spare || id > next + kSpare) && !has(id)) return kRootUnknown;
   StackNode& node = tables_->nodes[id];
   // Read first: a read fault maps all pages around that the collector has made, a
   // write fault one.
