@@ -9,7 +9,7 @@
 // Programs that print such lines by write(2) need know nothing of us, and so do
 // those whose language or library ends in it (Python, Perl, Rust). What C's stdio
 // prints never passes here; such marks have their time alone
-// (analyzer/phase_marks.h).
+// (analyzer/recording/phase_marks.h).
 #include <errno.h>
 #include <unistd.h>
 

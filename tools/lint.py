@@ -42,6 +42,13 @@ FREESTANDING_C = re.compile(
 
 TRACE = [r'preload/(trace_format|block_kind)\.h', r'preload/trace/[a-z_]+\.h']
 
+
+
+def rooms(*names):
+    """The headers of these rooms of the reading side."""
+    return [rf'analyzer/{name}/[a-z_]+\.h' for name in names]
+
+
 # First match decides. (files, project includes allowed, freestanding?)
 ROOMS = [
     (r'preload/(trace_format|block_kind|unrecordable)\.h', [], True),
@@ -65,45 +72,48 @@ ROOMS = [
      [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify|full_walk|outward)\.h'], True),
     # The launcher is control flow: it starts the collector and knows the launch
     # variables. Nobody else here sees how recording works.
-    (r'analyzer/record[a-z_]*\.(cc|h)',
-     TRACE + [r'analyzer/[a-z_]+\.h',
-              r'preload/collector/(collector|control|hello|naming|process_facts|processes|resource_limits)\.h',
-              r'preload/(image|program_file|unrecordable)\.h'], False),
+    (r'analyzer/launcher/[^/]+',
+     TRACE + rooms('command', 'launcher') + [
+         r'analyzer/recording/estimate\.h',
+         r'preload/collector/(collector|control|hello|naming|process_facts|processes|resource_limits)\.h',
+         r'preload/(image|program_file|unrecordable)\.h'], False),
     (r'analyzer/main\.cc',
-     TRACE + [r'analyzer/([a-z]+/[a-z_]+_command|[a-z_]+)\.h', r'preload/collector/(collector|resource_limits)\.h',
-              r'preload/image\.h'], False),
-    # Renderers print results; they neither read traces nor names' sources.
-    (r'analyzer/render[a-z_]*\.(cc|h)',
-     [r'analyzer/(?!trace_reader|report_builder|dwarf_lookup|record)[a-z_]+\.h'],
-     False),
-    # The verb and its text; the rest of the room is arithmetic on plain numbers, for
-    # any caller.
-    (r'analyzer/fit/(fit_command|render_text)\.(cc|h)',
-     [r'analyzer/fit/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
-    (r'analyzer/fit/[^/]+', [r'analyzer/fit/[a-z_]+\.h'], False),
+     TRACE + rooms('command', 'launcher') + [
+         r'analyzer/[a-z]+/[a-z_]+_command\.h', r'analyzer/report/report\.h',
+         r'preload/collector/(collector|resource_limits)\.h', r'preload/image\.h'], False),
+    # Renderers print results: they open no recording and no executable.
+    (r'analyzer/([a-z]+/)+render_[a-z_]+\.(cc|h)',
+     TRACE + rooms('command', 'fit', 'report', 'leaks', 'diff', 'scaling', 'sweep', 'study', 'check') +
+     [r'analyzer/stacks/(names|frame_table)\.h',
+      r'analyzer/recording/(estimate|phase_marks|trace)\.h'], False),
+    (r'analyzer/command/[^/]+', rooms('command') + [r'analyzer/stacks/(frame_table|names)\.h'], False),
+    (r'analyzer/recording/[^/]+',
+     TRACE + rooms('recording') + [r'analyzer/fit/distributions\.h'], False),
+    # The two results are still filled from below: names move out of them.
+    (r'analyzer/stacks/[^/]+',
+     TRACE + rooms('stacks') + [r'analyzer/recording/trace\.h', r'analyzer/report/report\.h',
+                                r'analyzer/scaling/runs\.h'], False),
+    (r'analyzer/report/[^/]+', TRACE + rooms('command', 'recording', 'stacks', 'report'), False),
+    # Arithmetic on plain numbers, for any caller.
+    (r'analyzer/fit/[^/]+', rooms('fit'), False),
     # Plots know nothing of heaps; sweeps run programs and read no traces; studies put
     # all of it together.
-    (r'analyzer/plot/[^/]+', [r'analyzer/plot/[a-z_]+\.h', r'analyzer/format\.h'], False),
-    (r'analyzer/sweep/[^/]+',
-     [r'analyzer/sweep/[a-z_]+\.h', r'analyzer/(cli|format|terminal)\.h'], False),
+    (r'analyzer/plot/[^/]+', rooms('plot') + [r'analyzer/command/format\.h'], False),
+    (r'analyzer/sweep/[^/]+', rooms('command', 'sweep'), False),
     (r'analyzer/scaling/[^/]+',
-     TRACE + [r'analyzer/(fit/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
+     TRACE + rooms('command', 'fit', 'recording', 'scaling', 'stacks'), False),
     (r'analyzer/diff/[^/]+',
-     TRACE + [r'analyzer/(diff/|scaling/)?(?!record|main)[a-z_]+\.h'], False),
+     TRACE + rooms('command', 'diff', 'recording', 'scaling', 'stacks'), False),
     # Arithmetic, but for the file that reads traces.
     (r'analyzer/leaks/growth/read_growth\.(cc|h)',
-     TRACE + [r'analyzer/(leaks/growth/)?(?!record|render|main)[a-z_]+\.h'], False),
-    (r'analyzer/leaks/growth/[^/]+',
-     [r'analyzer/leaks/growth/[a-z_]+\.h', r'analyzer/fit/[a-z_]+\.h'], False),
+     TRACE + rooms('leaks/growth', 'recording'), False),
+    (r'analyzer/leaks/growth/[^/]+', rooms('fit', 'leaks/growth'), False),
     (r'analyzer/leaks/[^/]+',
-     TRACE + [r'analyzer/(leaks/(growth/)?)?(?!record|main)[a-z_]+\.h'], False),
-    (r'analyzer/gate/[^/]+',
-     TRACE + [r'analyzer/(fit/|gate/|leaks/(growth/)?)?(?!record|main)[a-z_]+\.h'], False),
+     TRACE + rooms('command', 'leaks', 'leaks/growth', 'recording', 'report', 'stacks'), False),
+    (r'analyzer/check/[^/]+',
+     TRACE + rooms('check', 'command', 'fit', 'leaks', 'leaks/growth', 'recording', 'report', 'stacks'), False),
     (r'analyzer/study/[^/]+',
-     [r'analyzer/(fit/|plot/|scaling/|study/|sweep/)?(?!record|main)[a-z_]+\.h'], False),
-    (r'analyzer/[^/]+',
-     TRACE + [r'analyzer/(fit/)?(?!record|render|main)[a-z_]+\.h'], False),
-    # Commands put the parts together.
+     rooms('command', 'fit', 'plot', 'recording', 'scaling', 'stacks', 'study', 'sweep'), False),
     # No two workloads share code but common/.
     *((rf'workloads/{own}/.+', [rf'workloads/({own}|common)/[a-z_]+\.h'], True)
       for own in ('common', 'session', 'chunk_store', 'agent', 'encoder')),
@@ -172,8 +182,8 @@ class Lint:
 
     def room_of(self, name):
         if re.fullmatch(COMMANDS, name):
-            return TRACE + [r'analyzer/([a-z]+/)?(?!record|main)[a-z_]+\.h',
-                            r'analyzer/record_check\.h',
+            return TRACE + [r'analyzer/(?!launcher/)([a-z]+/)+[a-z_]+\.h',
+                            r'analyzer/launcher/record_check\.h',
                             r'preload/collector/check_request\.h'], False
         for pattern, allowed, freestanding in ROOMS:
             if re.fullmatch(pattern, name):

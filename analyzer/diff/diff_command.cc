@@ -21,16 +21,16 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
+#include "analyzer/command/format.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/diff/difference.h"
 #include "analyzer/diff/render_diff.h"
-#include "analyzer/format.h"
-#include "analyzer/phase_marks.h"
-#include "analyzer/read_chunks.h"
-#include "analyzer/report_command.h"
+#include "analyzer/recording/phase_marks.h"
+#include "analyzer/recording/read_chunks.h"
+#include "analyzer/recording/trace_reader.h"
+#include "analyzer/report/report_command.h"
 #include "analyzer/scaling/runs_builder.h"
-#include "analyzer/terminal.h"
-#include "analyzer/trace_reader.h"
 
 namespace mallogram {
 

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <string>
 
+#include "analyzer/command/terminal.h"
 #include "analyzer/diff/difference.h"
-#include "analyzer/terminal.h"
 
 namespace mallogram {
 

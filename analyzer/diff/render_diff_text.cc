@@ -5,9 +5,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "analyzer/command/format.h"
+#include "analyzer/command/text_writer.h"
 #include "analyzer/diff/render_diff.h"
-#include "analyzer/format.h"
-#include "analyzer/text_writer.h"
 
 namespace mallogram {
 namespace {

@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <vector>
 
-#include "analyzer/call_nodes.h"
 #include "analyzer/leaks/document.h"
-#include "analyzer/report.h"
-#include "analyzer/trace.h"
+#include "analyzer/recording/trace.h"
+#include "analyzer/report/report.h"
+#include "analyzer/stacks/call_nodes.h"
 
 namespace mallogram {
 

@@ -9,7 +9,7 @@
 #include "analyzer/leaks/beside.h"
 #include "analyzer/leaks/container.h"
 #include "analyzer/leaks/since.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

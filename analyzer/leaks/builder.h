@@ -10,10 +10,10 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "analyzer/call_nodes.h"
 #include "analyzer/leaks/document.h"
-#include "analyzer/symbolizer.h"
-#include "analyzer/trace.h"
+#include "analyzer/recording/trace.h"
+#include "analyzer/stacks/call_nodes.h"
+#include "analyzer/stacks/symbolizer.h"
 
 namespace mallogram {
 

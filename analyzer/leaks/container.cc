@@ -2,7 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

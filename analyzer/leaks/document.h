@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "analyzer/report.h"
+#include "analyzer/report/report.h"
 #include "preload/trace/leaks.h"
 #include "preload/trace/mismatches.h"
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 
 namespace mallogram {
 namespace {

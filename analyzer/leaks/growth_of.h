@@ -3,11 +3,11 @@
 
 #include <string>
 
-#include "analyzer/chunk_directory.h"
 #include "analyzer/leaks/builder.h"
 #include "analyzer/leaks/growth/label.h"
 #include "analyzer/leaks/growth/read_growth.h"
-#include "analyzer/trace.h"
+#include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/trace.h"
 
 namespace mallogram {
 

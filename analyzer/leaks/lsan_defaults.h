@@ -5,8 +5,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/leaks/document.h"
-#include "analyzer/symbolizer.h"
-#include "analyzer/trace.h"
+#include "analyzer/recording/trace.h"
+#include "analyzer/stacks/symbolizer.h"
 
 namespace mallogram {
 

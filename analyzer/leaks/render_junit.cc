@@ -5,10 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/why.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

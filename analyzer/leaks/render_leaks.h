@@ -7,9 +7,9 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/frame_table.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/leaks/document.h"
-#include "analyzer/terminal.h"
+#include "analyzer/stacks/frame_table.h"
 
 namespace mallogram {
 

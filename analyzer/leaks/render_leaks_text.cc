@@ -7,13 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
+#include "analyzer/command/text_writer.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/shown_stack.h"
 #include "analyzer/leaks/why.h"
-#include "analyzer/names.h"
-#include "analyzer/render.h"
-#include "analyzer/text_writer.h"
+#include "analyzer/report/render.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

@@ -8,7 +8,7 @@
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/shown_stack.h"
 #include "analyzer/leaks/why.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/shown_stack.h"
 

@@ -3,7 +3,7 @@
 #include "absl/strings/str_replace.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/shown_stack.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

@@ -1,7 +1,7 @@
 #include "analyzer/leaks/shown_stack.h"
 
 #include "absl/strings/match.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

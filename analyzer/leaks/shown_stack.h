@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "analyzer/frame_table.h"
-#include "analyzer/report.h"
+#include "analyzer/report/report.h"
+#include "analyzer/stacks/frame_table.h"
 
 namespace mallogram {
 

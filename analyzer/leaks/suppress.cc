@@ -7,7 +7,7 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 #include "analyzer/leaks/suppressions.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

@@ -19,8 +19,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/frame_table.h"
 #include "analyzer/leaks/document.h"
+#include "analyzer/stacks/frame_table.h"
 
 namespace mallogram {
 

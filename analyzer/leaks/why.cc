@@ -4,9 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/leaks/shown_stack.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "analyzer/frame_table.h"
 #include "analyzer/leaks/document.h"
+#include "analyzer/stacks/frame_table.h"
 
 namespace mallogram {
 

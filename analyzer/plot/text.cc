@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 
 namespace mallogram::plot {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/command/terminal.h"
 #include "analyzer/scaling/runs.h"
 #include "analyzer/scaling/scaling.h"
-#include "analyzer/terminal.h"
 
 namespace mallogram {
 

@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/fit/series_json.h"
 #include "analyzer/scaling/render_scaling.h"
+#include "analyzer/scaling/series_json.h"
 
 namespace mallogram {
 namespace {

@@ -4,11 +4,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "analyzer/fit/render.h"
-#include "analyzer/format.h"
-#include "analyzer/names.h"
+#include "analyzer/command/format.h"
+#include "analyzer/command/text_writer.h"
+#include "analyzer/scaling/render_fit.h"
 #include "analyzer/scaling/render_scaling.h"
-#include "analyzer/text_writer.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {

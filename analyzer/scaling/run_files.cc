@@ -20,9 +20,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "analyzer/cli.h"
-#include "analyzer/names.h"
-#include "analyzer/trace_reader.h"
+#include "analyzer/command/cli.h"
+#include "analyzer/recording/trace_reader.h"
+#include "analyzer/stacks/names.h"
 #include "preload/trace_format.h"
 
 namespace mallogram {

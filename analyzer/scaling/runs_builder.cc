@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "analyzer/names.h"
-#include "analyzer/trace_reader.h"
+#include "analyzer/recording/trace_reader.h"
+#include "analyzer/stacks/names.h"
 
 namespace mallogram {
 

@@ -9,10 +9,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/chunk_directory.h"
+#include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/trace.h"
 #include "analyzer/scaling/runs.h"
-#include "analyzer/scaling/site_table.h"
-#include "analyzer/trace.h"
+#include "analyzer/stacks/site_table.h"
 
 namespace mallogram {
 

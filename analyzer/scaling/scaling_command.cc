@@ -6,9 +6,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/scaling/render_scaling.h"
 #include "analyzer/scaling/run_files.h"
-#include "analyzer/terminal.h"
 
 namespace mallogram {
 namespace {

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
 #include "analyzer/scaling/runs_builder.h"
 #include "analyzer/scaling/scaling.h"
 

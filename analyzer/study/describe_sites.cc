@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/fit/decompose.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 #include "analyzer/study/describe.h"
 #include "analyzer/study/units.h"
 

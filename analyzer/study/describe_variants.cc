@@ -3,7 +3,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 #include "analyzer/study/describe.h"
 #include "analyzer/study/units.h"
 

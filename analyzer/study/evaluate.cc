@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
 #include "analyzer/study/measures.h"
 #include "analyzer/study/quantity.h"
 

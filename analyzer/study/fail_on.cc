@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
 #include "analyzer/study/criteria.h"
 #include "analyzer/study/target.h"
 #include "analyzer/study/units.h"

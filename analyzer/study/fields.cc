@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
 #include "analyzer/study/units.h"
 
 namespace mallogram::study {

@@ -7,11 +7,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "analyzer/phase_marks.h"
+#include "analyzer/command/files.h"
+#include "analyzer/recording/phase_marks.h"
+#include "analyzer/recording/trace_reader.h"
 #include "analyzer/scaling/runs_builder.h"
-#include "analyzer/scaling/site_table.h"
-#include "analyzer/sweep/files.h"
-#include "analyzer/trace_reader.h"
+#include "analyzer/stacks/site_table.h"
 
 namespace mallogram::study {
 namespace {

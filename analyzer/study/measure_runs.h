@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "analyzer/chunk_directory.h"
+#include "analyzer/recording/chunk_directory.h"
 #include "analyzer/study/measures.h"
 #include "analyzer/sweep/sweep.h"
 

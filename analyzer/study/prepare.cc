@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "analyzer/format.h"
-#include "analyzer/sweep/files.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/format.h"
 
 namespace mallogram::study {
 namespace {

@@ -5,7 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/study/compare.h"
 #include "analyzer/study/units.h"
 

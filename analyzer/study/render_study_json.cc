@@ -1,7 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "analyzer/fit/render.h"
+#include "analyzer/scaling/render_fit.h"
 #include "analyzer/study/describe.h"
 #include "analyzer/study/render_study.h"
 

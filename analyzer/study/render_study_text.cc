@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/study/describe.h"
 #include "analyzer/study/render_study.h"
 

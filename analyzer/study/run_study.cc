@@ -12,13 +12,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "analyzer/format.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/format.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/study/measure_runs.h"
 #include "analyzer/study/prepare.h"
 #include "analyzer/study/study_directory.h"
-#include "analyzer/sweep/files.h"
 #include "analyzer/sweep/sweep.h"
-#include "analyzer/terminal.h"
 
 namespace mallogram::study {
 namespace {

@@ -16,8 +16,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
-#include "analyzer/cli.h"
-#include "analyzer/format.h"
+#include "analyzer/command/cli.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/format.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/study/analysis.h"
 #include "analyzer/study/compare.h"
 #include "analyzer/study/fail_on.h"
@@ -27,9 +29,7 @@
 #include "analyzer/study/run_study.h"
 #include "analyzer/study/spec.h"
 #include "analyzer/study/study_directory.h"
-#include "analyzer/sweep/files.h"
 #include "analyzer/sweep/sweep.h"
-#include "analyzer/terminal.h"
 
 namespace mallogram {
 namespace {

@@ -6,11 +6,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "analyzer/format.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/format.h"
 #include "analyzer/study/analysis.h"
 #include "analyzer/study/measure_runs.h"
 #include "analyzer/study/spec.h"
-#include "analyzer/sweep/files.h"
 #include "analyzer/sweep/sweep.h"
 
 namespace mallogram::study {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
 #include "analyzer/study/units.h"
 
 namespace mallogram::study {

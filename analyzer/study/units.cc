@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 
 namespace mallogram::study {
 

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "analyzer/sweep/files.h"
+#include "analyzer/command/files.h"
 #include "analyzer/sweep/plan.h"
 #include "analyzer/sweep/sweep.h"
 

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "analyzer/cli.h"
-#include "analyzer/format.h"
+#include "analyzer/command/cli.h"
+#include "analyzer/command/format.h"
 #include "analyzer/sweep/sizes.h"
 
 namespace mallogram {

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "analyzer/sweep/files.h"
+#include "analyzer/command/files.h"
 
 namespace mallogram {
 namespace {

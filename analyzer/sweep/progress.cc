@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/sweep/sizes.h"
 
 namespace mallogram {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/command/terminal.h"
 #include "analyzer/sweep/plan.h"
-#include "analyzer/terminal.h"
 
 namespace mallogram {
 

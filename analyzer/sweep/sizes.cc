@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "analyzer/cli.h"
+#include "analyzer/command/cli.h"
 
 namespace mallogram {
 namespace {

@@ -15,9 +15,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "analyzer/cli.h"
-#include "analyzer/format.h"
-#include "analyzer/sweep/files.h"
+#include "analyzer/command/cli.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/format.h"
 #include "analyzer/sweep/sizes.h"
 
 namespace mallogram {

@@ -1,7 +1,7 @@
 // Marks: states that the program named when it had reached them
 // (preload/interpose_write.cc), each between two events, and the clock that tells
-// where others are (analyzer/phase_marks.h). One chunk of them follows the first
-// kRun, more as marks come.
+// where others are (analyzer/recording/phase_marks.h). One chunk of them follows
+// the first kRun, more as marks come.
 //
 //   payload := start_monotonic_ns count (name events time_ns)* [scale*]
 //

@@ -11,7 +11,7 @@
 //
 // are unbiased, and so are their variances (Horvitz and Thompson, J. Am. Stat.
 // Assoc. 47, 1952). Intervals are made of them where they are shown:
-// analyzer/estimate.h.
+// analyzer/recording/estimate.h.
 #pragma once
 
 #include <algorithm>

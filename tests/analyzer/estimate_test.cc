@@ -1,5 +1,5 @@
 // Intervals of sampled recordings: known values, and how often they hold the truth.
-#include "analyzer/estimate.h"
+#include "analyzer/recording/estimate.h"
 
 #include <gtest/gtest.h>
 

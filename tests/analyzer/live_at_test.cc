@@ -1,6 +1,6 @@
 // The heap at moments, against a heap that is kept here: a map of blocks, and the
 // live bytes after every event.
-#include "analyzer/live_at.h"
+#include "analyzer/recording/live_at.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
 // Names and numbers for people.
-#include "analyzer/names.h"
+#include "analyzer/stacks/names.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 
 namespace mallogram {
 namespace {

@@ -1,5 +1,5 @@
 // Phases: the lines that programs print, what recordings say, and both together.
-#include "analyzer/phase_marks.h"
+#include "analyzer/recording/phase_marks.h"
 
 #include <gtest/gtest.h>
 

@@ -10,9 +10,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "analyzer/analyses.h"
-#include "analyzer/render.h"
-#include "analyzer/report_builder.h"
+#include "analyzer/report/analyses.h"
+#include "analyzer/report/render.h"
+#include "analyzer/report/report_builder.h"
 
 namespace mallogram {
 namespace {

@@ -14,7 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "analyzer/fit/fit_all.h"
 #include "analyzer/scaling/runs_builder.h"
-#include "analyzer/scaling/site_table.h"
+#include "analyzer/stacks/site_table.h"
 
 namespace mallogram {
 namespace {

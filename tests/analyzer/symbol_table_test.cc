@@ -1,6 +1,6 @@
 // Names of addresses as libdwfl finds them by its linear search, for every symbol
 // of this program and of libc: at its first byte, in it, at its last, and after it.
-#include "analyzer/symbol_table.h"
+#include "analyzer/stacks/symbol_table.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>

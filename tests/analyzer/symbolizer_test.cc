@@ -2,7 +2,7 @@
 // separate debug files, other builds, PIE and not.
 //
 // Arguments: libinlined.so, PIE executable, other executable.
-#include "analyzer/symbolizer.h"
+#include "analyzer/stacks/symbolizer.h"
 
 #include <dlfcn.h>
 #include <gtest/gtest.h>

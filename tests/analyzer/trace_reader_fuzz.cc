@@ -17,10 +17,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/analyses.h"
-#include "analyzer/render.h"
-#include "analyzer/report_builder.h"
-#include "analyzer/trace_reader.h"
+#include "analyzer/recording/trace_reader.h"
+#include "analyzer/report/analyses.h"
+#include "analyzer/report/render.h"
+#include "analyzer/report/report_builder.h"
 #include "preload/trace/chunk_io.h"
 #include "tests/analyzer/trace_files.h"
 

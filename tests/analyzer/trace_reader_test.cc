@@ -1,7 +1,7 @@
 // The reader on whole, cut, damaged and hostile files. The property that counts:
 // whatever the file, there is a clear error, or a result that is either the truth
 // or says what is missing.
-#include "analyzer/trace_reader.h"
+#include "analyzer/recording/trace_reader.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -22,7 +22,7 @@ INTERVAL = 64 << 10
 FIELDS = ("calls", "bytes_allocated", "live_blocks", "live_bytes", "peak_bytes")
 # The most that a site without a sample may hold: 97.5 % to the left.
 UNSEEN = 3.69 * INTERVAL
-SCHEMA = pathlib.Path(__file__).parents[2] / "analyzer" / "report.schema.json"
+SCHEMA = pathlib.Path(__file__).parents[2] / "analyzer" / "report" / "report.schema.json"
 
 
 class Sampled(harness.Case):

@@ -49,11 +49,11 @@ class Tree(unittest.TestCase):
         'preload/collector/collector.h':
             '#pragma once\n#include "absl/status/status.h"\n',
         'preload/collector/session.h': '#pragma once\n#include "preload/ring.h"\n',
-        'analyzer/record.cc': '#include "preload/collector/collector.h"\n',
-        'analyzer/trace_reader.h':
+        'analyzer/launcher/record.cc': '#include "preload/collector/collector.h"\n',
+        'analyzer/recording/trace_reader.h':
             '#pragma once\n#include "preload/trace/records.h"\n',
-        'analyzer/report.h': '#pragma once\n',
-        'analyzer/render_text.cc': '#include "analyzer/report.h"\n',
+        'analyzer/report/report.h': '#pragma once\n',
+        'analyzer/report/render_text.cc': '#include "analyzer/report/report.h"\n',
         'workloads/shapes.cc': '#include <vector>\n',
         'workloads/agent/run.cc': '#include "workloads/common/flags.h"\n',
         'workloads/common/flags.h': '#pragma once\n#include <string>\n',
@@ -69,10 +69,10 @@ preload/unwinder/walker.h:
 preload/trace/records.h: preload/trace_format.h
 preload/collector/collector.h:
 preload/collector/session.h: preload/ring.h
-analyzer/record.cc: preload/collector/collector.h
-analyzer/trace_reader.h: preload/trace/records.h
-analyzer/report.h:
-analyzer/render_text.cc: analyzer/report.h
+analyzer/launcher/record.cc: preload/collector/collector.h
+analyzer/recording/trace_reader.h: preload/trace/records.h
+analyzer/report/report.h:
+analyzer/report/render_text.cc: analyzer/report/report.h
 workloads/shapes.cc:
 workloads/agent/run.cc: workloads/common/flags.h
 workloads/common/flags.h:
@@ -123,8 +123,8 @@ class Includes(Tree):
         self.catches('analyzer/gone.cc does not exist')
 
     def test_include_that_the_table_does_not_allow(self):
-        self.add_include('analyzer/trace_reader.h', 'analyzer/report.h', False)
-        self.catches('analyzer/trace_reader.h: includes analyzer/report.h')
+        self.add_include('analyzer/recording/trace_reader.h', 'analyzer/report/report.h', False)
+        self.catches('analyzer/recording/trace_reader.h: includes analyzer/report/report.h')
 
     def test_table_allows_what_is_no_longer_used(self):
         self.write('preload/recorder.h', '#pragma once\n')
@@ -135,22 +135,22 @@ class Includes(Tree):
                 ('preload/trace_format.h', 'preload/ring.h'),
                 ('preload/recorder.h', 'preload/trace/records.h'),
                 ('preload/recorder.h', 'preload/collector/collector.h'),
-                ('preload/recorder.cc', 'analyzer/report.h'),
+                ('preload/recorder.cc', 'analyzer/report/report.h'),
                 ('preload/unwinder/walker.h', 'preload/recorder.h'),
                 ('preload/trace/records.h', 'preload/ring.h'),
                 ('preload/collector/session.h', 'preload/recorder.h'),
-                ('preload/collector/session.h', 'analyzer/report.h'),
-                ('analyzer/trace_reader.h', 'preload/ring.h'),
-                ('analyzer/trace_reader.h', 'preload/collector/collector.h'),
-                ('analyzer/trace_reader.h', 'analyzer/record.h'),
-                ('analyzer/record.cc', 'preload/recorder.h'),
-                ('analyzer/record.cc', 'preload/collector/session.h'),
-                ('analyzer/render_text.cc', 'analyzer/trace_reader.h'),
+                ('preload/collector/session.h', 'analyzer/report/report.h'),
+                ('analyzer/recording/trace_reader.h', 'preload/ring.h'),
+                ('analyzer/recording/trace_reader.h', 'preload/collector/collector.h'),
+                ('analyzer/recording/trace_reader.h', 'analyzer/launcher/record.h'),
+                ('analyzer/launcher/record.cc', 'preload/recorder.h'),
+                ('analyzer/launcher/record.cc', 'preload/collector/session.h'),
+                ('analyzer/report/render_text.cc', 'analyzer/recording/trace_reader.h'),
                 ('workloads/shapes.cc', 'preload/trace_format.h'),
                 ('workloads/agent/run.cc', 'preload/trace_format.h'),
                 ('workloads/agent/run.cc', 'workloads/session/run.h'),
                 ('workloads/common/flags.h', 'workloads/agent/run.h'),
-                ('analyzer/report.h', 'tests/ring/x.h'),
+                ('analyzer/report/report.h', 'tests/ring/x.h'),
                 ('preload/ring.h', 'tools/x.h')):
             with self.subTest(name=name, include=include):
                 self.setUp()
@@ -158,8 +158,8 @@ class Includes(Tree):
                 self.catches(f'{name}: may not include {include}')
 
     def test_spelling_variants_are_includes_too(self):
-        self.append('preload/recorder.cc', ' #  include "analyzer/report.h"\n')
-        self.catches('preload/recorder.cc: includes analyzer/report.h')
+        self.append('preload/recorder.cc', ' #  include "analyzer/report/report.h"\n')
+        self.catches('preload/recorder.cc: includes analyzer/report/report.h')
 
     def test_allocating_headers_in_the_library(self):
         for header in ('string', 'vector', 'map', 'iostream', 'memory', 'functional',
@@ -176,7 +176,7 @@ class Includes(Tree):
         self.passes()
 
     def test_test_code_in_the_product(self):
-        self.append('analyzer/report.h', '#include <gtest/gtest.h>\n')
+        self.append('analyzer/report/report.h', '#include <gtest/gtest.h>\n')
         self.catches('test code in the product')
 
     def test_nobody_includes_tools_or_workloads(self):
@@ -190,29 +190,29 @@ class Includes(Tree):
         self.catches('workloads stand alone')
 
     def test_paths_are_from_the_root(self):
-        self.append('analyzer/render_text.cc', '#include "report.h"\n')
+        self.append('analyzer/report/render_text.cc', '#include "report.h"\n')
         self.catches('paths are from the root')
 
     def test_update_table_does_not_silence_the_rooms(self):
-        self.append('preload/recorder.cc', '#include "analyzer/report.h"\n')
-        self.catches('may not include analyzer/report.h', '--update-table')
+        self.append('preload/recorder.cc', '#include "analyzer/report/report.h"\n')
+        self.catches('may not include analyzer/report/report.h', '--update-table')
 
 
 class Files(Tree):
     def test_violations(self):
         for name, text, culprit in (
                 ('notes/x.txt', 'x\n', 'the top level is fixed'),
-                ('analyzer/report.h', '#pragma once\nint x; \n', 'report.h:2: blanks'),
+                ('analyzer/report/report.h', '#pragma once\nint x; \n', 'report.h:2: blanks'),
                 ('meson.build', 'x  \n', 'meson.build:1: blanks'),
-                ('analyzer/report.h', '#pragma once\n\tint x;\n', 'report.h:2: a tab'),
-                ('analyzer/report.h', '#pragma once\nint x;', 'has no end'),
-                ('analyzer/report.h', '#pragma once\n\n', 'ends in empty lines'),
-                ('analyzer/report.h', 'int x;\n', 'no #pragma once'),
+                ('analyzer/report/report.h', '#pragma once\n\tint x;\n', 'report.h:2: a tab'),
+                ('analyzer/report/report.h', '#pragma once\nint x;', 'has no end'),
+                ('analyzer/report/report.h', '#pragma once\n\n', 'ends in empty lines'),
+                ('analyzer/report/report.h', 'int x;\n', 'no #pragma once'),
                 ('README.md', 'a\u200bb\n', 'README.md:1: invisible'),
                 ('README.md', 'a\u00a0b\n', 'U+00A0'),
                 ('README.md', '\ufeffa\n', 'U+FEFF'),
-                ('analyzer/report.h', '#pragma once\n// a\u202eb\n', 'U+202E'),
-                ('analyzer/report.h', '#pragma once\n' + 'int x;\n' * 800,
+                ('analyzer/report/report.h', '#pragma once\n// a\u202eb\n', 'U+202E'),
+                ('analyzer/report/report.h', '#pragma once\n' + 'int x;\n' * 800,
                  '800 is the end')):
             with self.subTest(culprit=culprit):
                 self.setUp()
@@ -230,10 +230,10 @@ class Files(Tree):
         self.passes('files')
 
     def test_long_file_is_a_warning(self):
-        self.write('analyzer/report.h', '#pragma once\n' + 'int x;\n' * 600)
+        self.write('analyzer/report/report.h', '#pragma once\n' + 'int x;\n' * 600)
         status, text = run_lint(self.root, 'files')
         self.assertEqual(status, 0, text)
-        self.assertIn('warning: analyzer/report.h: 601 lines', text)
+        self.assertIn('warning: analyzer/report/report.h: 601 lines', text)
 
 
 class Format(Tree):
@@ -242,7 +242,7 @@ class Format(Tree):
             self.skipTest('clang-format is not installed')
         if 'format not checked' in run_lint(self.root, 'format')[1]:
             self.skipTest('another clang-format')
-        self.append('analyzer/report.h', 'int   x ;\n')
+        self.append('analyzer/report/report.h', 'int   x ;\n')
         self.catches('report.h:2: not formatted', 'format')
 
 

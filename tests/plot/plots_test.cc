@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
-#include "analyzer/format.h"
+#include "analyzer/command/format.h"
 #include "analyzer/plot/axis.h"
 #include "analyzer/plot/image.h"
 #include "analyzer/plot/scripts.h"

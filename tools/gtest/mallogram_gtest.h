@@ -11,7 +11,7 @@
 // program that is not recorded it does nothing but look for the recorder once.
 //
 // Needs nothing but GoogleTest 1.10 and a C library with dlsym (-ldl before glibc
-// 2.34). How marks are written: analyzer/gate/test_spans.h.
+// 2.34). How marks are written: analyzer/check/test_spans.h.
 #pragma once
 
 #include <dlfcn.h>

@@ -9,8 +9,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "analyzer/byte_source.h"
 #include "analyzer/leaks/growth/course.h"
+#include "analyzer/recording/byte_source.h"
 #include "preload/trace/chunk_io.h"
 #include "preload/trace/event_codec.h"
 #include "preload/trace/mapped_array.h"

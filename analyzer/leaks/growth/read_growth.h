@@ -15,9 +15,9 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/chunk_directory.h"
 #include "analyzer/leaks/growth/label.h"
-#include "analyzer/trace.h"
+#include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/trace.h"
 
 namespace mallogram {
 

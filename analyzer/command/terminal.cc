@@ -1,0 +1,69 @@
+#include "analyzer/command/terminal.h"
+
+#include <langinfo.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "analyzer/command/format.h"
+
+namespace mallogram {
+namespace {
+
+constexpr std::chrono::milliseconds kPatience(1000), kRefresh(100);
+constexpr size_t kBarWidth = 30;
+
+bool IsUtf8() { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
+
+bool Is(const char* variable, const char* value) {
+  const char* const set = getenv(variable);
+  return set != nullptr && strcmp(set, value) == 0;
+}
+
+}  // namespace
+
+Style DetectStyle(int fd) {
+  Style style;
+  style.utf8 = IsUtf8();
+  if (!isatty(fd)) return style;
+  const char* const no_color = getenv("NO_COLOR");
+  style.color = (no_color == nullptr || *no_color == '\0') && !Is("TERM", "dumb");
+  struct winsize size;
+  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
+    style.width = std::clamp<size_t>(size.ws_col, 60, 160);
+  }
+  return style;
+}
+
+ProgressBar::ProgressBar(absl::string_view label)
+    : label_(label),
+      enabled_(isatty(STDERR_FILENO) != 0 && !Is("TERM", "dumb")),
+      utf8_(IsUtf8()),
+      next_(Clock::now() + kPatience) {}
+
+void ProgressBar::Update(uint64_t done, uint64_t total) {
+  // The clock is asked once in a few calls: callers report every item.
+  if (!enabled_ || (++skipped_ & 15) != 0) return;
+  const Clock::time_point now = Clock::now();
+  if (now < next_) return;
+  next_ = now + kRefresh;
+  shown_ = true;
+  const double share =
+      total == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total);
+  fprintf(stderr, "\r%s %s %3.0f %%\x1b[K", label_.c_str(),
+          Bar(share, kBarWidth, utf8_).c_str(), 100 * std::min(share, 1.0));
+  fflush(stderr);
+}
+
+void ProgressBar::Clear() {
+  if (!shown_) return;
+  fputs("\r\x1b[K", stderr);
+  fflush(stderr);
+  shown_ = false;
+}
+
+}  // namespace mallogram

@@ -1,0 +1,341 @@
+// The report as JSON, see report.schema.json. A field is never absent because its
+// value is unknown: it is null then, so that readers need no existence checks.
+// Numbers are JSON integers; all that occur are below 2^53 but the last size class.
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/recording/estimate.h"
+#include "analyzer/report/render.h"
+
+namespace mallogram {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+// Paths and names are bytes; JSON is UTF-8. What is not becomes U+FFFD.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+std::string Hex(const std::string& bytes) { return BuildIdText(bytes); }
+
+// What sampling cannot tell is null.
+Json KnownJson(uint64_t count, bool sampled) {
+  return sampled ? Json() : Json(count);
+}
+
+Json PairJson(const Interval& interval) {
+  return Json::array({interval.low, interval.high});
+}
+
+// Keys: as the estimates' own.
+Json IntervalsJson(const SiteEstimate& site, uint64_t sample_interval,
+                   bool totals) {
+  const auto blocks = [&](const Estimate& sum) {
+    return PairJson(BlocksInterval(sum, site.smallest, sample_interval));
+  };
+  const auto bytes = [&](const Estimate& sum) {
+    return PairJson(BytesInterval(sum, sample_interval));
+  };
+  return {{totals ? "allocations" : "calls", blocks(site.allocated)},
+          {"bytes_allocated", bytes(site.allocated)},
+          {totals ? "peak_heap_blocks" : "peak_blocks", blocks(site.peak)},
+          {totals ? "peak_heap_bytes" : "peak_bytes", bytes(site.peak)},
+          {"live_blocks", blocks(site.live)},
+          {"live_bytes", bytes(site.live)}};
+}
+
+Json SamplingJson(const Report& report) {
+  if (!report.sampled()) return nullptr;
+  const Sampling& sampling = report.sampling;
+  return {{"interval_bytes", sampling.interval},
+          {"confidence", kConfidence},
+          {"samples", sampling.totals.allocated.samples},
+          {"intervals",
+           IntervalsJson(sampling.totals, sampling.interval, /*totals=*/true)}};
+}
+
+Json TotalsJson(const Totals& totals, bool sampled) {
+  return {{"allocations", totals.allocations},
+          {"frees", totals.frees},
+          {"reallocations", KnownJson(totals.reallocations, sampled)},
+          {"bytes_allocated", totals.bytes_allocated},
+          {"peak_heap_bytes", totals.peak_heap_bytes},
+          {"peak_heap_blocks", totals.peak_heap_blocks},
+          {"peak_time_s", Seconds(totals.peak_time_ns)},
+          {"peak_rss_bytes", totals.peak_rss_bytes},
+          {"live_blocks", totals.live_blocks},
+          {"live_bytes", totals.live_bytes},
+          {"temporary_allocations", KnownJson(totals.temporary, sampled)},
+          {"unknown_frees", totals.unknown_frees},
+          {"duration_s", Seconds(totals.duration_ns)}};
+}
+
+Json LossJson(const Loss& loss) {
+  return {{"events_lost", loss.events_lost},
+          {"bytes_lost", loss.bytes_lost},
+          {"events_waited", loss.events_waited},
+          {"wait_s", Seconds(loss.wait_ns)},
+          {"truncated_stacks", loss.truncated_stacks},
+          {"order_violations", loss.order_violations},
+          {"damaged_chunks", loss.damaged_chunks}};
+}
+
+Json SelfJson(const SelfReport& self, const CostEstimate& cost) {
+  Json json = {{"events", self.events},
+               {"event_file_bytes", self.event_file_bytes},
+               {"file_bytes", self.file_bytes},
+               {"stack_nodes", self.stack_nodes},
+               {"sites", self.sites},
+               {"threads", self.threads},
+               {"walks", self.walks},
+               {"frames_walked", self.frames_walked},
+               {"full_walks", self.full_walks},
+               {"program_memory_bytes", self.image_bytes + self.private_bytes},
+               {"collector_cpu_s", Seconds(self.collector_cpu_ns)},
+               {"collector_rss_bytes", self.collector_rss_bytes},
+               {"verify_checked", self.verify_checked},
+               {"verify_classes", self.verify_classes}};
+  if (self.walks == 0) {
+    json["estimated_added_s"] = nullptr;
+  } else {
+    json["estimated_added_s"] = cost.added_s;
+  }
+  if (self.walks == 0 || cost.slowdown == 0) {
+    json["estimated_slowdown"] = nullptr;
+  } else {
+    json["estimated_slowdown"] = cost.slowdown;
+  }
+  return json;
+}
+
+Json EndJson(const Process& process) {
+  Json json = Json::object();
+  switch (process.end) {
+    case EndReason::kUnknown:
+      json["reason"] = process.still_recording ? "running" : "unknown";
+      break;
+    case EndReason::kExited:
+      json["reason"] = "exited";
+      json["status"] = process.end_detail < 0 ? Json() : Json(process.end_detail);
+      break;
+    case EndReason::kSignalled:
+      json["reason"] = "signalled";
+      json["signal"] = process.end_detail;
+      break;
+    case EndReason::kExeced:
+      json["reason"] = "execed";
+      break;
+    case EndReason::kDetached:
+      json["reason"] = "detached";
+      break;
+    case EndReason::kVanished:
+      json["reason"] = "vanished";
+      break;
+  }
+  json["detail"] = process.detail_text;
+  return json;
+}
+
+Json ProcessJson(const Process& process) {
+  return {{"file", process.file},
+          {"program", process.program},
+          {"command", process.argv},
+          {"cwd", process.cwd},
+          {"host", process.host},
+          {"pid", process.pid},
+          {"ppid", process.ppid},
+          {"start_unix_s", Seconds(process.start_unix_ns)},
+          {"end", EndJson(process)},
+          {"sample_interval_bytes",
+           process.sample_interval == 0 ? Json() : Json(process.sample_interval)},
+          {"totals", TotalsJson(process.totals, process.sample_interval != 0)},
+          {"loss", LossJson(process.loss)}};
+}
+
+Json SampleJson(const Sample& sample) {
+  return {{"t_s", Seconds(sample.time_ns)},
+          {"heap_bytes", sample.heap_bytes},
+          {"heap_max_bytes", std::max(sample.heap_bytes, sample.heap_max_bytes)},
+          {"rss_bytes", sample.rss_bytes == 0 ? Json() : Json(sample.rss_bytes)}};
+}
+
+Json SizeJson(size_t bucket, const SizeClass& size, bool sampled) {
+  const uint64_t low = bucket == 0 ? 0 : uint64_t{1} << (bucket - 1);
+  const uint64_t high = bucket == 0    ? 0
+                        : bucket >= 64 ? ~uint64_t{0}
+                                       : (uint64_t{1} << bucket) - 1;
+  return {{"min_bytes", low},
+          {"max_bytes", high},
+          {"calls", size.calls},
+          {"bytes", size.bytes},
+          {"live_blocks", size.live_blocks},
+          {"live_bytes", size.live_bytes},
+          {"temporary", KnownJson(size.temporary, sampled)}};
+}
+
+Json FrameJson(const Report& report, const Location& location, const Frame& frame,
+               bool folded) {
+  const bool known = location.module != kNoModuleIndex;
+  return {{"function", frame.function.empty() ? Json() : Json(frame.function)},
+          {"file", frame.file.empty() ? Json() : Json(frame.file)},
+          {"line", frame.line == 0 ? Json() : Json(frame.line)},
+          {"module", known ? Json(report.modules[location.module].path) : Json()},
+          {"offset", location.offset},
+          {"inlined", frame.inlined},
+          {"folded", folded}};
+}
+
+absl::string_view StackEnd(uint32_t root) {
+  constexpr absl::string_view kEnds[] = {"complete", "max_depth", "stopped",
+                                         "unknown"};
+  return kEnds[root < 4 ? root : 3];
+}
+
+// Sites to text. A program has few places of code and stacks of hundreds of frames:
+// every location is rendered once and copied, which makes the whole report faster
+// by an order of magnitude.
+class SiteWriter {
+ public:
+  SiteWriter(const Report& report, const FrameTable& frames)
+      : report_(report), frames_(frames), locations_(report.locations.size()) {}
+
+  std::string Write(const Site& site) {
+    const SiteTotals& totals = site.totals;
+    const bool sampled = report_.sampled();
+    Json samples, intervals;
+    if (sampled) {
+      const auto index = static_cast<size_t>(&site - report_.sites.data());
+      const SiteEstimate& estimate = report_.sampling.sites[index];
+      samples = estimate.allocated.samples;
+      intervals =
+          IntervalsJson(estimate, report_.sampling.interval, /*totals=*/false);
+    }
+    std::string text =
+        Dump(Json{{"id", site.id},
+                  {"peak_bytes", totals.peak_bytes},
+                  {"peak_blocks", totals.peak_blocks},
+                  {"own_peak_bytes", totals.own_peak_bytes},
+                  {"live_bytes", totals.live_bytes},
+                  {"live_blocks", totals.live_blocks},
+                  {"calls", totals.calls},
+                  {"reallocations", KnownJson(totals.reallocations, sampled)},
+                  {"bytes_allocated", totals.bytes_allocated},
+                  {"frees", totals.frees},
+                  {"temporary", KnownJson(totals.temporary, sampled)},
+                  {"lifetime_s", Seconds(totals.lifetime_ns)},
+                  {"lost", totals.lost},
+                  {"lost_bytes", totals.lost_bytes},
+                  {"samples", samples},
+                  {"intervals", intervals}});
+    text.pop_back();  // the closing brace: the stack follows
+    absl::StrAppend(&text, ",\"stack\":[");
+    uint32_t folded = StackCursor(report_, frames_, site.node).folded();
+    uint32_t node = site.node;
+    const char* separator = "";
+    for (; node >= kFirstStackId; node = report_.nodes[node].parent) {
+      const uint32_t location = report_.nodes[node].location;
+      if (folded == 0) {
+        absl::StrAppend(&text, separator, Whole(location));
+      } else {
+        for (const Frame& frame : report_.locations[location].frames) {
+          absl::StrAppend(&text, separator,
+                          Dump(FrameJson(report_, report_.locations[location],
+                                         frame, folded != 0)));
+          separator = ",";
+          if (folded != 0) --folded;
+        }
+      }
+      separator = ",";
+    }
+    absl::StrAppend(&text, "],\"stack_end\":\"", StackEnd(node), "\"}");
+    return text;
+  }
+
+ private:
+  // The frames of a location none of which is folded.
+  const std::string& Whole(uint32_t location) {
+    std::string& text = locations_[location];
+    if (!text.empty()) return text;
+    for (const Frame& frame : report_.locations[location].frames) {
+      absl::StrAppend(&text, text.empty() ? "" : ",",
+                      Dump(FrameJson(report_, report_.locations[location], frame,
+                                     /*folded=*/false)));
+    }
+    return text;
+  }
+
+  const Report& report_;
+  const FrameTable& frames_;
+  std::vector<std::string> locations_;
+};
+
+// `"key":[item,…]`, one item a line.
+template <typename Items, typename ToJson>
+void WriteArray(absl::string_view key, const Items& items, Sink sink,
+                ToJson to_json) {
+  sink(absl::StrCat(",\n\"", key, "\":["));
+  bool first = true;
+  for (const auto& item : items) {
+    sink(first ? "\n" : ",\n");
+    first = false;
+    sink(Dump(to_json(item)));
+  }
+  sink("]");
+}
+
+}  // namespace
+
+void RenderReportJson(const Report& report, const FrameTable& frames,
+                      const CostEstimate& cost, Measure by, size_t top, Sink sink) {
+  const auto field = [&sink](absl::string_view key, const Json& value) {
+    sink(absl::StrCat(",\n\"", key, "\":", Dump(value)));
+  };
+  sink(absl::StrCat("{\"schema_version\":", kSchemaVersion));
+  const Process& first = report.processes.front();
+  field("command", first.argv);
+  field("end", EndJson(first));
+  field("peak_basis", report.merged() ? "sum_of_process_peaks" : "exact");
+  field("sampling", SamplingJson(report));
+  field("totals", TotalsJson(report.totals, report.sampled()));
+  field("loss", LossJson(report.loss));
+  field("self", SelfJson(report.self, cost));
+  WriteArray("warnings", report.warnings, sink,
+             [](const std::string& warning) { return Json(warning); });
+  WriteArray("processes", report.processes, sink, ProcessJson);
+  WriteArray("modules", report.modules, sink, [](const ReportModule& module) {
+    return Json{{"path", module.path}, {"build_id", Hex(module.build_id)}};
+  });
+  WriteArray("timeline", report.timeline, sink, SampleJson);
+  std::vector<size_t> sizes;
+  for (size_t i = 0; i < report.sizes.size(); ++i) {
+    if (report.sizes[i].calls != 0) sizes.push_back(i);
+  }
+  WriteArray("sizes", sizes, sink, [&report](size_t i) {
+    return SizeJson(i, report.sizes[i], report.sampled());
+  });
+
+  std::vector<const Site*> sites;
+  for (const Site& site : report.sites) sites.push_back(&site);
+  std::stable_sort(sites.begin(), sites.end(), [by](const Site* a, const Site* b) {
+    return ValueOf(a->totals, by) > ValueOf(b->totals, by);
+  });
+  if (top != 0 && sites.size() > top) sites.resize(top);
+  SiteWriter writer(report, frames);
+  sink(",\n\"sites\":[");
+  const char* separator = "\n";
+  for (const Site* site : sites) {
+    sink(separator);
+    sink(writer.Write(*site));
+    separator = ",\n";
+  }
+  sink("]");
+  sink("}\n");
+}
+
+}  // namespace mallogram

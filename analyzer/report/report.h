@@ -1,0 +1,114 @@
+// The result that every report renders: one recording, or several merged, as
+// plain data. Made by report_builder; cut, ranked and grouped by analyses.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "analyzer/stacks/symbolizer.h"
+#include "preload/trace/summary.h"
+
+namespace mallogram {
+
+// What sites are ranked by.
+enum class Measure { kPeak, kLeaked, kBytes, kCalls, kTemporary };
+
+constexpr uint64_t ValueOf(const SiteTotals& totals, Measure by) {
+  switch (by) {
+    case Measure::kPeak:
+      return totals.peak_bytes;
+    case Measure::kLeaked:
+      return totals.live_bytes;
+    case Measure::kBytes:
+      return totals.bytes_allocated;
+    case Measure::kCalls:
+      return totals.calls;
+    case Measure::kTemporary:
+      return totals.temporary;
+  }
+  return 0;
+}
+
+inline void Accumulate(SiteTotals& sum, const SiteTotals& more) {
+  sum.calls += more.calls;
+  sum.reallocations += more.reallocations;
+  sum.bytes_allocated += more.bytes_allocated;
+  sum.frees += more.frees;
+  sum.live_blocks += more.live_blocks;
+  sum.live_bytes += more.live_bytes;
+  sum.peak_blocks += more.peak_blocks;
+  sum.peak_bytes += more.peak_bytes;
+  sum.own_peak_bytes += more.own_peak_bytes;
+  sum.temporary += more.temporary;
+  sum.lifetime_ns += more.lifetime_ns;
+  sum.lost += more.lost;
+  sum.lost_bytes += more.lost_bytes;
+}
+
+struct Process {
+  std::string file;  // the trace
+  std::string program;
+  std::vector<std::string> argv;
+  std::string cwd, host;
+  int64_t pid = 0, ppid = 0;
+  uint64_t start_unix_ns = 0;
+  uint64_t sample_interval = 0;  // 0: every block was recorded
+  Totals totals;
+  Loss loss;
+  EndReason end = EndReason::kUnknown;
+  int64_t end_detail = -1;
+  std::string detail_text;
+  bool still_recording = false;
+};
+
+struct ReportModule {
+  std::string path;
+  std::string build_id;  // raw bytes
+};
+
+inline constexpr uint32_t kNoModuleIndex = 0xffffffffu;
+
+// One address of code; its frames innermost first.
+struct Location {
+  uint32_t module = kNoModuleIndex;  // in Report.modules
+  uint64_t offset = 0;
+  std::vector<Frame> frames;  // never empty
+};
+
+// A call stack is the path from a node to a root: nodes 0…3 are the roots of
+// records.h, a parent precedes its children.
+struct CallNode {
+  uint32_t parent = 0;
+  uint32_t location = 0;
+};
+
+struct Site {
+  uint32_t id = 0;    // one recording: the stack's id in the file; else a number
+  uint32_t node = 0;  // innermost frame
+  SiteTotals totals;  // `stack` is not used
+};
+
+struct Report {
+  std::vector<Process> processes;  // by start
+  // Sums over the processes, but for duration (first start to last end), and
+  // peak_time_ns (of the process with the largest peak).
+  Totals totals;
+  Loss loss;
+  SelfReport self;
+  std::vector<Sample> timeline;  // of all processes together, since the first start
+  std::vector<SizeClass> sizes;  // kSizeBuckets of them
+  std::vector<ReportModule> modules;
+  std::vector<Location> locations;
+  std::vector<CallNode> nodes;
+  std::vector<Site> sites;  // one a node
+  // If any of the recordings is sampled: the longest interval, and estimates of all
+  // of them together, for intervals; `sampling.sites` then goes with `sites`.
+  Sampling sampling;
+  std::vector<std::string> warnings;
+
+  bool merged() const { return processes.size() > 1; }
+  bool sampled() const { return sampling.interval != 0; }
+};
+
+}  // namespace mallogram

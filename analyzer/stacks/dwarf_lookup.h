@@ -1,0 +1,60 @@
+// Functions, inlined calls and lines of an address in one file's DWARF.
+//
+// libdw answers the same questions by walking a unit's whole tree of entries at
+// each call; here every unit is walked once, when the first address falls into
+// it, into a table of its functions' ranges, and an address then costs a binary
+// search and a descent into one function.
+#pragma once
+
+#include <elfutils/libdw.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "analyzer/stacks/symbolizer.h"
+
+namespace mallogram {
+
+class DwarfLookup {
+ public:
+  // `dwarf` must outlive the object.
+  explicit DwarfLookup(Dwarf* dwarf) : dwarf_(dwarf) {}
+
+  // `address` as in the file. Empty: no function of this file's is there. A
+  // frame without function: the line is known, the function is not.
+  std::vector<Frame> Resolve(uint64_t address);
+
+ private:
+  struct Range {
+    uint64_t start, end;
+    uint32_t index;  // in units_, or in Unit.functions
+  };
+  struct Unit {
+    Dwarf_Die die;
+    bool loaded = false;
+    std::vector<Dwarf_Die> functions;
+    std::vector<Range> ranges;
+  };
+
+  void LoadUnits();
+  void LoadFunctions(Unit* unit);
+  static void AddRanges(Dwarf_Die* die, uint32_t index, std::vector<Range>* ranges);
+  static void SortRanges(std::vector<Range>* ranges);
+  static const Range* Find(const std::vector<Range>& ranges, uint64_t address);
+  struct Name {
+    std::string function, symbol;  // as in Frame
+  };
+  const Name& NameOf(Dwarf_Die* die);
+  static void SetName(const Name& name, Frame* frame);
+
+  Dwarf* const dwarf_;
+  bool units_loaded_ = false;
+  std::vector<Unit> units_;
+  std::vector<Range> unit_ranges_;
+  std::unordered_map<const void*, Name> names_;  // by entry address
+};
+
+}  // namespace mallogram

@@ -1,0 +1,198 @@
+#include "analyzer/stacks/symbolizer.h"
+
+#include <elfutils/libdwfl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "analyzer/stacks/data_symbols.h"
+#include "analyzer/stacks/dwarf_lookup.h"
+#include "analyzer/stacks/names.h"
+#include "analyzer/stacks/returned_string.h"
+#include "analyzer/stacks/symbol_table.h"
+
+namespace mallogram {
+namespace {
+
+constexpr char kSystemDebugDir[] = "/usr/lib/debug";
+
+std::string DebugFile(absl::string_view dir, absl::string_view build_id) {
+  const std::string hex = BuildIdText(build_id);
+  return absl::StrCat(dir, "/.build-id/", hex.substr(0, 2), "/", hex.substr(2),
+                      ".debug");
+}
+
+}  // namespace
+
+std::string BuildIdText(absl::string_view build_id) {
+  return absl::BytesToHexString(build_id);
+}
+
+// One ELF file and its debug information, in a Dwfl of its own: files of equal
+// paths and different build-ids must not meet.
+class Symbolizer::Object {
+ public:
+  explicit Object(const std::string& debug_dir)
+      : search_path_(debug_dir.empty() ? absl::StrCat(":.debug:", kSystemDebugDir)
+                                       : absl::StrCat(":.debug:", debug_dir, ":",
+                                                      kSystemDebugDir)),
+        search_path_c_(search_path_.data()) {
+    callbacks_.find_elf = dwfl_build_id_find_elf;
+    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
+    callbacks_.section_address = dwfl_offline_section_address;
+    callbacks_.debuginfo_path = &search_path_c_;
+  }
+  ~Object() {
+    lookup_.reset();
+    symbols_.reset();
+    if (dwfl_ != nullptr) dwfl_end(dwfl_);
+  }
+  Object(const Object&) = delete;
+  Object& operator=(const Object&) = delete;
+
+  enum class Result { kOk, kMissing, kOtherBuild };
+  Result Load(const std::string& path, const std::string& build_id) {
+    // The path is the trace's: it may be a FIFO, which would block, or a device.
+    struct stat status;
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+      return Result::kMissing;
+    }
+    dwfl_ = dwfl_begin(&callbacks_);
+    if (dwfl_ == nullptr) return Result::kMissing;
+    module_ = dwfl_report_offline(dwfl_, "module", path.c_str(), -1);
+    dwfl_report_end(dwfl_, nullptr, nullptr);
+    if (module_ == nullptr) return Unload(Result::kMissing);
+    // libdwfl lays a file out where it likes; `bias` leads from the file's own
+    // addresses, which traces hold, to its.
+    GElf_Addr bias = 0;
+    if (dwfl_module_getelf(module_, &bias) == nullptr)
+      return Unload(Result::kMissing);
+    bias_ = bias;
+    const unsigned char* bits = nullptr;
+    GElf_Addr where = 0;
+    const int length = dwfl_module_build_id(module_, &bits, &where);
+    const std::string found(reinterpret_cast<const char*>(bits),
+                            length > 0 ? static_cast<size_t>(length) : 0);
+    // A recorded module without build-id cannot be told from another build.
+    if (!build_id.empty() && found != build_id) return Unload(Result::kOtherBuild);
+    return Result::kOk;
+  }
+
+  bool usable() const { return module_ != nullptr; }
+
+  std::vector<Frame> Resolve(uint64_t address) {
+    std::vector<Frame> frames;
+    if (!searched_debug_) {
+      // Only now: modules whose frames are never shown need no debug file.
+      searched_debug_ = true;
+      Dwarf_Addr bias = 0;
+      Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);
+      if (dwarf != nullptr) lookup_ = std::make_unique<DwarfLookup>(dwarf);
+      dwarf_bias_ = bias;
+    }
+    if (lookup_ != nullptr) {
+      frames = lookup_->Resolve(address + bias_ - dwarf_bias_);
+    }
+    if (frames.empty()) frames.emplace_back();
+    if (frames.back().function.empty()) {
+      if (symbols_ == nullptr) symbols_ = std::make_unique<SymbolTable>(module_);
+      const char* name = symbols_->Find(address + bias_);
+      if (name != nullptr) {
+        frames.back().function = Demangle(name);
+        if (absl::StartsWith(name, "_Z")) frames.back().symbol = name;
+      }
+    }
+    return frames;
+  }
+
+  DataName ResolveData(uint64_t address) {
+    if (data_ == nullptr) data_ = std::make_unique<DataSymbols>(module_);
+    return data_->Find(address + bias_);
+  }
+
+  ReturnedString ResolveReturned(const char* function) {
+    return ReadReturnedString(module_, function);
+  }
+
+ private:
+  Result Unload(Result result) {
+    dwfl_end(dwfl_);
+    dwfl_ = nullptr;
+    module_ = nullptr;
+    return result;
+  }
+
+  std::string search_path_;
+  char* search_path_c_;
+  Dwfl_Callbacks callbacks_ = {};
+  Dwfl* dwfl_ = nullptr;
+  Dwfl_Module* module_ = nullptr;
+  uint64_t bias_ = 0, dwarf_bias_ = 0;
+  bool searched_debug_ = false;
+  std::unique_ptr<DwarfLookup> lookup_;
+  std::unique_ptr<SymbolTable> symbols_;
+  std::unique_ptr<DataSymbols> data_;
+};
+
+Symbolizer::Symbolizer(absl::string_view debug_dir) : debug_dir_(debug_dir) {
+  // libdw would ask servers for debug files: minutes of waiting, and a trace's
+  // content told to strangers.
+  unsetenv("DEBUGINFOD_URLS");
+}
+
+Symbolizer::~Symbolizer() = default;
+
+Symbolizer::Object* Symbolizer::Open(const Module& module) {
+  std::unique_ptr<Object>& slot = objects_[{module.path, module.build_id}];
+  if (slot != nullptr) return slot.get();
+  slot = std::make_unique<Object>(debug_dir_);
+  // "[vdso]" and the like are no files.
+  if (module.path.empty() || module.path[0] != '/') return slot.get();
+
+  const Object::Result result = slot->Load(module.path, module.build_id);
+  if (result == Object::Result::kOk) return slot.get();
+  if (module.build_id.size() > 1) {
+    for (const std::string& dir : {debug_dir_, std::string(kSystemDebugDir)}) {
+      if (dir.empty()) continue;
+      if (slot->Load(DebugFile(dir, module.build_id), module.build_id) ==
+          Object::Result::kOk) {
+        return slot.get();
+      }
+    }
+  }
+  notes_.push_back(absl::StrCat(
+      module.path,
+      result == Object::Result::kOtherBuild
+          ? " is another build than the recorded one"
+          : " cannot be read here",
+      module.build_id.empty()
+          ? ""
+          : absl::StrCat(" (build-id ", BuildIdText(module.build_id), ")"),
+      ": its frames are shown as module+offset"));
+  return slot.get();
+}
+
+std::vector<Frame> Symbolizer::Resolve(const Module& module, uint64_t offset) {
+  Object* object = Open(module);
+  // The return address may be the first byte of the next line, or function.
+  if (!object->usable() || offset == 0) return {Frame()};
+  return object->Resolve(offset - 1);
+}
+
+DataName Symbolizer::ResolveData(const Module& module, uint64_t address) {
+  Object* object = Open(module);
+  return object->usable() ? object->ResolveData(address) : DataName();
+}
+
+ReturnedString Symbolizer::ResolveReturned(const Module& module,
+                                           const char* function) {
+  Object* object = Open(module);
+  return object->usable() ? object->ResolveReturned(function) : ReturnedString();
+}
+
+}  // namespace mallogram
