@@ -138,13 +138,17 @@ void Fold::Answer(uint32_t moment) {
   answer.events = events_;
   answer.low_bytes = answer.high_bytes = LiveBytes();
   struct Sum {
+    uint32_t stack;
     double blocks = 0, bytes = 0;  // estimates
     uint64_t counted_blocks = 0, counted_bytes = 0;
   };
-  absl::flat_hash_map<uint32_t, Sum> sums;
+  std::vector<Sum> sums;
+  absl::flat_hash_map<uint32_t, size_t> sum_of_stack;  // where in `sums`
   heap_.ForEachLive(
       [&](uint32_t, uint32_t stack, uint64_t size, uint64_t, uint32_t) {
-        Sum& sum = sums[stack];
+        const size_t at = sum_of_stack.try_emplace(stack, sums.size()).first->second;
+        if (at == sums.size()) sums.push_back({stack});
+        Sum& sum = sums[at];
         if (sampled_ == nullptr) {
           ++sum.counted_blocks;
           sum.counted_bytes += size;
@@ -155,8 +159,8 @@ void Fold::Answer(uint32_t moment) {
         sum.bytes += weight * static_cast<double>(size);
       });
   answer.sites.reserve(sums.size());
-  for (const auto& [stack, sum] : sums) {
-    LiveSite site{stack, sum.counted_blocks, sum.counted_bytes};
+  for (const Sum& sum : sums) {
+    LiveSite site{sum.stack, sum.counted_blocks, sum.counted_bytes};
     if (sampled_ != nullptr) {
       site.blocks = static_cast<uint64_t>(std::llround(sum.blocks));
       site.bytes = static_cast<uint64_t>(std::llround(sum.bytes));

@@ -59,8 +59,8 @@ Fitted FitPowerWithConstant(const Sample& sample) {
     return std::min(1e9, fit::FitOffsetPower(sample, exponent).rss);
   });
   const PairFit fitted = fit::FitOffsetPower(sample, c);
-  return {rss, [fitted, c = c](double n) {
-            return fitted.a + fitted.b * std::pow(n, c);
+  return {rss, [fitted, exponent = c](double n) {
+            return fitted.a + fitted.b * std::pow(n, exponent);
           }};
 }
 
