@@ -24,6 +24,13 @@
 
 namespace {
 
+// No compiler warns of a size that it does not know.
+size_t Opaque(size_t size) {
+  asm volatile("" : "+r"(size));
+  return size;
+}
+
+
 struct Plain {
   char bytes[40];
 };
@@ -154,7 +161,7 @@ void Pairs() {
   delete new WithDestructor;
   delete[] new WithDestructor[7];
   delete[] new char[100];
-  delete[] new char[0];
+  delete[] new char[Opaque(0)];
   delete new Wide;
   delete[] new Wide[3];
   delete new Own;
