@@ -179,8 +179,9 @@ class Sweeper {
         absl::StrCat("interrupted: ", done, " of ", plan_.sizes.size() * plan_.reps,
                      " runs are done in ", plan_.directory,
                      done == 0 ? "" : ", the same command goes on from there"));
+    // From a view: gcc's and clang's names of the constructor from strings differ.
     status.SetPayload(std::string(kSignalPayload),
-                      absl::Cord(absl::StrCat(signal_)));
+                      absl::Cord(absl::string_view(absl::StrCat(signal_))));
     return status;
   }
 
