@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <initializer_list>
 #include <new>
@@ -21,6 +22,18 @@ using Take = void* (*)(size_t);
 using Give = void (*)(void*);
 
 void* FirstTake(size_t bytes);
+
+// By path, and only what is there. A search that fails leaves a message, which the C
+// library frees at the next search: a preloaded `free` that searches for the real one
+// at each call would call itself for ever.
+constexpr const char* kLibraries[] = {
+    "/usr/lib/x86_64-linux-gnu/libmimalloc.so.2",
+    "/usr/lib/x86_64-linux-gnu/libmimalloc.so.3",
+    "/usr/lib64/libmimalloc.so.2",
+    "/usr/lib64/libmimalloc.so.3",
+    "/usr/local/lib/libmimalloc.so.2",
+    "/usr/local/lib/libmimalloc.so.3",
+};
 
 // Set by the first allocation, which comes before there is a second thread.
 constinit Take take = &FirstTake;
@@ -38,10 +51,9 @@ bool IsLimited() {
 
 void* FirstTake(size_t bytes) {
   void* library = nullptr;
-  if (!IsLimited()) {
-    for (const char* name : {"libmimalloc.so.2", "libmimalloc.so.3"}) {
-      if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    }
+  for (const char* path : kLibraries) {
+    if (library != nullptr || IsLimited()) break;
+    if (access(path, R_OK) == 0) library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   }
   take = &malloc;
   if (library != nullptr) {

@@ -253,7 +253,7 @@ class Library(Tree):
         self.write('preload/exports.map', self.MAP)
         self.write('x.c', code)
         library = self.root / 'libx.so'
-        subprocess.run(['gcc', '-shared', '-fPIC', '-O0', '-w', '-o', str(library),
+        subprocess.run(['gcc', '-shared', '-fPIC', '-O0', '-w', '-std=gnu89', '-o', str(library),
                         str(self.root / 'x.c'), *flags], check=True)
         return ('--library', str(library), 'library')
 
