@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import unittest.mock
 
 import harness
 
@@ -89,10 +90,24 @@ class HiddenSocket(harness.Case):
         if not ROOT:
             self.skipTest("needs root")
         os.chmod(self.dir, 0o777)
+        self.use_a_copy_that_all_can_read()
         self.program = harness.compile_c(self.dir, "hundred", """
             #include <stdlib.h>
             int main() { for (int i = 0; i < 100; ++i) free(malloc(10)); return 0; }
             """)
+
+    def use_a_copy_that_all_can_read(self):
+        """The build may lie in a home directory, where no other user's loader finds it."""
+        command, library = self.dir / "b/analyzer/mallogram", self.dir / "b/preload"
+        command.parent.mkdir(parents=True)
+        library.mkdir()
+        shutil.copy(harness.mallogram(), command)
+        for built in pathlib.Path(harness.library()).parent.glob("libmallogram*.so"):
+            shutil.copy(built, library)
+        copied = unittest.mock.patch.dict(os.environ, MALLOGRAM=str(command), MALLOGRAM_LIB=str(
+            library / pathlib.Path(harness.library()).name))
+        copied.start()
+        self.addCleanup(copied.stop)
 
     def of_program(self, argv):
         found = [one for one in self.accounts(argv)
