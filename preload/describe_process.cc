@@ -9,13 +9,15 @@ namespace mallogram {
 
 uint32_t DescribeProcess(ImageHeader* h, char* strings, uint32_t bytes) {
   uint32_t used = 1;  // offset 0: ""
-  // The strings are zeroed, so every entry is followed by its NUL.
+  // Every entry gets its NUL: the strings are zeroed, but Valgrind 3.24 answers for
+  // /proc/self/exe after the kernel has, and leaves the end of the longer path behind.
   const long room = static_cast<long>(bytes / 4);
   long n = sys::Call(SYS_readlinkat, AT_FDCWD, sys::Arg("/proc/self/exe"),
                      sys::Arg(strings + used), room);
   if (n > 0 && n < room) {
     h->executable_offset = used;
-    used += static_cast<uint32_t>(n) + 1;
+    used += static_cast<uint32_t>(n);
+    strings[used++] = '\0';
   }
   n = sys::Call(SYS_getcwd, sys::Arg(strings + used), room);
   if (n > 1 && strings[used] == '/') {  // else "(unreachable)"
@@ -27,7 +29,8 @@ uint32_t DescribeProcess(ImageHeader* h, char* strings, uint32_t bytes) {
   if (argument_bytes != 0) {
     h->arguments_offset = used;
     h->arguments_bytes = argument_bytes;
-    used += argument_bytes + 1;
+    used += argument_bytes;
+    strings[used++] = '\0';
   }
   return used;
 }
