@@ -54,8 +54,10 @@ class PlantedLeaks(harness.Case):
                             (name, site, functions))
             blocks += record["blocks"] + record["indirect_blocks"]
             bytes_ += record["bytes"] + record["indirect_bytes"]
-            # A register or a stack may still have a part of the youngest.
-            self.assertTrue(record["kind"] == "definite" or record["blocks"] == 1,
+            # A register or a stack may still have a part of the youngest, and stdout's
+            # buffer, which malloc made of freed blocks, what these held.
+            by_buffer = (record["root"] or {}).get("name") == "_IO_2_1_stdout_"
+            self.assertTrue(record["kind"] == "definite" or record["blocks"] == 1 or by_buffer,
                             (name, site, record))
         self.assertEqual((blocks, bytes_), (planted["blocks"], planted["bytes"]),
                          (name, site))

@@ -148,7 +148,9 @@ class Corpus(unittest.TestCase):
         _, report = leaks(program, "O0", program.runs[0])
         names = {r["suppressed"]: r["bytes"] for r in report["records"]
                  if r["suppressed"]}
-        self.assertIn(72704, names.values(), names)
+        # 71 KiB of gcc 12's, 72 KiB of gcc 14's.
+        self.assertIn(names.get("libstdc++: emergency pool for exceptions"),
+                      (72704, 73728), names)
         self.assertGreaterEqual(len(names), 2, names)
         self.assertEqual(report["summary"]["suppressed"]["bytes"],
                          sum(r["bytes"] for r in report["records"] if r["suppressed"]))
