@@ -130,6 +130,7 @@ int main() {
   Fill(&aligned, SiteAligned, 3000, 64, 64, 30);
   Fill(&handed, SiteHanded, 8000, 40, 20, 60);
   for (size_t i = 0; i < 500; ++i) {
+    asm volatile("" : "+r"(i));  // not unrolled: one call site
     chains.p[i] = SiteChain(10);
     chains.size[i] = 2000;
   }
@@ -138,7 +139,10 @@ int main() {
   if (pthread_create(&thread, nullptr, Receive, nullptr) != 0) return 3;
   pthread_join(thread, nullptr);
   void* few = nullptr;
-  for (int i = 0; i < 64; ++i) few = SiteFew(1000);
+  for (int i = 0; i < 64; ++i) {
+    asm volatile("" : "+r"(i));  // not unrolled: one call site
+    few = SiteFew(1000);
+  }
   (void)few;
   if (Fail() != nullptr) return 4;
   void* peak = SitePeak(64 << 20);
