@@ -34,9 +34,10 @@ FREESTANDING = {
     'algorithm', 'array', 'atomic', 'bit', 'cerrno', 'climits', 'concepts',
     'cstddef', 'cstdint', 'cstring', 'initializer_list', 'limits', 'type_traits', 'utility',
 }
-# C headers declare what the library calls or interposes; there is no stdio here.
+# C headers declare what the library calls or interposes, dwarf.h constants alone; there
+# is no stdio here.
 FREESTANDING_C = re.compile(
-    r'(sys|linux|asm)/[a-z_]+\.h|(cpuid|x86intrin|immintrin|dlfcn|elf|link|errno|fcntl|'
+    r'(sys|linux|asm)/[a-z_]+\.h|(cpuid|x86intrin|immintrin|dlfcn|dwarf|elf|link|errno|fcntl|'
     r'limits|alloca|malloc|pthread|sched|signal|spawn|stdarg|stddef|stdint|stdlib|string|'
     r'time|ucontext|unistd|setjmp|poll|assert)\.h')
 
@@ -69,7 +70,7 @@ ROOMS = [
      [r'preload/unwinder/[a-z_]+\.h',
       r'preload/(image|sys|clock|modules|stack_table|own_memory|may_call|thread_id)\.h'], True),
     (r'preload/[^/]+',
-     [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|verify|full_walk|outward)\.h'], True),
+     [r'preload/[a-z_]+\.h', r'preload/unwinder/(walker|frame_step|rules|verify|full_walk|outward)\.h'], True),
     # The launcher is control flow: it starts the collector and knows the launch
     # variables. Nobody else here sees how recording works.
     (r'analyzer/launcher/[^/]+',

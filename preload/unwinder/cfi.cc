@@ -1,12 +1,14 @@
 #include "preload/unwinder/cfi.h"
 
+#include <dwarf.h>
+
 #include "preload/unwinder/dwarf_reader.h"
 
 namespace mallogram {
 namespace {
 
 // Nested DW_CFA_remember_state: compilers nest one or two. Kept small: the
-// tracer runs on the program's stacks, some of which have 16 KiB.
+// tracer runs on the program's stacks, and some have only 16 KiB.
 constexpr int kRememberDepth = 6;
 
 struct CfiLength {
@@ -139,6 +141,8 @@ class CfiMachine {
 
   bool RunCode(const uint8_t* code, const uint8_t* end);
   bool RunExtended(uint8_t op, DwarfReader* reader, bool* done);
+  bool DefineCfa(uint8_t op, DwarfReader* reader);
+  bool DefineRegister(uint8_t op, DwarfReader* reader);
 
   const FrameEntry& entry_;
   const uint64_t pc_;
@@ -153,15 +157,15 @@ bool CfiMachine::RunCode(const uint8_t* code, const uint8_t* end) {
   DwarfReader reader(code, end);
   while (!reader.AtEnd()) {
     const uint8_t op = reader.U8();
-    const uint8_t low = op & 0x3f;
-    switch (op >> 6) {
-      case 1:  // DW_CFA_advance_loc
+    const uint8_t low = op & 0x3f;  // an operand within the opcode
+    switch (op & 0xc0) {
+      case DW_CFA_advance_loc:
         if (Advance(low)) return true;
         break;
-      case 2:  // DW_CFA_offset
+      case DW_CFA_offset:
         Set(low, RegisterRule::kOffset, Scaled(reader.Uleb()));
         break;
-      case 3:  // DW_CFA_restore
+      case DW_CFA_restore:
         if (low < kDwarfRegisters) row_.registers[low] = initial_.registers[low];
         break;
       default: {
@@ -174,113 +178,129 @@ bool CfiMachine::RunCode(const uint8_t* code, const uint8_t* end) {
   return reader.ok();
 }
 
-bool CfiMachine::RunExtended(uint8_t op, DwarfReader* reader, bool* done) {
+// False: another kind of op.
+bool CfiMachine::DefineCfa(uint8_t op, DwarfReader* reader) {
   switch (op) {
-    case 0x00:  // nop
-      return true;
-    case 0x01:  // set_loc
-      location_ = reader->Encoded(entry_.pointer_encoding, 0);
-      *done = location_ > pc_;
-      return true;
-    case 0x02:  // advance_loc1
-      *done = Advance(reader->U8());
-      return true;
-    case 0x03:  // advance_loc2
-      *done = Advance(reader->Fixed<uint16_t>());
-      return true;
-    case 0x04:  // advance_loc4
-      *done = Advance(reader->Fixed<uint32_t>());
-      return true;
-    case 0x1d:  // MIPS_advance_loc8
-      *done = Advance(reader->Fixed<uint64_t>());
-      return true;
-    case 0x05: {  // offset_extended
-      const uint64_t reg = reader->Uleb();
-      Set(reg, RegisterRule::kOffset, Scaled(reader->Uleb()));
-      return true;
-    }
-    case 0x06: {  // restore_extended
-      const uint64_t reg = reader->Uleb();
-      if (reg < kDwarfRegisters) row_.registers[reg] = initial_.registers[reg];
-      return true;
-    }
-    case 0x07:  // undefined
-      Set(reader->Uleb(), RegisterRule::kUndefined, 0);
-      return true;
-    case 0x08:  // same_value
-      Set(reader->Uleb(), RegisterRule::kSame, 0);
-      return true;
-    case 0x09: {  // register
-      const uint64_t reg = reader->Uleb();
-      Set(reg, RegisterRule::kRegister, static_cast<int64_t>(reader->Uleb()));
-      return true;
-    }
-    case 0x0a:  // remember_state
-      if (remembered_count_ == kRememberDepth) return false;
-      remembered_[remembered_count_++] = row_;
-      return true;
-    case 0x0b:  // restore_state, the CFA included (as compilers expect)
-      if (remembered_count_ == 0) return false;
-      row_ = remembered_[--remembered_count_];
-      return true;
-    case 0x0c: {  // def_cfa
+    case DW_CFA_def_cfa: {
       const uint64_t reg = reader->Uleb();
       SetCfa(reg, static_cast<int64_t>(reader->Uleb()));
       return true;
     }
-    case 0x0d:  // def_cfa_register
+    case DW_CFA_def_cfa_register:
       SetCfa(reader->Uleb(), row_.cfa_offset);
       return true;
-    case 0x0e:  // def_cfa_offset
+    case DW_CFA_def_cfa_offset:
       row_.cfa_offset = static_cast<int64_t>(reader->Uleb());
       return true;
-    case 0x0f:  // def_cfa_expression
+    case DW_CFA_def_cfa_expression:
       row_.cfa_is_expression = true;
       row_.cfa_expression.bytes = reader->Uleb();
       row_.cfa_expression.code = reader->position();
       reader->Skip(row_.cfa_expression.bytes);
       return true;
-    case 0x10:  // expression
+    case DW_CFA_def_cfa_sf: {
+      const uint64_t reg = reader->Uleb();
+      SetCfa(reg, Scaled(static_cast<uint64_t>(reader->Sleb())));
+      return true;
+    }
+    case DW_CFA_def_cfa_offset_sf:
+      row_.cfa_offset = Scaled(static_cast<uint64_t>(reader->Sleb()));
+      return true;
+    default:
+      return false;
+  }
+}
+
+// False: another kind of op.
+bool CfiMachine::DefineRegister(uint8_t op, DwarfReader* reader) {
+  switch (op) {
+    case DW_CFA_offset_extended: {
+      const uint64_t reg = reader->Uleb();
+      Set(reg, RegisterRule::kOffset, Scaled(reader->Uleb()));
+      return true;
+    }
+    case DW_CFA_restore_extended: {
+      const uint64_t reg = reader->Uleb();
+      if (reg < kDwarfRegisters) row_.registers[reg] = initial_.registers[reg];
+      return true;
+    }
+    case DW_CFA_undefined:
+      Set(reader->Uleb(), RegisterRule::kUndefined, 0);
+      return true;
+    case DW_CFA_same_value:
+      Set(reader->Uleb(), RegisterRule::kSame, 0);
+      return true;
+    case DW_CFA_register: {
+      const uint64_t reg = reader->Uleb();
+      Set(reg, RegisterRule::kRegister, static_cast<int64_t>(reader->Uleb()));
+      return true;
+    }
+    case DW_CFA_expression:
       SetExpression(reader, reader->Uleb(), RegisterRule::kExpression);
       return true;
-    case 0x11: {  // offset_extended_sf
+    case DW_CFA_offset_extended_sf: {
       const uint64_t reg = reader->Uleb();
       Set(reg, RegisterRule::kOffset,
           Scaled(static_cast<uint64_t>(reader->Sleb())));
       return true;
     }
-    case 0x12: {  // def_cfa_sf
-      const uint64_t reg = reader->Uleb();
-      SetCfa(reg, Scaled(static_cast<uint64_t>(reader->Sleb())));
-      return true;
-    }
-    case 0x13:  // def_cfa_offset_sf
-      row_.cfa_offset = Scaled(static_cast<uint64_t>(reader->Sleb()));
-      return true;
-    case 0x14: {  // val_offset
+    case DW_CFA_val_offset: {
       const uint64_t reg = reader->Uleb();
       Set(reg, RegisterRule::kValOffset, Scaled(reader->Uleb()));
       return true;
     }
-    case 0x15: {  // val_offset_sf
+    case DW_CFA_val_offset_sf: {
       const uint64_t reg = reader->Uleb();
       Set(reg, RegisterRule::kValOffset,
           Scaled(static_cast<uint64_t>(reader->Sleb())));
       return true;
     }
-    case 0x16:  // val_expression
+    case DW_CFA_val_expression:
       SetExpression(reader, reader->Uleb(), RegisterRule::kValExpression);
       return true;
-    case 0x2e:  // GNU_args_size: for exceptions only
-      reader->Uleb();
-      return true;
-    case 0x2f: {  // GNU_negative_offset_extended
+    case DW_CFA_GNU_negative_offset_extended: {
       const uint64_t reg = reader->Uleb();
       Set(reg, RegisterRule::kOffset, -Scaled(reader->Uleb()));
       return true;
     }
     default:
       return false;
+  }
+}
+
+bool CfiMachine::RunExtended(uint8_t op, DwarfReader* reader, bool* done) {
+  switch (op) {
+    case DW_CFA_nop:
+      return true;
+    case DW_CFA_set_loc:
+      location_ = reader->Encoded(entry_.pointer_encoding, 0);
+      *done = location_ > pc_;
+      return true;
+    case DW_CFA_advance_loc1:
+      *done = Advance(reader->U8());
+      return true;
+    case DW_CFA_advance_loc2:
+      *done = Advance(reader->Fixed<uint16_t>());
+      return true;
+    case DW_CFA_advance_loc4:
+      *done = Advance(reader->Fixed<uint32_t>());
+      return true;
+    case DW_CFA_MIPS_advance_loc8:
+      *done = Advance(reader->Fixed<uint64_t>());
+      return true;
+    case DW_CFA_remember_state:
+      if (remembered_count_ == kRememberDepth) return false;
+      remembered_[remembered_count_++] = row_;
+      return true;
+    case DW_CFA_restore_state:  // the CFA included (as compilers expect)
+      if (remembered_count_ == 0) return false;
+      row_ = remembered_[--remembered_count_];
+      return true;
+    case DW_CFA_GNU_args_size:  // for exceptions only
+      reader->Uleb();
+      return true;
+    default:
+      return DefineCfa(op, reader) || DefineRegister(op, reader);
   }
 }
 
@@ -323,7 +343,8 @@ bool FindFrameEntry(const CodeModule& module, uint64_t pc, FrameEntry* entry) {
   const uint64_t eh_frame = reader.Encoded(frame_encoding, base);
   if (!reader.ok() || version != 1) return false;
   const auto* section = reinterpret_cast<const uint8_t*>(eh_frame);
-  if (count_encoding == kPeOmit || table_encoding != 0x3b) {
+  if (count_encoding == kPeOmit ||
+      table_encoding != (DW_EH_PE_datarel | DW_EH_PE_sdata4)) {
     return eh_frame != 0 && FindLinear(section, end, pc, entry);
   }
   const uint64_t count = reader.Encoded(count_encoding, base);

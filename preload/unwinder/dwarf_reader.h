@@ -4,17 +4,19 @@
 // of a group of reads. Freestanding.
 #pragma once
 
+#include <dwarf.h>
+
 #include <cstddef>
 #include <cstdint>
 
 namespace mallogram {
 
 // Pointer encodings of .eh_frame (DW_EH_PE_*).
-inline constexpr uint8_t kPeAbsolute = 0x00;
-inline constexpr uint8_t kPeOmit = 0xff;
+inline constexpr uint8_t kPeAbsolute = DW_EH_PE_absptr;
+inline constexpr uint8_t kPeOmit = DW_EH_PE_omit;
 inline constexpr uint8_t kPeFormatMask = 0x0f;
 inline constexpr uint8_t kPeBaseMask = 0x70;
-inline constexpr uint8_t kPeIndirect = 0x80;
+inline constexpr uint8_t kPeIndirect = DW_EH_PE_indirect;
 
 class DwarfReader {
  public:
@@ -84,37 +86,36 @@ class DwarfReader {
   uint64_t Encoded(uint8_t encoding, uint64_t data_base, bool follow = true) {
     if (encoding == kPeOmit) return 0;
     const auto here = reinterpret_cast<uint64_t>(p_);
-    if (encoding ==
-        0x50) {  // aligned: an absolute pointer at the next multiple of 8
+    if (encoding == DW_EH_PE_aligned) {  // an absolute one, at a multiple of 8
       Skip(-here & 7);
       return Fixed<uint64_t>();
     }
     uint64_t value = 0;
     switch (encoding & kPeFormatMask) {
-      case 0x00:
-      case 0x04:
-      case 0x0c:
+      case DW_EH_PE_absptr:
+      case DW_EH_PE_udata8:
+      case DW_EH_PE_sdata8:
         value = Fixed<uint64_t>();
         break;
-      case 0x01:
+      case DW_EH_PE_uleb128:
         value = Uleb();
         break;
-      case 0x02:
+      case DW_EH_PE_udata2:
         value = Fixed<uint16_t>();
         break;
-      case 0x03:
+      case DW_EH_PE_udata4:
         value = Fixed<uint32_t>();
         break;
-      case 0x08:
+      case DW_EH_PE_signed:
         value = Fixed<uint64_t>();
         break;
-      case 0x09:
+      case DW_EH_PE_sleb128:
         value = static_cast<uint64_t>(Sleb());
         break;
-      case 0x0a:
+      case DW_EH_PE_sdata2:
         value = static_cast<uint64_t>(int64_t{Fixed<int16_t>()});
         break;
-      case 0x0b:
+      case DW_EH_PE_sdata4:
         value = static_cast<uint64_t>(int64_t{Fixed<int32_t>()});
         break;
       default:
@@ -123,12 +124,12 @@ class DwarfReader {
     }
     if (!ok_ || value == 0) return value;
     switch (encoding & kPeBaseMask) {
-      case 0x00:
+      case DW_EH_PE_absptr:
         break;
-      case 0x10:
+      case DW_EH_PE_pcrel:
         value += here;
         break;
-      case 0x30:
+      case DW_EH_PE_datarel:
         value += data_base;
         break;
       default:

@@ -1,5 +1,7 @@
 #include "preload/unwinder/expression.h"
 
+#include <dwarf.h>
+
 #include "preload/unwinder/dwarf_reader.h"
 #include "preload/unwinder/stack_guard.h"
 
@@ -73,6 +75,8 @@ class Machine {
   }
 
   bool Step(uint8_t op);
+  bool PushConstant(uint8_t op);
+  bool Rearrange(uint8_t op);
   bool Binary(uint8_t op);
 
   const uint8_t* begin_;
@@ -89,57 +93,57 @@ bool Machine::Binary(uint8_t op) {
   const uint64_t b = Pop(), a = Pop();
   const auto sa = static_cast<int64_t>(a), sb = static_cast<int64_t>(b);
   switch (op) {
-    case 0x1a:
+    case DW_OP_and:
       Push(a & b);
       return true;
-    case 0x1b:  // signed division; the one that overflows traps
+    case DW_OP_div:  // the one that overflows traps
       if (sb == 0 || (sb == -1 && a == uint64_t{1} << 63)) return false;
       Push(static_cast<uint64_t>(sa / sb));
       return true;
-    case 0x1c:
+    case DW_OP_minus:
       Push(a - b);
       return true;
-    case 0x1d:
+    case DW_OP_mod:
       if (b == 0) return false;
       Push(a % b);
       return true;
-    case 0x1e:
+    case DW_OP_mul:
       Push(a * b);
       return true;
-    case 0x21:
+    case DW_OP_or:
       Push(a | b);
       return true;
-    case 0x22:
+    case DW_OP_plus:
       Push(a + b);
       return true;
-    case 0x24:
+    case DW_OP_shl:
       Push(b < 64 ? a << b : 0);
       return true;
-    case 0x25:
+    case DW_OP_shr:
       Push(b < 64 ? a >> b : 0);
       return true;
-    case 0x26:
+    case DW_OP_shra:
       Push(static_cast<uint64_t>(sa >> (b < 64 ? b : 63)));
       return true;
-    case 0x27:
+    case DW_OP_xor:
       Push(a ^ b);
       return true;
-    case 0x29:
+    case DW_OP_eq:
       Push(sa == sb);
       return true;
-    case 0x2a:
+    case DW_OP_ge:
       Push(sa >= sb);
       return true;
-    case 0x2b:
+    case DW_OP_gt:
       Push(sa > sb);
       return true;
-    case 0x2c:
+    case DW_OP_le:
       Push(sa <= sb);
       return true;
-    case 0x2d:
+    case DW_OP_lt:
       Push(sa < sb);
       return true;
-    case 0x2e:
+    case DW_OP_ne:
       Push(sa != sb);
       return true;
     default:
@@ -147,128 +151,144 @@ bool Machine::Binary(uint8_t op) {
   }
 }
 
-bool Machine::Step(uint8_t op) {
-  if (op >= 0x30 && op <= 0x4f) {  // lit0…lit31
-    Push(op - 0x30u);
-    return true;
-  }
-  if (op >= 0x50 && op <= 0x6f) {  // reg0…reg31: here it means the value
-    PushRegister(op - 0x50u, 0);
-    return true;
-  }
-  if (op >= 0x70 && op <= 0x8f) {  // breg0…breg31
-    PushRegister(op - 0x70u, reader_.Sleb());
-    return true;
-  }
+// False: another kind of op.
+bool Machine::PushConstant(uint8_t op) {
   switch (op) {
-    case 0x03:
+    case DW_OP_addr:
       Push(reader_.Fixed<uint64_t>());
-      return true;  // addr
-    case 0x06:
-      Load(Pop(), 8);
       return true;
-    case 0x94: {  // deref_size
-      const uint8_t bytes = reader_.U8();
-      Load(Pop(), bytes);
-      return true;
-    }
-    case 0x08:
+    case DW_OP_const1u:
       Push(reader_.U8());
       return true;
-    case 0x09:
+    case DW_OP_const1s:
       Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int8_t>()}));
       return true;
-    case 0x0a:
+    case DW_OP_const2u:
       Push(reader_.Fixed<uint16_t>());
       return true;
-    case 0x0b:
+    case DW_OP_const2s:
       Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int16_t>()}));
       return true;
-    case 0x0c:
+    case DW_OP_const4u:
       Push(reader_.Fixed<uint32_t>());
       return true;
-    case 0x0d:
+    case DW_OP_const4s:
       Push(static_cast<uint64_t>(int64_t{reader_.Fixed<int32_t>()}));
       return true;
-    case 0x0e:
-    case 0x0f:
+    case DW_OP_const8u:
+    case DW_OP_const8s:
       Push(reader_.Fixed<uint64_t>());
       return true;
-    case 0x10:
+    case DW_OP_constu:
       Push(reader_.Uleb());
       return true;
-    case 0x11:
+    case DW_OP_consts:
       Push(static_cast<uint64_t>(reader_.Sleb()));
       return true;
-    case 0x12:
+    default:
+      return false;
+  }
+}
+
+// Ops that only rearrange the stack. False: another kind of op.
+bool Machine::Rearrange(uint8_t op) {
+  switch (op) {
+    case DW_OP_dup:
       Pick(0);
       return true;
-    case 0x13:
+    case DW_OP_drop:
       Pop();
       return true;
-    case 0x14:
+    case DW_OP_over:
       Pick(1);
       return true;
-    case 0x15:
+    case DW_OP_pick:
       Pick(reader_.U8());
       return true;
-    case 0x16: {  // swap
+    case DW_OP_swap: {
       const uint64_t b = Pop(), a = Pop();
       Push(b);
       Push(a);
       return true;
     }
-    case 0x17: {  // rot: the top goes below the next two
+    case DW_OP_rot: {  // the top goes below the next two
       const uint64_t c = Pop(), b = Pop(), a = Pop();
       Push(c);
       Push(a);
       Push(b);
       return true;
     }
-    case 0x19: {  // abs
+    default:
+      return false;
+  }
+}
+
+bool Machine::Step(uint8_t op) {
+  if (op >= DW_OP_lit0 && op <= DW_OP_lit31) {
+    Push(uint64_t{op} - DW_OP_lit0);
+    return true;
+  }
+  if (op >= DW_OP_reg0 && op <= DW_OP_reg31) {  // here: its value
+    PushRegister(uint64_t{op} - DW_OP_reg0, 0);
+    return true;
+  }
+  if (op >= DW_OP_breg0 && op <= DW_OP_breg31) {
+    PushRegister(uint64_t{op} - DW_OP_breg0, reader_.Sleb());
+    return true;
+  }
+  switch (op) {
+    case DW_OP_deref:
+      Load(Pop(), 8);
+      return true;
+    case DW_OP_deref_size: {
+      const uint8_t bytes = reader_.U8();
+      Load(Pop(), bytes);
+      return true;
+    }
+    case DW_OP_abs: {
       const uint64_t a = Pop();
       Push(static_cast<int64_t>(a) < 0 ? -a : a);
       return true;
     }
-    case 0x1f:
+    case DW_OP_neg:
       Push(-Pop());
       return true;
-    case 0x20:
+    case DW_OP_not:
       Push(~Pop());
       return true;
-    case 0x23: {  // plus_uconst
+    case DW_OP_plus_uconst: {
       const uint64_t addend = reader_.Uleb();
       Push(Pop() + addend);
       return true;
     }
-    case 0x28: {  // bra
+    case DW_OP_bra: {
       const int16_t delta = reader_.Fixed<int16_t>();
       if (Pop() != 0) reader_.Jump(delta, begin_);
       return true;
     }
-    case 0x2f:
+    case DW_OP_skip:
       reader_.Jump(reader_.Fixed<int16_t>(), begin_);
-      return true;  // skip
-    case 0x90:
+      return true;
+    case DW_OP_regx:
       PushRegister(reader_.Uleb(), 0);
-      return true;  // regx
-    case 0x92: {    // bregx
+      return true;
+    case DW_OP_bregx: {
       const uint64_t reg = reader_.Uleb();
       PushRegister(reg, reader_.Sleb());
       return true;
     }
-    case 0x96:
-      return true;  // nop
+    case DW_OP_nop:
+      return true;
     default:
-      return Binary(op);
+      return PushConstant(op) || Rearrange(op) || Binary(op);
   }
 }
 
 bool MatchBase(DwarfExpression expression, int reg, int64_t* offset, bool deref) {
   DwarfReader reader(expression.code, expression.code + expression.bytes);
-  if (reader.U8() != 0x70 + reg) return false;
+  if (reader.U8() != DW_OP_breg0 + reg) return false;
   *offset = reader.Sleb();
-  if (deref && reader.U8() != 0x06) return false;
+  if (deref && reader.U8() != DW_OP_deref) return false;
   return reader.ok() && reader.AtEnd();
 }
 
