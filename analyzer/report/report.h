@@ -30,22 +30,6 @@ constexpr uint64_t ValueOf(const SiteTotals& totals, Measure by) {
   return 0;
 }
 
-inline void Accumulate(SiteTotals& sum, const SiteTotals& more) {
-  sum.calls += more.calls;
-  sum.reallocations += more.reallocations;
-  sum.bytes_allocated += more.bytes_allocated;
-  sum.frees += more.frees;
-  sum.live_blocks += more.live_blocks;
-  sum.live_bytes += more.live_bytes;
-  sum.peak_blocks += more.peak_blocks;
-  sum.peak_bytes += more.peak_bytes;
-  sum.own_peak_bytes += more.own_peak_bytes;
-  sum.temporary += more.temporary;
-  sum.lifetime_ns += more.lifetime_ns;
-  sum.lost += more.lost;
-  sum.lost_bytes += more.lost_bytes;
-}
-
 struct Process {
   std::string file;  // the trace
   std::string program;

@@ -9,56 +9,6 @@
 namespace mallogram {
 namespace {
 
-// Without peak time and duration, which are no sums.
-void AddTo(Totals& sum, const Totals& more) {
-  sum.allocations += more.allocations;
-  sum.frees += more.frees;
-  sum.reallocations += more.reallocations;
-  sum.bytes_allocated += more.bytes_allocated;
-  sum.peak_heap_bytes += more.peak_heap_bytes;
-  sum.peak_heap_blocks += more.peak_heap_blocks;
-  sum.peak_rss_bytes += more.peak_rss_bytes;
-  sum.live_blocks += more.live_blocks;
-  sum.live_bytes += more.live_bytes;
-  sum.temporary += more.temporary;
-  sum.unknown_frees += more.unknown_frees;
-}
-
-void AddTo(Loss& sum, const Loss& more) {
-  sum.events_lost += more.events_lost;
-  sum.bytes_lost += more.bytes_lost;
-  sum.events_waited += more.events_waited;
-  sum.wait_ns += more.wait_ns;
-  sum.truncated_stacks += more.truncated_stacks;
-  sum.order_violations += more.order_violations;
-  sum.damaged_chunks += more.damaged_chunks;
-}
-
-// One collector serves all processes of a recording: its CPU time and memory are
-// told once in each file and must not be added up.
-void AddTo(SelfReport& sum, const SelfReport& more) {
-  sum.events += more.events;
-  sum.event_file_bytes += more.event_file_bytes;
-  sum.file_bytes += more.file_bytes;
-  sum.stack_nodes += more.stack_nodes;
-  sum.sites += more.sites;
-  sum.threads += more.threads;
-  sum.walks += more.walks;
-  sum.frames_walked += more.frames_walked;
-  sum.full_walks += more.full_walks;
-  sum.image_bytes += more.image_bytes;
-  sum.private_bytes += more.private_bytes;
-  sum.collector_cpu_ns = std::max(sum.collector_cpu_ns, more.collector_cpu_ns);
-  sum.collector_rss_bytes =
-      std::max(sum.collector_rss_bytes, more.collector_rss_bytes);
-  sum.verify_checked += more.verify_checked;
-  sum.verify_classes.resize(
-      std::max(sum.verify_classes.size(), more.verify_classes.size()));
-  for (size_t i = 0; i < more.verify_classes.size(); ++i) {
-    sum.verify_classes[i] += more.verify_classes[i];
-  }
-}
-
 // Of a recording that is not sampled: nothing is uncertain.
 SiteEstimate Certain(const SiteTotals& totals) {
   const auto sum = [](uint64_t blocks, uint64_t bytes) {
@@ -101,16 +51,11 @@ void ReportBuilder::AddTotals(const Trace& trace) {
   report_.processes.push_back(std::move(process));
   timelines_.push_back(summary.timeline);
 
-  AddTo(report_.totals, summary.totals);
-  AddTo(report_.loss, summary.loss);
-  AddTo(report_.self, summary.self);
+  report_.totals += summary.totals;
+  report_.loss += summary.loss;
+  report_.self += summary.self;
   for (size_t i = 0; i < report_.sizes.size() && i < summary.sizes.size(); ++i) {
-    SizeClass& sum = report_.sizes[i];
-    sum.calls += summary.sizes[i].calls;
-    sum.bytes += summary.sizes[i].bytes;
-    sum.live_blocks += summary.sizes[i].live_blocks;
-    sum.live_bytes += summary.sizes[i].live_bytes;
-    sum.temporary += summary.sizes[i].temporary;
+    report_.sizes[i] += summary.sizes[i];
   }
   // What the recorder has to say of this process: its own malloc, damaged rings, a
   // difference from libunwind. Why it gave up is part of how it ended.
@@ -149,7 +94,7 @@ void ReportBuilder::Add(const Trace& trace,
       report_.sites.push_back({totals.stack, node, SiteTotals()});
       site = static_cast<uint32_t>(report_.sites.size());
     }
-    Accumulate(report_.sites[site - 1].totals, totals);
+    report_.sites[site - 1].totals += totals;
     if (!report_.sampled()) continue;
     sampling.sites.resize(report_.sites.size());
     const SiteEstimate estimate =

@@ -178,7 +178,7 @@ TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by
       groups.back().site.frame = frame;
     }
     Group& group = groups[entry->second];
-    Accumulate(group.site.totals, site.totals);
+    group.site.totals += site.totals;
     if (report.sampled()) group.site.estimate.Add(report.sampling.sites[i]);
     group.value += value;
     ++group.site.stacks;

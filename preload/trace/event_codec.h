@@ -1,6 +1,6 @@
 // kEvents payloads: a batch of events in global order, stored as columns
-// (kinds, threads, stacks, sizes, freed slots, times), each of which repeats
-// itself where the program loops.
+// (kinds, threads, stacks, sizes, freed slots, times). Each column repeats itself
+// where the program loops.
 //
 // A payload is self-contained but for the meaning of slots, which needs every
 // batch before it.

@@ -143,7 +143,7 @@ Summary HeapModel::Summarize() const {
   for (uint64_t i = 0; i < sites_.size(); ++i) {
     summary.sites.push_back(TotalsOf(sites_[i]));
   }
-  // Sites of which nothing but losses is known.
+  // Sites that have nothing but losses.
   for (const auto& [stack, lost] : lost_) {
     if (site_of_stack_.Get(stack) != 0) continue;
     SiteTotals site;

@@ -2,9 +2,8 @@
 // holds, where the peak was. One pass, memory O(blocks alive + sites), used by
 // the collector while it records and by the reader when a footer is missing.
 //
-// Slots. A block's name is its slot: Allocate() gives out the slot released
-// last, else the next new one. Writer and reader make the same calls in the same
-// order, so they agree on every name without storing any.
+// Slots. A block's name is its slot (slots.h). Writer and reader make the same
+// calls in the same order, so they agree on every name.
 //
 // Peak. Exact: the sum of live bytes is checked at every allocation. A site's
 // share at the peak is remembered lazily, when the site first changes after the
@@ -37,6 +36,7 @@
 #include "preload/trace/event_codec.h"
 #include "preload/trace/mapped_array.h"
 #include "preload/trace/records.h"
+#include "preload/trace/slots.h"
 #include "preload/trace/summary.h"
 
 namespace mallogram {
@@ -71,11 +71,10 @@ class HeapModel {
     return slot < blocks_.size() && blocks_[slot].what != 0;
   }
   uint64_t live_bytes() const { return live_bytes_; }
-  uint64_t live_blocks() const { return blocks_.size() - free_count_; }
+  uint64_t live_blocks() const { return names_.taken(); }
   uint64_t peak_bytes() const { return peak_bytes_; }
   uint64_t peak_time_ns() const { return peak_time_ns_; }
   uint64_t slot_count() const { return blocks_.size(); }
-  uint64_t site_count() const { return sites_.size(); }
   // Highest live_bytes() since the last call; for samples.
   uint64_t TakeRecentMax();
 
@@ -159,9 +158,8 @@ class HeapModel {
   void CoarsenTimes(uint64_t time_ns);
   SiteTotals TotalsOf(const Site& site) const;
 
-  GrowingArray<Block> blocks_;           // by slot
-  GrowingArray<uint32_t> free_slots_;    // stack, last released on top
-  uint64_t free_count_ = 0;              // its height
+  GrowingArray<Block> blocks_;  // by slot
+  SlotNames names_;
   SparseArray<uint32_t> site_of_stack_;  // by stack id: index + 1, 0: none
   GrowingArray<Site> sites_;
   SparseArray<uint32_t> last_slot_;  // by thread: last allocation + 1, 0: none
@@ -271,13 +269,10 @@ inline uint64_t HeapModel::SizeOf(uint32_t slot, uint64_t what) const {
                                                              uint64_t size,
                                                              uint64_t time_ns) {
   uint32_t slot;
-  if (free_count_ != 0) {
-    slot = free_slots_[--free_count_];
-    if (free_count_ >= kSlotsAhead)
-      PrefetchSlot(free_slots_[free_count_ - kSlotsAhead]);
-  } else {
-    slot = static_cast<uint32_t>(blocks_.size());
+  if (names_.Take(&slot)) {
     blocks_.PushBack();
+  } else if (uint32_t later; names_.LookAhead(kSlotsAhead - 1, &later)) {
+    PrefetchSlot(later);
   }
   Allocated(thread, site, slot, size, time_ns);
   return slot;
@@ -286,8 +281,7 @@ inline uint64_t HeapModel::SizeOf(uint32_t slot, uint64_t what) const {
 [[gnu::always_inline]] inline void HeapModel::Free(uint32_t thread, uint32_t slot,
                                                    uint64_t time_ns) {
   Freed(thread, slot, time_ns);
-  if (free_count_ == free_slots_.size()) free_slots_.PushBack();
-  free_slots_[free_count_++] = slot;
+  names_.Give(slot);
 }
 
 inline uint32_t HeapModel::Allocate(uint32_t thread, uint32_t stack, uint64_t size,

@@ -1,5 +1,7 @@
 #include "preload/trace/leaks.h"
 
+#include <utility>
+
 #include "preload/trace/bytes.h"
 #include "preload/trace/checked.h"
 #include "preload/trace/records.h"
@@ -109,8 +111,7 @@ absl::StatusOr<LeakCheck> DecodeLeakCheck(std::string_view payload) {
   const uint64_t groups = in.Count(kMinGroupBytes);
   for (uint64_t i = 0; i < groups && in.ok(); ++i)
     check.groups.push_back(DecodeGroup(&checked));
-  if (!checked.AtEnd()) return absl::DataLossError("malformed leaks chunk");
-  return check;
+  return checked.Whole(std::move(check), "leaks");
 }
 
 }  // namespace mallogram

@@ -66,7 +66,7 @@ struct LeakHop {
   uint32_t stack = 0;    // that allocated it; 0 for blocks with no known stack
   uint64_t size = 0;     // of the block
   uint64_t offset = 0;   // of the pointer in it
-  uint64_t repeats = 1;  // so many in a row were allocated there (lists, trees)
+  uint64_t repeats = 1;  // blocks in a row, allocated there (lists, trees)
 };
 
 // Blocks of one class that one call stack allocated. Ways and holders are those of
@@ -107,12 +107,12 @@ struct LeakCheck {
   uint64_t time_ns = 0;  // when the process was stopped
   uint64_t events = 0;   // of the recording that came before
   bool classified = false;
-  std::string reason;              // not classified: why, in a few words
-  uint64_t pause_ns = 0;           // for which the process stood still
-  uint64_t scan_ns = 0;            // of which reading and following pointers took
-  uint64_t scanned_bytes = 0;      // memory read, roots and blocks
-  uint64_t root_bytes = 0;         // of these
-  uint64_t blocks = 0, bytes = 0;  // alive
+  std::string reason;                 // not classified: why, in a few words
+  uint64_t pause_ns = 0;              // for which the process stood still
+  uint64_t scan_ns = 0;               // the part that reads and follows pointers
+  uint64_t scanned_bytes = 0;         // memory read, roots and blocks
+  uint64_t root_bytes = 0;            // of these
+  uint64_t blocks = 0, bytes = 0;     // alive
   std::vector<std::string> warnings;  // what could not be looked at
   std::vector<LeakGroup> groups;
 };

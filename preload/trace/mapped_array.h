@@ -1,9 +1,9 @@
-// Arrays of which a collector has a few, very large: mapped, so that growing moves
-// no data (mremap moves the mapping), memory that was never touched costs nothing,
-// and one element is one load away. A std::vector of 100 million blocks holds old
-// and new storage at once when it grows, three times what is in use. (Pages behind
-// a table of pointers, which were here first, took five instructions more a
-// look-up: a sixth of what an event costs the collector.)
+// Arrays for few and very large tables. They are mapped, so that growing moves no
+// data (mremap moves the mapping), memory that was never touched costs nothing, and
+// one element is one load away. A std::vector of 100 million blocks holds old and
+// new storage at once when it grows, three times what is in use. (Pages behind a
+// table of pointers, which were here first, took five instructions more a look-up:
+// a sixth of what an event costs the collector.)
 //
 // Dense arrays are backed by huge pages from 2 MiB on, if the kernel has some:
 // tables that large are read at random, and every other access then misses the TLB,

@@ -1,5 +1,7 @@
 #include "preload/trace/mismatches.h"
 
+#include <utility>
+
 #include "preload/trace/bytes.h"
 #include "preload/trace/checked.h"
 
@@ -70,8 +72,7 @@ absl::StatusOr<Mismatches> DecodeMismatches(std::string_view payload) {
   const uint64_t count = checked.in().Count(kMinMismatchBytes);
   for (uint64_t i = 0; i < count && checked.in().ok(); ++i)
     mismatches.list.push_back(DecodeMismatch(&checked));
-  if (!checked.AtEnd()) return absl::DataLossError("malformed mismatches chunk");
-  return mismatches;
+  return checked.Whole(std::move(mismatches), "mismatches");
 }
 
 }  // namespace mallogram

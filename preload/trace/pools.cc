@@ -1,5 +1,7 @@
 #include "preload/trace/pools.h"
 
+#include <utility>
+
 #include "preload/trace/bytes.h"
 #include "preload/trace/checked.h"
 
@@ -58,8 +60,7 @@ absl::StatusOr<std::vector<Pool>> DecodePools(std::string_view payload) {
     }
     if (!in.ok()) break;
   }
-  if (!checked.AtEnd()) return absl::DataLossError("malformed pools chunk");
-  return pools;
+  return checked.Whole(std::move(pools), "pools");
 }
 
 }  // namespace mallogram

@@ -1,20 +1,12 @@
 // Encoders and decoders of the small chunk families, side by side. Every decoder
-// ends in Checked(): no byte may be missing, malformed or left over.
+// ends in WholeChunk(): no byte may be missing, malformed or left over.
 #include "preload/trace/records.h"
 
-#include "absl/strings/str_cat.h"
 #include "preload/trace/bytes.h"
+#include "preload/trace/checked.h"
 
 namespace mallogram {
 namespace {
-
-template <typename T>
-absl::StatusOr<T> Checked(const ByteReader& in, T value, const char* what) {
-  if (!in.ok() || in.remaining() != 0) {
-    return absl::DataLossError(absl::StrCat("malformed ", what, " chunk"));
-  }
-  return value;
-}
 
 std::string ReadString(ByteReader* in) { return std::string(in->String()); }
 
@@ -65,7 +57,7 @@ absl::StatusOr<RunInfo> DecodeRunInfo(std::string_view payload) {
     run.sample_interval = in.Varint();
     if (run.sample_interval == 0) return absl::DataLossError("malformed run chunk");
   }
-  return Checked(in, std::move(run), "run");
+  return WholeChunk(in, std::move(run), "run");
 }
 
 std::string EncodeModules(const std::vector<Module>& modules) {
@@ -101,7 +93,7 @@ absl::StatusOr<std::vector<Module>> DecodeModules(std::string_view payload) {
     module.load_ns = in.Varint();
     module.unload_ns = in.Varint();
   }
-  return Checked(in, std::move(modules), "modules");
+  return WholeChunk(in, std::move(modules), "modules");
 }
 
 // stacks := first_id count (id - parent, module, zigzag(offset - previous))*
@@ -145,7 +137,7 @@ absl::StatusOr<std::vector<Stack>> DecodeStacks(std::string_view payload,
     ++id;
   }
   if (first_id != nullptr) *first_id = static_cast<uint32_t>(first);
-  return Checked(in, std::move(stacks), "stacks");
+  return WholeChunk(in, std::move(stacks), "stacks");
 }
 
 std::string EncodeThreads(const std::vector<Thread>& threads) {
@@ -171,7 +163,7 @@ absl::StatusOr<std::vector<Thread>> DecodeThreads(std::string_view payload) {
     thread.name = ReadString(&in);
     thread.start_ns = in.Varint();
   }
-  return Checked(in, std::move(threads), "threads");
+  return WholeChunk(in, std::move(threads), "threads");
 }
 
 std::string EncodeSamples(const std::vector<Sample>& samples) {
@@ -199,7 +191,7 @@ absl::StatusOr<std::vector<Sample>> DecodeSamples(std::string_view payload) {
     sample.heap_max_bytes = in.Varint();
     sample.rss_bytes = in.Varint();
   }
-  return Checked(in, std::move(samples), "samples");
+  return WholeChunk(in, std::move(samples), "samples");
 }
 
 std::string EncodeIndex(const std::vector<IndexEntry>& entries) {
@@ -229,7 +221,7 @@ absl::StatusOr<std::vector<IndexEntry>> DecodeIndex(std::string_view payload) {
     entry.start_ns = in.Varint();
     entry.end_ns = in.Varint();
   }
-  return Checked(in, std::move(entries), "index");
+  return WholeChunk(in, std::move(entries), "index");
 }
 
 }  // namespace mallogram

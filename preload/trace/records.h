@@ -67,8 +67,8 @@ struct Stack {
 };
 // No id is larger, neither here nor in events.
 inline constexpr uint32_t kMaxStackIds = 1u << 28;
-// Nodes of consecutive ids, the first of which is stored too: a lost chunk then
-// costs its own nodes and renames no others.
+// Nodes of consecutive ids. The first id is stored, too: a lost chunk then costs
+// its own nodes and renames no others.
 std::string EncodeStacks(uint32_t first_id, const std::vector<Stack>& stacks);
 absl::StatusOr<std::vector<Stack>> DecodeStacks(std::string_view payload,
                                                 uint32_t* first_id = nullptr);

@@ -61,13 +61,7 @@ void SampledModel::Allocate(uint32_t stack, uint64_t size, uint64_t time_ns) {
     sites_.back().epoch = epoch_;
   }
   uint32_t slot;
-  if (free_slots_.empty()) {
-    slot = static_cast<uint32_t>(blocks_.size());
-    blocks_.emplace_back();
-  } else {
-    slot = free_slots_.back();
-    free_slots_.pop_back();
-  }
+  if (names_.Take(&slot)) blocks_.emplace_back();
   blocks_[slot] = {size, entry->second + 1, time_ns};
 
   Site& site = sites_[entry->second];
@@ -103,7 +97,7 @@ void SampledModel::Free(uint32_t slot, uint64_t time_ns) {
   sizes_[static_cast<size_t>(SizeBucket(block.size))].live.Remove(block.size,
                                                                   interval_);
   block.site = 0;
-  free_slots_.push_back(slot);
+  names_.Give(slot);
 }
 
 void SampledModel::Apply(const Event& event) {

@@ -21,6 +21,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "preload/trace/event_codec.h"
 #include "preload/trace/sampling.h"
+#include "preload/trace/slots.h"
 #include "preload/trace/summary.h"
 
 namespace mallogram {
@@ -72,8 +73,8 @@ class SampledModel {
   void Note(uint64_t time_ns);
 
   const uint64_t interval_;
-  std::vector<Block> blocks_;         // by slot, numbered as in HeapModel
-  std::vector<uint32_t> free_slots_;  // last released on top
+  std::vector<Block> blocks_;  // by slot, numbered as in HeapModel
+  SlotNames names_;
   absl::flat_hash_map<uint32_t, uint32_t> site_of_stack_;
   std::vector<Site> sites_;
   std::vector<Size> sizes_ = std::vector<Size>(kSizeBuckets);

@@ -2,6 +2,7 @@
 // writer and reader alike, so the two cannot disagree about their order.
 #include "preload/trace/summary.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "preload/trace/bytes.h"
@@ -88,6 +89,81 @@ SiteEstimate DecodeEstimates(ByteReader* in) {
 constexpr uint64_t kEstimateBytes = 4;  // at least
 
 }  // namespace
+
+SiteTotals& SiteTotals::operator+=(const SiteTotals& more) {
+  calls += more.calls;
+  reallocations += more.reallocations;
+  bytes_allocated += more.bytes_allocated;
+  frees += more.frees;
+  live_blocks += more.live_blocks;
+  live_bytes += more.live_bytes;
+  peak_blocks += more.peak_blocks;
+  peak_bytes += more.peak_bytes;
+  own_peak_bytes += more.own_peak_bytes;
+  temporary += more.temporary;
+  lifetime_ns += more.lifetime_ns;
+  lost += more.lost;
+  lost_bytes += more.lost_bytes;
+  return *this;
+}
+
+SizeClass& SizeClass::operator+=(const SizeClass& more) {
+  calls += more.calls;
+  bytes += more.bytes;
+  live_blocks += more.live_blocks;
+  live_bytes += more.live_bytes;
+  temporary += more.temporary;
+  return *this;
+}
+
+Totals& Totals::operator+=(const Totals& more) {
+  allocations += more.allocations;
+  frees += more.frees;
+  reallocations += more.reallocations;
+  bytes_allocated += more.bytes_allocated;
+  peak_heap_bytes += more.peak_heap_bytes;
+  peak_heap_blocks += more.peak_heap_blocks;
+  peak_rss_bytes += more.peak_rss_bytes;
+  live_blocks += more.live_blocks;
+  live_bytes += more.live_bytes;
+  temporary += more.temporary;
+  unknown_frees += more.unknown_frees;
+  return *this;
+}
+
+Loss& Loss::operator+=(const Loss& more) {
+  events_lost += more.events_lost;
+  bytes_lost += more.bytes_lost;
+  events_waited += more.events_waited;
+  wait_ns += more.wait_ns;
+  truncated_stacks += more.truncated_stacks;
+  order_violations += more.order_violations;
+  damaged_chunks += more.damaged_chunks;
+  return *this;
+}
+
+SelfReport& SelfReport::operator+=(const SelfReport& more) {
+  events += more.events;
+  event_file_bytes += more.event_file_bytes;
+  file_bytes += more.file_bytes;
+  stack_nodes += more.stack_nodes;
+  sites += more.sites;
+  threads += more.threads;
+  walks += more.walks;
+  frames_walked += more.frames_walked;
+  full_walks += more.full_walks;
+  image_bytes += more.image_bytes;
+  private_bytes += more.private_bytes;
+  collector_cpu_ns = std::max(collector_cpu_ns, more.collector_cpu_ns);
+  collector_rss_bytes = std::max(collector_rss_bytes, more.collector_rss_bytes);
+  verify_checked += more.verify_checked;
+  verify_classes.resize(
+      std::max(verify_classes.size(), more.verify_classes.size()));
+  for (size_t i = 0; i < more.verify_classes.size(); ++i) {
+    verify_classes[i] += more.verify_classes[i];
+  }
+  return *this;
+}
 
 std::string EncodeSummary(const Summary& summary) {
   ByteWriter out;

@@ -29,6 +29,9 @@ struct SiteTotals {
                              // allocation
   uint64_t lifetime_ns = 0;  // sum over freed blocks
   uint64_t lost = 0, lost_bytes = 0;  // dropped (--on-full drop)
+
+  // All but `stack`. A sum of peaks is no peak: it is an upper bound of one.
+  SiteTotals& operator+=(const SiteTotals& more);
 };
 
 // Blocks by requested size. Bucket 0 holds size 0; bucket i > 0 holds
@@ -39,6 +42,8 @@ constexpr int SizeBucket(uint64_t size) {
 }
 struct SizeClass {
   uint64_t calls = 0, bytes = 0, live_blocks = 0, live_bytes = 0, temporary = 0;
+
+  SizeClass& operator+=(const SizeClass& more);
 };
 
 // Invariant: allocations - frees == live_blocks. As in heaptrack and Memcheck, a
@@ -52,6 +57,9 @@ struct Totals {
   uint64_t temporary = 0;
   uint64_t unknown_frees = 0;  // of blocks that this trace never saw
   uint64_t duration_ns = 0;
+
+  // Without peak time and duration, which are no sums.
+  Totals& operator+=(const Totals& more);
 };
 
 struct Loss {
@@ -60,6 +68,8 @@ struct Loss {
   uint64_t truncated_stacks = 0;  // events whose stack is cut (roots 1, 2, 3)
   uint64_t order_violations = 0;  // double owners met on replay; must be 0
   uint64_t damaged_chunks = 0;    // set by the reader
+
+  Loss& operator+=(const Loss& more);
 };
 
 // The recording's own cost (D7).
@@ -74,6 +84,10 @@ struct SelfReport {
   uint64_t collector_cpu_ns = 0, collector_rss_bytes = 0;
   uint64_t verify_checked = 0;
   std::vector<uint64_t> verify_classes;
+
+  // One collector serves all processes of a recording: its CPU time and memory are
+  // told once in each file and are not added up.
+  SelfReport& operator+=(const SelfReport& more);
 };
 
 enum class EndReason : uint8_t {
