@@ -8,9 +8,8 @@
 
 namespace mallogram {
 
-// Executable, directory and arguments as the first of the strings, of which there
-// are `bytes`, all zero; returns how much of them is used. Four or five system
-// calls.
+// Writes executable, directory and arguments to the beginning of `strings`: `bytes`
+// bytes, all zero. Returns how many of them are used. Four or five system calls.
 uint32_t DescribeProcess(ImageHeader* header, char* strings, uint32_t bytes);
 
 }  // namespace mallogram

@@ -98,8 +98,8 @@ struct alignas(64) RingSlot {
   uint32_t pad1[13];
 
   // Ownership. A thread that ends hands the ring on: the next owner goes on at
-  // head and announces itself with a THREAD record. The collector frees the
-  // ring of a thread that died without a word (see kill(2) with signal 0).
+  // head and announces itself with a kThread record (ring.h). The collector frees
+  // the ring of a thread that died without a word (see kill(2) with signal 0).
   std::atomic<uint32_t> state;
   std::atomic<int32_t> tid;              // owner, as the program sees it
   std::atomic<uint32_t> producer_waits;  // 1 while it sleeps on tail_futex
@@ -218,7 +218,8 @@ struct HoldRequest {
   // The frame from which on the thread's stack is alive, and its registers; sp 0:
   // not known.
   int32_t tid;
-  // kEnd: how it will end, as from waitpid; kLetGo: of which process, 0: this one.
+  // kEnd: how the process will end, as from waitpid. kLetGo: the process to be let
+  // go of; 0: this one.
   int32_t status;
   uint64_t pc, sp, bx, bp, r12, r13, r14, r15;
 };

@@ -32,13 +32,29 @@
 // (its offset, then kTrailerMagic). Without a valid trailer the reader walks the
 // chunks from the start and folds kEvents again (heap_model.h), and says so.
 //
-// Events are in one global order (the collector merged the threads); a block is
-// named by its *slot*: the most recently released slot is given out first, which
-// writer and reader both simulate, so an allocation stores no name at all, a
-// free a small number, and a loop repeats the same bytes.
+// Events are in one global order (the collector merged the threads). A block is
+// named by its *slot*: the most recently released slot is given out first. Writer
+// and reader both simulate this (slots.h), so an allocation stores no name at all,
+// a free a small number, and a loop repeats the same bytes.
 //
 // Versioning: kTraceVersion is raised when an old reader would misread. A reader
 // refuses newer files. Unknown chunk types are skipped.
+//
+// Words, one for one thing, here and in the code:
+//   block      what an allocation gave; events name it by its slot (slots.h)
+//   alloc      a block is given out
+//   free       a block is taken back
+//   move       realloc: a free and an alloc in one
+//   event      an alloc, free or move; a record, as long as it is in a ring
+//   stack      the frames of a call, innermost first, and how they ended (root)
+//   node       a frame and the node outward of it; a node's id names a stack
+//   call site  the frame that called the allocation function
+//   site       a stack that has blocks, with its sums (summary.h)
+//   mark       a moment that the program named (marks.h)
+//   note       what a ring says of a block beside its events: kind, pool
+//   recording  what one run gave: a file a process. `Trace` is one file, read
+//   recorded   in the file; not so: lost (--on-full drop) or paused
+//   sampled    a recording of some blocks only: those are followed (sampling.h)
 //
 // Freestanding.
 #pragma once

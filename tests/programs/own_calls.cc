@@ -32,30 +32,19 @@
 #include <atomic>
 #include <cstdint>
 
+#include "preload/sys.h"
+
 namespace {
 
 constexpr int kMaxCall = 1024;
 std::atomic<uint32_t>* g_seen;  // by number; shared with the parent
 
-long Raw(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,
-         long f = 0) {
-  long result;
-  register long r10 asm("r10") = d;
-  register long r8 asm("r8") = e;
-  register long r9 asm("r9") = f;
-  asm volatile("syscall"
-               : "=a"(result)
-               : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-               : "rcx", "r11", "memory");
-  return result;
-}
-
 void OnTrap(int, siginfo_t* info, void* context) {
   auto* const registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   if (info->si_syscall < kMaxCall) g_seen[info->si_syscall].fetch_add(1);
-  registers[REG_RAX] = Raw(info->si_syscall, registers[REG_RDI], registers[REG_RSI],
-                           registers[REG_RDX], registers[REG_R10],
-                           registers[REG_R8], registers[REG_R9]);
+  registers[REG_RAX] = mallogram::sys::Call(
+      info->si_syscall, registers[REG_RDI], registers[REG_RSI], registers[REG_RDX],
+      registers[REG_R10], registers[REG_R8], registers[REG_R9]);
 }
 
 struct Range {
@@ -101,9 +90,10 @@ void Watch() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   const sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-  if (Raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1) != 0 ||
-      Raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
-          reinterpret_cast<long>(&program)) != 0) {
+  if (mallogram::sys::Call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1) != 0 ||
+      mallogram::sys::Call(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                           SECCOMP_FILTER_FLAG_TSYNC,
+                           reinterpret_cast<long>(&program)) != 0) {
     perror("seccomp");
     exit(2);
   }
