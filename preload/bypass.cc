@@ -1,12 +1,12 @@
 #include "preload/bypass.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <link.h>
 
 #include <initializer_list>
 
 #include "preload/dynamic.h"
+#include "preload/errno_guard.h"
 #include "preload/libc_entries.h"
 #include "preload/loaded.h"
 #include "preload/modules.h"
@@ -80,7 +80,7 @@ void Remember(Bypass::Kind kind, const char* path) {
 
 // REQUIRES: not in the recorder.
 void Tell(Bypass::Kind kind, const char* file) {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   Remember(kind, file);
   // The image is only sure to be there for who may record; who may not has its
   // bypass published with the next one, or in the set-up.
@@ -88,7 +88,6 @@ void Tell(Bypass::Kind kind, const char* file) {
     Publish(g_recorder.header);
     Leave(s);
   }
-  errno = saved_errno;
 }
 
 // ---- modules that frames lie in ----------------------------------------------

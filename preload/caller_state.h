@@ -1,7 +1,7 @@
 // For the entry points: exporting, and the caller's registers.
 #pragma once
 
-#include "preload/unwinder/walker.h"
+#include "preload/unwinder/frame_step.h"
 
 #define MALLOGRAM_EXPORT extern "C" __attribute__((visibility("default")))
 

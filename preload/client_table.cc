@@ -4,8 +4,9 @@
 #include <errno.h>
 
 #include "preload/caller_state.h"
+#include "preload/errno_guard.h"
 #include "preload/leak_hold.h"
-#include "preload/notes.h"
+#include "preload/recorder_parts.h"
 
 namespace mallogram {
 namespace {
@@ -30,45 +31,41 @@ std::atomic<uint32_t> g_pools;
 
 void Mark(const char* name, uint64_t scale_bits) {
   if (name == nullptr || *name == 0) return;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (ThreadState* s = Enter()) {
     Text<3> text;
     text.Take(name);
     if (scale_bits != 0)
-      RecordExtended(s, true, PackExtended(Extended::kScale, 2), scale_bits);
-    RecordExtended(s, true, PackExtended(Extended::kMark, 4), text.words[0],
+      RecordExtended(s, true, PackExtended(Extended::kScale), scale_bits);
+    RecordExtended(s, true, PackExtended(Extended::kMark), text.words[0],
                    text.words[1], text.words[2]);
     Leave(s);
   }
-  errno = saved_errno;
 }
 
 int LeakCheckNow() {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   const bool done = RequestLeakCheckNow(CALLER_STATE());
-  errno = saved_errno;
   return done ? 0 : ENOTSUP;
 }
 
 void Ignore(const void* block) {
   if (block == nullptr) return;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (ThreadState* s = Enter()) {
-    RecordExtended(s, true, PackExtended(Extended::kIgnore, 2),
+    RecordExtended(s, true, PackExtended(Extended::kIgnore),
                    reinterpret_cast<uint64_t>(block));
     Leave(s);
   }
-  errno = saved_errno;
 }
 
 void Pause() {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   PauseThread();
-  errno = saved_errno;
 }
 
 uint32_t CreatePool(const char* name) {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   const uint32_t pool = g_pools.fetch_add(1, std::memory_order_relaxed) + 1;
   if (name == nullptr) name = "";
   if (ThreadState* s = Enter()) {
@@ -76,48 +73,43 @@ uint32_t CreatePool(const char* name) {
          ++piece) {
       Text<2> text;
       name = text.Take(name);
-      RecordExtended(s, true,
-                     PackExtended(Extended::kPoolCreate, 3) | PackPool(pool),
+      RecordExtended(s, true, PackExtended(Extended::kPoolCreate) | PackPool(pool),
                      text.words[0], text.words[1]);
     }
     Leave(s);
   }
-  errno = saved_errno;
   return pool;
 }
 
 void AllocInPool(uint32_t pool, const void* block, size_t size) {
   if (block == nullptr) return;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (ThreadState* s = Enter()) {
     const uint32_t stack =
         s->walker.Walk(CALLER_STATE(), g_recorder.max_depth, &g_recorder.table);
-    RecordExtended(s, true, PackExtended(Extended::kPoolAlloc, 4) | PackPool(pool),
+    RecordExtended(s, true, PackExtended(Extended::kPoolAlloc) | PackPool(pool),
                    reinterpret_cast<uint64_t>(block), stack, size);
     Leave(s);
   }
-  errno = saved_errno;
 }
 
 void FreeInPool(uint32_t pool, const void* block) {
   if (block == nullptr) return;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (ThreadState* s = Enter()) {
-    RecordExtended(s, true, PackExtended(Extended::kPoolFree, 2) | PackPool(pool),
+    RecordExtended(s, true, PackExtended(Extended::kPoolFree) | PackPool(pool),
                    reinterpret_cast<uint64_t>(block));
     Leave(s);
   }
-  errno = saved_errno;
 }
 
 void DestroyPool(uint32_t pool) {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (ThreadState* s = Enter()) {
-    RecordExtended(s, true,
-                   PackExtended(Extended::kPoolDestroy, 2) | PackPool(pool), 0);
+    RecordExtended(s, true, PackExtended(Extended::kPoolDestroy) | PackPool(pool),
+                   0);
     Leave(s);
   }
-  errno = saved_errno;
 }
 
 struct ClientTable {

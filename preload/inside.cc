@@ -1,5 +1,6 @@
 #include "preload/inside.h"
 
+#include "preload/recorder_parts.h"
 #include "preload/unwinder/outward.h"
 
 namespace mallogram {

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 
 #include "preload/caller_state.h"
+#include "preload/kinds.h"
 #include "preload/leak_hold.h"
-#include "preload/notes.h"
 #include "preload/real.h"
 #include "preload/realloc_block.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 
 namespace mallogram {
 namespace {
@@ -101,13 +101,14 @@ using mallogram::Sampling;
 using mallogram::t_draw;
 
 MALLOGRAM_EXPORT void* malloc(size_t size) {
-  if (g_recorder.sample_all) return mallogram::RecordedMalloc<false>(size);
+  if (g_recorder.never_samples) return mallogram::RecordedMalloc<false>(size);
   return t_draw->Pass(size) ? g_real.malloc(size)
                             : mallogram::RecordedMalloc<true>(size);
 }
 
 MALLOGRAM_EXPORT void* calloc(size_t count, size_t size) {
-  if (g_recorder.sample_all) return mallogram::RecordedCalloc<false>(count, size);
+  if (g_recorder.never_samples)
+    return mallogram::RecordedCalloc<false>(count, size);
   size_t bytes;
   return !__builtin_mul_overflow(count, size, &bytes) && t_draw->Pass(bytes)
              ? g_real.calloc(count, size)

@@ -11,9 +11,10 @@
 #include <unistd.h>
 
 #include "preload/caller_state.h"
+#include "preload/errno_guard.h"
 #include "preload/leak_hold.h"
 #include "preload/real.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 #include "preload/thread_id.h"
 
 using mallogram::g_real;
@@ -23,10 +24,9 @@ using mallogram::Resolved;
 [[gnu::noinline]] static void EndsHere(const mallogram::CallerState& caller,
                                        int wait_status) {
   if (!mallogram::HasControlBlock()) return;
-  const int saved_errno = errno;
+  const mallogram::KeepErrno keep;
   mallogram::NoteExit();
   mallogram::HoldAtEnd(&caller, wait_status);
-  errno = saved_errno;
 }
 
 MALLOGRAM_EXPORT void _exit(int status) {
@@ -64,10 +64,10 @@ MALLOGRAM_EXPORT void __assert_fail(const char* assertion, const char* file,
   __builtin_trap();
 }
 
-// A process has one tracer: one that offers itself to its parent, or that this one
-// is about to trace, must not have the collector for it. (Declared with `...` after
-// an enum, of which no argument list can be begun; callers pass all four in
-// registers.)
+// A process has one tracer. The collector lets go of a process that offers itself
+// to its parent, and of one that this process is about to trace. (glibc declares
+// ptrace with `...` after an enum, and va_start allows no enum there; callers pass
+// all four arguments in registers.)
 MALLOGRAM_EXPORT long Ptrace(int request, pid_t pid, void* address,
                              void* data) asm("ptrace");
 MALLOGRAM_EXPORT long Ptrace(int request, pid_t pid, void* address, void* data) {

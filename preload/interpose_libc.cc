@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "preload/caller_state.h"
-#include "preload/notes.h"
+#include "preload/kinds.h"
 #include "preload/real.h"
 #include "preload/realloc_block.h"
 #include "preload/recorder.h"

@@ -18,7 +18,7 @@
 #include "preload/environment.h"
 #include "preload/modules.h"
 #include "preload/real.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 
 using mallogram::CheckChild;
 using mallogram::CheckSpawn;

@@ -9,7 +9,7 @@
 
 #include "preload/caller_state.h"
 #include "preload/real.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 #include "preload/sandbox.h"
 #include "preload/sys.h"
 

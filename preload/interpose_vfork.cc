@@ -8,7 +8,7 @@
 
 #include "preload/caller_state.h"
 #include "preload/real.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 #include "preload/sys.h"
 #include "preload/thread_id.h"
 

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "preload/caller_state.h"
-#include "preload/notes.h"
+#include "preload/errno_guard.h"
 #include "preload/real.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 
 namespace mallogram {
 namespace {
@@ -45,8 +45,8 @@ size_t NameLength(const char* text, size_t bytes) {
                    length < kNameBytes ? length : kNameBytes);
   ThreadState* s = Enter();
   if (s == nullptr) return;
-  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kMark, kMaxRecordWords),
-                 name[0], name[1], name[2]);
+  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kMark), name[0], name[1],
+                 name[2]);
   Leave(s);
 }
 
@@ -63,10 +63,9 @@ MALLOGRAM_EXPORT ssize_t write(int file, const void* data, size_t bytes) {
   const ssize_t written = mallogram::g_real.write(file, data, bytes);
   if (file == STDERR_FILENO &&
       written > static_cast<ssize_t>(mallogram::kWordBytes)) [[unlikely]] {
-    const int saved_errno = errno;
+    const mallogram::KeepErrno keep;
     mallogram::RecordMark(static_cast<const char*>(data),
                           static_cast<size_t>(written));
-    errno = saved_errno;
   }
   return written;
 }

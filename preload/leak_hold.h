@@ -27,11 +27,4 @@ bool RequestLeakCheckNow(const CallerState& caller);
 // this one.
 void LetGoOfTracer(int pid);
 
-// Full mode, at the start: until the collector traces the process, so that no early
-// crash escapes it. Bounded by a second.
-void AwaitTracer();
-
-// Remembers where exit() lies in the C library. Call once, early.
-void RememberExit();
-
 }  // namespace mallogram

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "preload/dynamic.h"
+#include "preload/errno_guard.h"
 #include "preload/may_call.h"
 #include "preload/real.h"
 #include "preload/sys.h"
@@ -65,9 +66,8 @@ bool IsReadOnlyData(const dl_find_object& module, uint64_t start, uint64_t end) 
 int LibcPosixMemalign(void** out, size_t alignment, size_t size) {
   if (alignment < sizeof(void*) || (alignment & (alignment - 1)) != 0)
     return EINVAL;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   void* const p = __libc_memalign(alignment, size);
-  errno = saved_errno;
   if (p == nullptr) return ENOMEM;
   *out = p;
   return 0;

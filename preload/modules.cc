@@ -7,12 +7,12 @@
 #include "preload/clock.h"
 #include "preload/sys.h"
 #include "preload/text.h"
-#include "preload/unwinder/walker.h"
 
 namespace mallogram {
 namespace {
 
 ImageTables* g_tables;
+ForgetFn g_forget;
 void (*g_watch)(const dl_find_object& module, ModuleSlot* slot);
 
 // Copies the text to the image; returns the offset. Offset 0 is the empty string
@@ -99,7 +99,7 @@ bool IsOpen(const ModuleSlot& slot) {
 void Close(ModuleSlot* slot) {
   slot->unload_tsc.store(ReadStamp(g_tables->header->tsc_is_clock != 0),
                          std::memory_order_relaxed);
-  ForgetCode(slot->start, slot->end);
+  g_forget(slot->start, slot->end);
 }
 
 uint32_t Register(const dl_find_object& found) {
@@ -139,10 +139,11 @@ uint32_t Register(const dl_find_object& found) {
 
 }  // namespace
 
-void InitModules(ImageTables* tables) {
+void InitModules(ImageTables* tables, ForgetFn forget) {
   g_tables = tables;
+  g_forget = forget;
   // A forked child starts a table of its own: cached rules name the parent's slots.
-  ForgetCode(0, ~uint64_t{0});
+  forget(0, ~uint64_t{0});
 }
 
 void SetModuleWatch(void (*watch)(const dl_find_object& module, ModuleSlot* slot)) {

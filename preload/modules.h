@@ -22,9 +22,13 @@ struct CodeModule {
 // code, unmapped). Lock-free; two threads that race may register one twice.
 bool FindModule(uint64_t pc, CodeModule* module);
 
+// Forgets what was learnt from the code in [start, end): unwinder/rules.h.
+using ForgetFn = void (*)(uint64_t start, uint64_t end);
+
 // For the registry's owner (recorder.cc): where modules are kept; nullptr: nowhere,
-// and the image of before may be gone. REQUIRES: before the first FindModule.
-void InitModules(ImageTables* tables);
+// and the image of before may be gone. `forget` is called for all code now, and for
+// each module's that goes. REQUIRES: before the first FindModule.
+void InitModules(ImageTables* tables, ForgetFn forget);
 
 // ModuleSlot.kinds_unsure of the module that holds `pc`.
 bool AreKindsUnsureAt(uint64_t pc);
@@ -34,7 +38,7 @@ bool AreKindsUnsureAt(uint64_t pc);
 void SetModuleWatch(void (*watch)(const dl_find_object& module, ModuleSlot* slot));
 
 // After a real dlclose: closes the generations of objects that are gone and
-// calls ForgetCode for each. REQUIRES: the image is this process's.
+// has the unwinder forget the code of each. REQUIRES: the image is this process's.
 void SweepModules();
 
 }  // namespace mallogram

@@ -1,9 +1,9 @@
 // A thread that asked not to be recorded for a while (client/mallogram.h).
 //
-// While it pauses its state is busy (kPaused), so that every event of its takes the
-// way of those that can't be recorded, and no other event pays for the question.
-#include "preload/notes.h"
-#include "preload/recorder.h"
+// While a thread pauses, its state is busy (kPaused). So every event of this thread
+// takes the slow way (AcquireFor), and no event of another thread pays for the
+// question.
+#include "preload/recorder_parts.h"
 
 namespace mallogram {
 
@@ -30,17 +30,17 @@ class Awake {
   const uint32_t pauses_;
 };
 
-// Its address is no block's that is followed, until it is freed.
+// The block at this address is not followed, until it is freed.
 void Unfollow(const void* p) {
   ThreadState* s = Enter();
   if (s == nullptr) return;
-  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kUnfollowed, 2),
+  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kUnfollowed),
                  reinterpret_cast<uint64_t>(p));
   Leave(s);
 }
 
 void RecordInPause(RecordKind kind, const void* p) {
-  // Of a sampled recording most blocks are not followed, and it knows which are.
+  // A sampled recording follows few blocks, and knows which.
   if (kind == RecordKind::kAlloc && Sampling()) return;
   const Awake awake;
   if (kind == RecordKind::kMoveEnd) RecordMoveOver(p);

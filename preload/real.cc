@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "preload/dynamic.h"
+#include "preload/errno_guard.h"
 #include "preload/loaded.h"
 
 // The tail-jumping wrappers in interpose_process.cc need plain symbols.
@@ -127,7 +128,7 @@ constinit RealFunctions g_real = {
 
 void ResolveReal() {
   if (g_resolved.load(std::memory_order_acquire) != 0) return;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   t_resolving = true;
   RealFunctions real = g_real;
   Find(&real.posix_memalign, "posix_memalign");
@@ -194,7 +195,6 @@ void ResolveReal() {
   g_real = real;
   t_resolving = false;
   g_resolved.store(1, std::memory_order_release);
-  errno = saved_errno;
 }
 
 bool LibcIsBehind() {

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "preload/caller_state.h"
-#include "preload/notes.h"
+#include "preload/kinds.h"
 #include "preload/real.h"
 #include "preload/recorder.h"
 

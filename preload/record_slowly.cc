@@ -1,7 +1,7 @@
 // What an event costs once in a while: waiting for room, the doorbell, stamps, wide
 // records, and the counting of what is dropped.
 #include "preload/may_call.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 #include "preload/sys.h"
 
 namespace mallogram {
@@ -86,7 +86,7 @@ void PutWide(ThreadState* s, RecordKind kind, const void* p, uint32_t stack,
       break;
   }
   const bool block = kind == RecordKind::kAlloc || kind == RecordKind::kMoveEnd;
-  s->ring.Put(PackExtended(subtype, block ? 4 : 2));
+  s->ring.Put(PackExtended(subtype));
   s->ring.Put(reinterpret_cast<uint64_t>(p));
   if (block) {
     s->ring.Put(stack);
@@ -153,7 +153,8 @@ bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free, bool block) {
     t_state = nullptr;
     return false;
   }
-  // As --on-full drop, of which the rest knows how to count.
+  // From here on as with --on-full drop: the caller counts a block, and the slot
+  // anything else.
   if (!room && !block) slot->lost_events.fetch_add(1, std::memory_order_relaxed);
   return room;
 }
@@ -162,7 +163,7 @@ void FlushLost(ThreadState* s) {
   LostTable* const lost = &s->lost;
   if (lost->used == 0) return;
   for (uint32_t i = 0; i < lost->used; ++i) {
-    if (!s->ring.Reserve(4, s->ring.reserved_for_frees())) {
+    if (!s->ring.Reserve(WordsOf(Extended::kLost), s->ring.reserved_for_frees())) {
       // The rest moves to the front and waits for the next occasion.
       for (uint32_t j = i; j < lost->used; ++j) {
         lost->entries[j - i] = lost->entries[j];
@@ -171,7 +172,7 @@ void FlushLost(ThreadState* s) {
       return;
     }
     const LostTable::Entry& entry = lost->entries[i];
-    s->ring.Put(PackExtended(Extended::kLost, 4));
+    s->ring.Put(PackExtended(Extended::kLost));
     s->ring.Put(entry.stack);
     s->ring.Put(entry.count);
     s->ring.Put(entry.bytes);
@@ -228,6 +229,23 @@ void RecordSlowly(ThreadState* s, RecordKind kind, const void* p, uint32_t stack
   s->look_at = s->ring.room_until(kWords, reserve);
   if (s->bell_at < s->look_at) s->look_at = s->bell_at;
   if (s->stamp_at < s->look_at) s->look_at = s->stamp_at;
+}
+
+void RecordExtended(ThreadState* s, bool stamp, uint64_t word0, uint64_t word1,
+                    uint64_t word2, uint64_t word3) {
+  if (!s->ring.Reserve(kMaxRecordWords + 1) &&
+      !MakeRoom(s, kMaxRecordWords + 1, 0, false))
+    return;
+  if (stamp) {
+    s->clock = ReadStamp(g_recorder.tsc);
+    s->ring.Put(PackTime(s->clock));
+  }
+  const uint32_t words = WordsOf(word0);
+  s->ring.Put(word0);
+  s->ring.Put(word1);
+  if (words > 2) s->ring.Put(word2);
+  if (words > 3) s->ring.Put(word3);
+  s->ring.Publish();
 }
 
 }  // namespace mallogram

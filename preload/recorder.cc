@@ -1,7 +1,6 @@
 #include "preload/recorder.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -9,19 +8,24 @@
 #include "preload/bypass.h"
 #include "preload/child_check.h"
 #include "preload/environment.h"
+#include "preload/errno_guard.h"
+#include "preload/exit_function.h"
 #include "preload/foreign_malloc.h"
 #include "preload/handover.h"
 #include "preload/inside.h"
-#include "preload/leak_hold.h"
 #include "preload/may_call.h"
 #include "preload/modules.h"
 #include "preload/real.h"
+#include "preload/recorder_parts.h"
 #include "preload/sandbox.h"
 #include "preload/shared_image.h"
+#include "preload/streams.h"
 #include "preload/sys.h"
 #include "preload/text.h"
 #include "preload/thread_id.h"
+#include "preload/unwinder/rules.h"
 #include "preload/unwinder/verify.h"
+#include "preload/wait_for_collector.h"
 
 namespace mallogram {
 
@@ -37,139 +41,12 @@ enum SetUp : int { kNotStarted, kStarting, kOn, kOff };
 std::atomic<int> g_set_up;
 std::atomic<int> g_set_up_pid;
 
-// First page of the wiped-on-fork mapping that also holds the first ThreadStates.
-struct ForkPage {
-  uint32_t armed;
-};
-ForkPage* g_fork_page;
-// One state a ring, in chunks as the rings are; wiped on fork, and kept by the
-// child.
-ThreadState* g_states[kMaxRingChunks];
-std::atomic<uint32_t> g_streams;    // ever acquired
-std::atomic<uint32_t> g_free_hint;  // rings below it are taken, as far as we know
 pthread_key_t g_exit_key;
 bool g_have_exit_key;
 bool g_own_malloc;  // of the executable's; found out once, true of forked children
 
 // Nested use of the recorder by its own set-up (dlsym, pthread functions).
 thread_local constinit bool t_in_set_up = false;
-
-ThreadState* StateOf(uint32_t ring) {
-  const int chunk = RingGeometry::ChunkOf(ring);
-  return g_states[chunk] + (ring - RingGeometry::FirstOf(chunk));
-}
-
-// Rings and their states. False: there can't be more now.
-bool MakeChunk(int chunk) {
-  if (g_states[chunk] != nullptr) return g_image.MakeRings(chunk);
-  if (!MayCall()) return false;
-  const bool first = chunk == 0;
-  const size_t bytes = sizeof(ThreadState) * RingGeometry::CountOf(chunk) +
-                       (first ? sys::kPageBytes : 0);
-  auto* const base =
-      static_cast<char*>(sys::MapPrivate(bytes, /*wipe_on_fork=*/true));
-  if (base == nullptr) return false;
-  ThreadState* states = reinterpret_cast<ThreadState*>(base);
-  if (first) {
-    g_fork_page = reinterpret_cast<ForkPage*>(base);
-    states = reinterpret_cast<ThreadState*>(base + sys::kPageBytes);
-  }
-  ThreadState* none = nullptr;
-  if (!__atomic_compare_exchange_n(&g_states[chunk], &none, states, false,
-                                   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-    sys::Unmap(base, bytes);  // another thread was first
-  }
-  return g_image.MakeRings(chunk);
-}
-
-// The next rings are made while there are some left: a signal handler that
-// interrupts the making, or another thread meanwhile, takes one of those.
-void MakeSpareRings(uint32_t taken) {
-  constexpr uint32_t kSpare = 3;
-  const int chunk = RingGeometry::ChunkOf(taken + kSpare);
-  if (chunk < kMaxRingChunks && g_states[chunk] == nullptr) MakeChunk(chunk);
-}
-
-// Takes a free ring (and the state that goes with it). nullptr: none left.
-ThreadState* TakeState() {
-  ImageHeader* header = g_image.header;
-  for (;;) {
-    const uint32_t count = header->ring_count.load(std::memory_order_acquire);
-    uint32_t hint = g_free_hint.load(std::memory_order_acquire);
-    for (uint32_t i = hint; i < count; ++i) {
-      RingSlot* const ring = g_image.ring(i);
-      uint32_t expected = RingSlot::kFree;
-      // Acquire: what the previous owner left in ring and state.
-      if (ring->state.load(std::memory_order_relaxed) == expected &&
-          ring->state.compare_exchange_strong(expected, RingSlot::kOwned,
-                                              std::memory_order_acq_rel)) {
-        g_free_hint.compare_exchange_strong(hint, i + 1, std::memory_order_acq_rel);
-        ThreadState* const s = StateOf(i);
-        s->index = i;
-        MakeSpareRings(i);
-        return s;
-      }
-    }
-    if (count >= header->max_rings) return nullptr;
-    const int chunk = RingGeometry::ChunkOf(count);
-    // Before there are more, all are looked at: the collector frees some, too.
-    if (count == RingGeometry::FirstOf(chunk) && hint != 0) {
-      g_free_hint.store(0, std::memory_order_release);
-      continue;
-    }
-    if (!MakeChunk(chunk)) return nullptr;
-    // One more ring: whoever raises the count may lose it to another thread, so
-    // the search starts again.
-    uint32_t expected = count;
-    header->ring_count.compare_exchange_strong(expected, count + 1,
-                                               std::memory_order_acq_rel);
-  }
-}
-
-// Makes `s` the calling thread's: announces the new owner to the collector.
-void OpenStream(ThreadState* s) {
-  const uint32_t index = s->index;
-  RingSlot* slot = g_image.ring(index);
-  const int tid = ThreadId();
-  slot->tid.store(tid, std::memory_order_release);
-  const uint32_t streams_before = g_streams.fetch_add(1, std::memory_order_acq_rel);
-  if (streams_before > 0) {
-    g_recorder.exact.store(true, std::memory_order_seq_cst);
-  }
-  if (Sampling()) StartDraws(s, streams_before);
-  s->ring.Attach(slot, g_image.ring_data(index),
-                 g_image.header->ring_words.Words(index));
-  s->bell_at = s->ring.head();
-  s->stamp_at = s->ring.head() + kStampWords;
-  s->look_at = 0;
-  s->exit_rounds = 0;
-  s->nested = nullptr;
-  s->active = 1;
-  s->busy = ThreadState::kRecording;
-  if (s->ring.Reserve(3) || MakeRoom(s, 3, 0, false)) {
-    s->ring.Put(PackExtended(Extended::kThread, 2));
-    s->ring.Put(static_cast<uint64_t>(tid));
-    s->clock = ReadStamp(g_recorder.tsc);
-    s->ring.Put(PackTime(s->clock));
-    s->ring.Publish();
-  }
-  s->busy = ThreadState::kFree;
-}
-
-void CloseStream(ThreadState* s) {
-  if (s->nested != nullptr && s->nested->active != 0) CloseStream(s->nested);
-  FlushLost(s);
-  CopyStats(s);
-  s->active = 0;
-  // First, so that the collector never takes the slot for a dead thread's.
-  s->ring.slot()->tid.store(0, std::memory_order_relaxed);
-  // Release: ring and state are the next owner's.
-  s->ring.slot()->state.store(RingSlot::kFree, std::memory_order_release);
-  uint32_t hint = g_free_hint.load(std::memory_order_relaxed);
-  while (hint > s->index && !g_free_hint.compare_exchange_weak(
-                                hint, s->index, std::memory_order_acq_rel)) {
-  }
-}
 
 // Thread exit. Other keys' destructors may still free memory after this one, so
 // it asks to be called again until the last round that pthreads grants.
@@ -205,7 +82,7 @@ bool ProgramDefinesMalloc() {
 void LeaveImage() {
   g_recorder.header = nullptr;
   g_recorder.table.Clear();
-  InitModules(nullptr);
+  InitModules(nullptr, ForgetCode);
 }
 
 bool SetUpRecorder(const Options& options, bool forked) {
@@ -216,13 +93,13 @@ bool SetUpRecorder(const Options& options, bool forked) {
   g_recorder.header = g_image.header;
   g_image.header->forked = forked ? 1 : 0;
   if (!SetUpSampling(options.sample_interval, options.sample_seed)) return false;
-  // Of a block that is not followed nobody knows the kind.
-  SetUpNotes(options.mismatches && !Sampling());
+  // The kind of a block that is not followed is not known.
+  SetUpKinds(options.mismatches && !Sampling());
   g_image.header->mismatches = g_recorder.mismatches ? 1 : 0;
   g_image.header->own_malloc = g_own_malloc ? 1 : 0;
   g_image.header->other_allocator = LibcIsBehind() ? 0 : 1;
   if (!g_recorder.table.Init(&g_image)) return false;
-  InitModules(&g_image);
+  InitModules(&g_image, ForgetCode);
   WatchBypasses(g_image.header);
   // The first threads find rings, so that their first events make no call.
   return MakeChunk(0) && MakeChunk(1);
@@ -245,8 +122,7 @@ bool SetUpProcess() {
   }
   if (!forked && StartsInSandbox()) return false;  // counted at its exec
   InitThreadIds(g_real.thread_id_field);
-  g_streams.store(0, std::memory_order_relaxed);
-  g_free_hint.store(0, std::memory_order_relaxed);
+  ForgetStreams();
   g_recorder.exact.store(false, std::memory_order_relaxed);
   const bool on = g_image.Create(options) && SetUpRecorder(options, forked) &&
                   HandOver(options, g_image);
@@ -259,7 +135,7 @@ bool SetUpProcess() {
   }
   g_image.DropInherited();
   g_fork_page->armed = 1;
-  if (options.leak_check == LeakCheckMode::kFull) AwaitTracer();
+  if (options.leak_check == LeakCheckMode::kFull) AwaitTracer(*g_image.header);
   return true;
 }
 
@@ -291,7 +167,7 @@ bool EnsureSetUp() {
 
 ThreadState* FindState(bool* ringless) {
   if (t_in_set_up || t_in_oracle || t_pauses != 0 || Resolving()) return nullptr;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   ThreadState* result = nullptr;
   if (EnsureSetUp()) {
     ThreadState* s = t_state;
@@ -299,10 +175,7 @@ ThreadState* FindState(bool* ringless) {
     while (s != nullptr && s->active != 0 && s->busy != 0) {
       if (s->busy == ThreadState::kInAllocator) {
         const Within within = LookOutward(s);
-        if (within == Within::kCalledBack) {
-          errno = saved_errno;
-          return nullptr;
-        }
+        if (within == Within::kCalledBack) return nullptr;
         if (within == Within::kLeft) {
           LeaveAllocator(s);
           continue;
@@ -331,7 +204,6 @@ ThreadState* FindState(bool* ringless) {
     *ringless = s == nullptr && g_set_up.load(std::memory_order_relaxed) == kOn;
     result = s;
   }
-  errno = saved_errno;
   return result;
 }
 
@@ -344,16 +216,6 @@ void StopRecording(const char* reason) {
   CopyText(reason, header->detach_reason);
   header->program_state.store(static_cast<uint32_t>(ProgramState::kDetached),
                               std::memory_order_release);
-}
-
-void CopyStats(ThreadState* s) {
-  const WalkStats& stats = s->walker.stats();
-  RingSlot* slot = s->ring.slot();
-  slot->walks.store(stats.walks, std::memory_order_relaxed);
-  slot->frames_walked.store(stats.frames_walked, std::memory_order_relaxed);
-  slot->full_walks.store(stats.full_walks, std::memory_order_relaxed);
-  g_image.header->private_bytes.store(sys::MappedBytes(),
-                                      std::memory_order_relaxed);
 }
 
 ThreadState* AcquireState(bool* ringless) {
@@ -370,7 +232,7 @@ ThreadState* AcquireState(bool* ringless) {
 void StartRecording() {
   ResolveReal();
   RememberLaunch();
-  const int saved_errno = errno;
+  const KeepErrno keep;
   t_in_set_up = true;
   RememberExit();
   t_in_set_up = false;
@@ -393,7 +255,6 @@ void StartRecording() {
     g_own_malloc = ProgramDefinesMalloc();
     g_image.header->own_malloc = g_own_malloc ? 1 : 0;
   }
-  errno = saved_errno;
 }
 
 bool IsRecorded() {
@@ -413,18 +274,6 @@ void AllowTsc() {
   ImageHeader* const header = OwnImage();
   g_recorder.tsc = header != nullptr && header->tsc_is_clock != 0;
   g_frozen_stamp.store(0, std::memory_order_relaxed);
-}
-
-void ReserveRings() {
-  constexpr int kChunks = 4;  // 29 rings
-  for (int chunk = 0; chunk < kChunks && MakeChunk(chunk); ++chunk) {
-  }
-}
-
-void CountRingless(uint64_t bytes) {
-  ImageHeader* const header = g_image.header;
-  header->ringless_events.fetch_add(1, std::memory_order_relaxed);
-  header->ringless_bytes.fetch_add(bytes, std::memory_order_relaxed);
 }
 
 void NoteExit() {

@@ -16,6 +16,8 @@
 // however it was forked, and sets up a trace of its own. After vfork the child
 // runs in its parent's memory and is recorded there.
 //
+// This header is the hot path, and what it calls. recorder_parts.h has the rest.
+//
 // Nothing here allocates from the program's heap, takes a lock or changes errno;
 // and nothing makes a system call once the library has started, but for more memory
 // and for the wait for a full ring, while no filter is known that forbids it
@@ -85,8 +87,8 @@ struct Recorder {
   bool drop;  // --on-full drop
   uint32_t max_depth;
   uint64_t sample_interval;  // 0: every block is recorded; else see sampler.h
-  bool sample_all;           // it is known that this stays 0
-  bool mismatches;           // kinds are noted: see notes.h
+  bool never_samples;        // known for good: sample_interval stays 0
+  bool mismatches;           // kinds are noted: see kinds.h
   bool frees_ask;            // sampling, or mismatches
   // The process has had a second stream: every event carries an exact stamp. Set
   // before that stream's first event takes effect, so whatever a thread records
@@ -98,66 +100,25 @@ struct Recorder {
 
 [[gnu::visibility("hidden")]] extern Recorder g_recorder;
 [[gnu::visibility("hidden")]] extern thread_local constinit ThreadState* t_state;
-[[gnu::visibility("hidden")]] extern thread_local constinit uint32_t t_pauses;
 
 // The calling thread's state, made, revived after a fork or nested as need be;
 // nullptr if this thread is not to be recorded (set-up under way, recording off).
-// *ringless: for want of a ring.
+// *ringless: for want of a ring. In recorder.cc.
 ThreadState* AcquireState(bool* ringless = nullptr);
-
-// Final: whoever comes is not recorded any more.
-void StopRecording(const char* reason);
-// The thread's figures go where the collector reads them.
-void CopyStats(ThreadState* s);
-// Puts what was counted of losses into the ring, as far as there is room.
-void FlushLost(ThreadState* s);
-// Room for `words`: the part that waits or drops. False: drop; the loss is counted
-// unless it is a `block`, which has a stack to be counted at.
-bool MakeRoom(ThreadState* s, uint32_t words, uint32_t keep_free, bool block);
-// Records what Quiet was not true for: finds room, waits or drops for want of it,
-// rings the bell, stamps.
+// AcquireState for an event of block `p`, of `size` bytes if it is an allocation.
+// nullptr, if the thread pauses (what was due is done) or there is no ring (it is
+// counted). In pause.cc.
+ThreadState* AcquireFor(RecordKind kind, const void* p, size_t size);
+// Records an event that is not Quiet: finds room, waits or drops for want of it,
+// rings the bell, stamps. In record_slowly.cc.
 [[gnu::noinline]] void RecordSlowly(ThreadState* s, RecordKind kind, const void* p,
                                     uint32_t stack, uint64_t size);
-void CountLost(ThreadState* s, uint32_t stack, uint64_t bytes);
-// Whether kinds are noted (notes.h); after SetUpSampling.
-void SetUpNotes(bool mismatches);
-// --sample: before the first record of a process; false: no memory for it. Then,
-// before the first of a thread, the `stream`-th of its process.
-bool SetUpSampling(uint64_t interval, uint64_t seed);
-void StartDraws(ThreadState* s, uint64_t stream);
-// Draws for a block that was given to the program. False: it is not
-// followed (or lost, for want of room), and the state is left.
+// Draws for a block that was given to the program. False: the block is not
+// followed (or lost, for want of room), and the state is left. In sample_block.cc.
 bool Follow(ThreadState* s, const void* p, size_t size, const CallerState& caller);
-// A move of a block that was followed ended in one, `p`, that is not.
+// A move of a block that was followed ended in one, `p`, that is not. In
+// sample_block.cc.
 void RecordMoveOver(const void* p);
-// AcquireState for an event of `p`, of `size` bytes if it is an allocation.
-// nullptr, if the thread pauses (what was due is done) or there is no ring (it is
-// counted).
-ThreadState* AcquireFor(RecordKind kind, const void* p, size_t size);
-// Pauses nest. A thread's nested states (signal handlers) pause with it.
-void PauseThread();
-void ResumeThread();
-// Starts recording if it has not started yet: the library's constructor.
-void StartRecording();
-// Tells the collector that the process ends now.
-void NoteExit();
-// Whether there is an image, and it is this process's: false in a forked child
-// until it has set up its own, and where it could not. Everything that looks into
-// the image outside of an event asks first.
-bool IsRecorded();
-// The image, if this process is recorded and the caller runs in it, not in a vfork
-// child of it; else nullptr.
-ImageHeader* OwnImage();
-// Around a vfork, or a clone that is one: the child runs in this thread's memory
-// until it is gone, and must not speak for its parent.
-[[gnu::visibility("hidden")]] extern thread_local constinit uint32_t t_lent;
-// The TSC may not be read any more, or again.
-void ForbidTsc();
-void AllowTsc();
-// Maps rings and states for some more threads.
-void ReserveRings();
-// Counts what could not be recorded for want of a ring.
-void CountRingless(uint64_t bytes);
 
 // ---- hot path -------------------------------------------------------------
 
@@ -247,7 +208,8 @@ inline bool FitsWord(const void* p) {
   s->ring.Publish();
 }
 
-// kMaySample false spares those who know it the question.
+// kMaySample false: the caller knows that nothing is sampled (never_samples), and
+// spares the question.
 template <bool kMaySample = true>
 inline void OnAlloc(const void* p, size_t size, const CallerState& caller) {
   ThreadState* s = EnterFor(RecordKind::kAlloc, p, size);

@@ -9,9 +9,10 @@
 //      `tail + ring_words`, tail being stored (release) after the consumer's
 //      last read of the words below it.
 //   3. Record order is program order; records may wrap, words never tear.
-//   4. A full ring is the caller's decision (recorder.cc: wait or drop). Records
-//      of class kNeedsRoom leave kReservedWords free for frees, so that loss
-//      never looks like a leak.
+//   4. A full ring is the caller's decision (record_slowly.cc: wait or drop). Where
+//      records are dropped, allocations leave a quarter of the ring
+//      (reserved_for_frees) to frees and the ends of moves, so that loss never
+//      looks like a leak.
 //
 // Memory orders: head.store(release) pairs with head.load(acquire) in
 // RingReader::Refresh; it also publishes the StackNodes and ModuleSlots that the
@@ -81,7 +82,7 @@ enum class Extended : uint32_t {
                      // kFree or kMoveBegin that this thread records next
   kUnfollowed = 13,  // w0, address: a block that is not recorded (paused)
   kIgnore = 14,      // w0, address: no leak, says the program
-  kPoolCreate = 15,  // w0 + pool, name (24 bytes): client/mallogram.h
+  kPoolCreate = 15,  // w0 + pool, name (16 bytes): client/mallogram.h
   kPoolAlloc = 16,   // w0 + pool, address, stack, size
   kPoolFree = 17,    // w0 + pool, address
   kPoolDestroy = 18,  // w0 + pool, 0
@@ -108,9 +109,39 @@ constexpr uint64_t PackStackSize(uint32_t stack, uint64_t size) {
 constexpr uint64_t PackTime(uint64_t stamp) {
   return static_cast<uint64_t>(RecordKind::kTime) | stamp << kKindBits;
 }
+// Length of a record of this subtype; 0: there is none such.
+constexpr uint32_t WordsOf(Extended subtype) {
+  switch (subtype) {
+    case Extended::kThread:
+    case Extended::kWideFree:
+    case Extended::kWideMoveBegin:
+    case Extended::kWideMoveFail:
+    case Extended::kMoveOver:
+    case Extended::kScale:
+    case Extended::kUnfollowed:
+    case Extended::kIgnore:
+    case Extended::kPoolFree:
+    case Extended::kPoolDestroy:
+      return 2;
+    case Extended::kKind:
+    case Extended::kPoolCreate:
+      return 3;
+    case Extended::kWideAlloc:
+    case Extended::kWideMoveEnd:
+    case Extended::kLost:
+    case Extended::kMark:
+    case Extended::kFreeNote:
+    case Extended::kPoolAlloc:
+      return 4;
+  }
+  return 0;
+}
 constexpr uint64_t PackExtended(Extended subtype, uint32_t words) {
   return static_cast<uint64_t>(RecordKind::kExtended) |
          static_cast<uint64_t>(subtype) << 3 | uint64_t{words} << 8;
+}
+constexpr uint64_t PackExtended(Extended subtype) {
+  return PackExtended(subtype, WordsOf(subtype));
 }
 // Extended records' word 0 has room for more: bits 16…23 BlockKind, 24…31 binary
 // logarithm of the alignment (0: the usual one), 32 whether a size was told.

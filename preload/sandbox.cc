@@ -1,12 +1,12 @@
 #include "preload/sandbox.h"
 
-#include <errno.h>
 #include <fcntl.h>
 
+#include "preload/errno_guard.h"
 #include "preload/may_call.h"
 #include "preload/options.h"
 #include "preload/own_memory.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 #include "preload/shared_image.h"
 #include "preload/sys.h"
 
@@ -63,7 +63,7 @@ bool StartsInSandbox() {
 }
 
 void PrepareForFilter(bool strict) {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   t_seen_before = g_filter_seen.load(std::memory_order_relaxed);
   // A forked child that has not allocated yet sets up now or never.
   if (AcquireState() != nullptr && MayCall()) {
@@ -84,7 +84,6 @@ void PrepareForFilter(bool strict) {
   }
   g_filter_seen.store(true, std::memory_order_seq_cst);
   if (strict) ForbidTsc();
-  errno = saved_errno;
 }
 
 void FilterSet(bool installed, bool strict) {

@@ -8,6 +8,17 @@
 
 namespace mallogram {
 
+// The caller's registers as they will be when the interposed function returns:
+// pc = return address, sp = CFA of the interposed function, bp = its saved rbp.
+struct CallerState {
+  uint64_t pc, sp, bp;
+};
+
+// What a walker has done; counts since it was made.
+struct WalkStats {
+  uint64_t walks, frames_walked, full_walks;
+};
+
 // What the fast walk knows of a frame. `key` holds pc and flags (see rules.h),
 // without the module. Equal states unwind equally as long as the stack slots
 // read on the way hold the same values and the code stays mapped.

@@ -35,7 +35,6 @@
 #include <cstdint>
 
 #include "preload/unwinder/frame_step.h"
-#include "preload/unwinder/walker.h"
 
 namespace mallogram {
 
@@ -115,6 +114,10 @@ inline bool IsBarrier(const MemoSlot& slot) { return slot.address == &g_never; }
 // few events must not wait for memory, only what goes on pays for going on fast.
 inline constexpr uint64_t kWalksBeforeTwigs = 64;
 
+// A walker's first memory, for stacks of 32 frames.
+struct alignas(64) WalkerRoom {
+  char bytes[6400];
+};
 // In `room`, which holds nothing yet.
 WalkerMemo* NewMemo(WalkerRoom* room);
 // Makes the twigs, none of them used. Without memory there are none.

@@ -2,7 +2,7 @@
 // there? By compiled rules, so it costs some 15 ns a frame.
 #pragma once
 
-#include "preload/unwinder/walker.h"
+#include "preload/unwinder/frame_step.h"
 
 namespace mallogram {
 

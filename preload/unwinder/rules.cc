@@ -6,7 +6,6 @@
 #include "preload/own_memory.h"
 #include "preload/unwinder/cfi.h"
 #include "preload/unwinder/expression.h"
-#include "preload/unwinder/walker.h"
 
 namespace mallogram {
 namespace {

@@ -142,6 +142,10 @@ inline Rule LookupRule(uint64_t key) {
   return LookupRuleSlow(key & (kPcMask | kExactPc));
 }
 
+// Forgets every rule whose pc lies in [start, end) and, through the code epoch,
+// every thread's memo: called after a module went away.
+void ForgetCode(uint64_t start, uint64_t end);
+
 // True for a return address that no call left: it was put there by hand, as the
 // beginning of a coroutine's stack (makecontext, libco, boost.context), and nothing
 // is beyond it. Either a function's first instruction or, where there is no CFI,

@@ -1,10 +1,10 @@
 // Steps outward by compiled rules, and the slots that they read.
 #pragma once
 
+#include "preload/unwinder/frame_step.h"
 #include "preload/unwinder/full_walk.h"
 #include "preload/unwinder/memo.h"
 #include "preload/unwinder/rules.h"
-#include "preload/unwinder/walker.h"
 
 namespace mallogram {
 

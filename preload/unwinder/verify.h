@@ -9,7 +9,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "preload/unwinder/walker.h"
+#include "preload/stack_table.h"
+#include "preload/unwinder/frame_step.h"
 
 namespace mallogram {
 
@@ -37,6 +38,12 @@ extern thread_local constinit bool t_in_oracle;
 // walker and is mapped here when it is nullptr.
 void VerifyWalk(const CallerState& caller, uint32_t stack, const StackTable& table,
                 void*** buffer);
+
+// Verify mode: loads libunwind with dlopen(RTLD_LOCAL) and compares every walk of
+// the process with it; results go to the header of the stack table's image. False
+// and a message in *error when it can't be loaded.
+// REQUIRES: called outside malloc, from the library's constructor.
+bool EnableVerify(const char** error);
 
 // Frames that libunwind is asked for.
 inline constexpr int kOracleFrames = 1 << 17;

@@ -20,9 +20,9 @@ uint32_t FrameOfSlot(const MemoFrame* frames, uint32_t inner, uint32_t slot) {
   return inner;
 }
 
-// CompareSlots came to slot `changed`. If that is a barrier, takes the step of its
-// frame anew and, if it leads where it led before, goes on comparing. Returns what
-// CompareSlots returns.
+// CompareSlots came to slot `changed`. If that slot is a barrier, the step of its
+// frame is taken anew; if the step leads where it led before, the comparison goes
+// on. Returns what CompareSlots returns.
 [[gnu::noinline]] uint32_t PassBarriers(WalkerMemo* memo, uint32_t match,
                                         uint32_t changed, FullWalk* full,
                                         WalkStats* stats) {
@@ -49,6 +49,23 @@ uint32_t FrameOfSlot(const MemoFrame* frames, uint32_t inner, uint32_t slot) {
 uint64_t NodePc(uint64_t key) {
   return (key & kPcMask) + ((key & kExactPc) != 0 ? 1 : 0);
 }
+
+// Brent's: a state that comes back would come back for ever.
+class LoopCheck {
+ public:
+  [[gnu::always_inline]] bool ComesBack(uint32_t frames, uint64_t sp) {
+    if (frames >= at_) [[unlikely]] {
+      at_ = 2 * frames;
+      sp_ = sp;
+      return false;
+    }
+    return sp == sp_ && sp_ != 0;
+  }
+
+ private:
+  uint64_t sp_ = 0;
+  uint32_t at_ = 1024;
+};
 
 }  // namespace
 
@@ -95,19 +112,24 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
   return node;
 }
 
-// The walk proper.
-[[gnu::noinline]] uint32_t Walker::WalkOut(const CallerState& caller,
-                                           uint32_t max_depth, StackTable* table) {
+// The memo, made or emptied as need be, for a walk that begins now.
+[[gnu::always_inline]] inline WalkerMemo* Walker::ReadyMemo(uint32_t max_depth) {
   if (memo_ == nullptr) [[unlikely]] {
     memo_ = NewMemo(&room_);
   }
-  WalkerMemo& memo = *memo_;
   const uint64_t epoch = g_code_epoch.load(std::memory_order_acquire);
-  if (memo.epoch != epoch) [[unlikely]]
-    ForgetWalks(&memo, epoch);
+  if (memo_->epoch != epoch) [[unlikely]]
+    ForgetWalks(memo_, epoch);
   if (max_depth != 0) [[unlikely]]
-    memo.count = 0;
-  memo.guard.StartWalk();
+    memo_->count = 0;
+  memo_->guard.StartWalk();
+  return memo_;
+}
+
+// The walk proper.
+[[gnu::noinline]] uint32_t Walker::WalkOut(const CallerState& caller,
+                                           uint32_t max_depth, StackTable* table) {
+  WalkerMemo& memo = *ReadyMemo(max_depth);
   const uint32_t limit = max_depth != 0 ? max_depth : kMaxMemoFrames;
 
   FullWalk full;
@@ -116,9 +138,7 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
   uint32_t kept = 0;             // trunk frames that stay as they are
   uint32_t root = kRootComplete;
   uint32_t fresh = 0, fresh_slots = 0;
-  // Brent's loop check: a state that comes back would come back for ever.
-  uint64_t loop_sp = 0;
-  uint32_t loop_at = 1024;
+  LoopCheck loop;
 
   for (;;) {
     const MemoFrame* const frames = memo.trunk.frames;
@@ -170,10 +190,7 @@ uint32_t Walker::Walk(const CallerState& caller, uint32_t max_depth,
       break;
     }
     state = step.next;
-    if (fresh >= loop_at) [[unlikely]] {
-      loop_at = 2 * fresh;
-      loop_sp = state.sp;
-    } else if (state.sp == loop_sp && loop_sp != 0) [[unlikely]] {
+    if (loop.ComesBack(fresh, state.sp)) [[unlikely]] {
       memo.end = StepEnd::kStopped;
       root = kRootStopped;
       break;

@@ -21,23 +21,10 @@
 #include <cstdint>
 
 #include "preload/stack_table.h"
+#include "preload/unwinder/frame_step.h"
+#include "preload/unwinder/memo.h"
 
 namespace mallogram {
-
-// The caller's registers as they will be when the interposed function returns:
-// pc = return address, sp = CFA of the interposed function, bp = its saved rbp.
-struct CallerState {
-  uint64_t pc, sp, bp;
-};
-
-struct WalkerMemo;
-// A walker's first memory, for stacks of 32 frames.
-struct alignas(64) WalkerRoom {
-  char bytes[6400];
-};
-struct WalkStats {
-  uint64_t walks, frames_walked, full_walks;
-};
 
 // POD, zero is the valid initial state; lives in the thread's private mapping.
 class Walker {
@@ -55,6 +42,7 @@ class Walker {
 
  private:
   uint32_t Recall(const CallerState& caller);
+  WalkerMemo* ReadyMemo(uint32_t max_depth);
   uint32_t WalkOut(const CallerState& caller, uint32_t max_depth,
                    StackTable* table);
   uint32_t Remember(uint32_t kept, uint32_t fresh, uint32_t fresh_slots,
@@ -65,15 +53,5 @@ class Walker {
   WalkStats stats_;
   WalkerRoom room_;
 };
-
-// Forgets every rule whose pc lies in [start, end) and, through the code epoch,
-// every thread's memo: called after a module went away.
-void ForgetCode(uint64_t start, uint64_t end);
-
-// Verify mode (verify.h): loads libunwind with dlopen(RTLD_LOCAL) and compares
-// every walk of the process with it; results go to the header of the stack table's
-// image. False and a message in *error when it can't be loaded.
-// REQUIRES: called outside malloc, from the library's constructor.
-bool EnableVerify(const char** error);
 
 }  // namespace mallogram

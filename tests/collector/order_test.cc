@@ -132,7 +132,7 @@ TEST_F(AloneTest, WideRecordsAndStamps) {
   Free(0, 4100, 0x1004);
   Free(0, 4200, 0x1000);
   EXPECT_EQ(Round(0, true), " +2.0 -0.0 -2.0");
-  ring(0).Put(PackExtended(Extended::kLost, 4));
+  ring(0).Put(PackExtended(Extended::kLost));
   for (const uint64_t word : {uint64_t{kStack}, uint64_t{3}, uint64_t{300}}) {
     ring(0).Put(word);
   }

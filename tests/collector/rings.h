@@ -17,7 +17,7 @@ class RecordWriter {
   // Room for anything?
   bool HasRoom() { return ring_.Reserve(kMaxRecordWords + 1); }
   void Thread(int tid, uint64_t stamp) {
-    ring_.Put(PackExtended(Extended::kThread, 2));
+    ring_.Put(PackExtended(Extended::kThread));
     ring_.Put(static_cast<uint64_t>(tid));
     Time(stamp);
   }
@@ -38,9 +38,8 @@ class RecordWriter {
       return;
     }
     Time(stamp);
-    ring_.Put(PackExtended(
-        kind == RecordKind::kAlloc ? Extended::kWideAlloc : Extended::kWideMoveEnd,
-        4));
+    ring_.Put(PackExtended(kind == RecordKind::kAlloc ? Extended::kWideAlloc
+                                                      : Extended::kWideMoveEnd));
     for (const uint64_t word : {address, uint64_t{stack}, size}) ring_.Put(word);
   }
   void Address(RecordKind kind, uint64_t stamp, uint64_t address) {
@@ -53,8 +52,7 @@ class RecordWriter {
     ring_.Put(PackExtended(kind == RecordKind::kFree ? Extended::kWideFree
                            : kind == RecordKind::kMoveBegin
                                ? Extended::kWideMoveBegin
-                               : Extended::kWideMoveFail,
-                           2));
+                               : Extended::kWideMoveFail));
     ring_.Put(address);
   }
   void Put(uint64_t word) { ring_.Put(word); }

@@ -17,7 +17,6 @@
 #include <vector>
 
 #include "preload/image.h"
-#include "preload/unwinder/walker.h"
 
 namespace mallogram {
 
@@ -27,14 +26,9 @@ bool MakeString(ImageTables*, uint32_t) { return true; }
 
 namespace {
 std::vector<std::pair<uint64_t, uint64_t>> forgotten;
-}  // namespace
 
-// The unwinder's, which is not linked here.
-void ForgetCode(uint64_t start, uint64_t end) {
-  forgotten.emplace_back(start, end);
-}
-
-namespace {
+// In the unwinder's place, which is not linked here.
+void Forget(uint64_t start, uint64_t end) { forgotten.emplace_back(start, end); }
 
 uint64_t AddressOfThisFunction() {
   return reinterpret_cast<uint64_t>(&AddressOfThisFunction);
@@ -62,7 +56,7 @@ class ModulesTest : public ::testing::Test {
     tables_.header = &header_;
     tables_.modules.SetWhole(slots_);
     tables_.strings.SetWhole(strings_);
-    InitModules(&tables_);
+    InitModules(&tables_, Forget);
     // Rules carry module numbers: with the table begun anew all of them are void.
     ASSERT_EQ(forgotten.size(), 1u);
     EXPECT_EQ(forgotten[0], std::make_pair(uint64_t{0}, ~uint64_t{0}));

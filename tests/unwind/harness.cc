@@ -48,7 +48,7 @@ struct World {
         static_cast<ModuleSlot*>(Map(sizeof(ModuleSlot) * kModules)));
     tables.strings.SetWhole(static_cast<char*>(Map(kStrings)));
     tables.nodes.SetWhole(static_cast<StackNode*>(Map(sizeof(StackNode) * kNodes)));
-    InitModules(&tables);
+    InitModules(&tables, ForgetCode);
     table.Init(&tables);
   }
 };

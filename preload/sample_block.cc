@@ -1,8 +1,7 @@
 // Sampling in the recorder: the set-up, and what becomes of a block whose turn it
 // may be. All of it off the path of blocks that are not followed.
-#include "preload/notes.h"
 #include "preload/real.h"
-#include "preload/recorder.h"
+#include "preload/recorder_parts.h"
 #include "preload/sampler.h"
 #include "preload/sys.h"
 
@@ -14,7 +13,7 @@ uint64_t g_seed;
 }  // namespace
 
 bool SetUpSampling(uint64_t interval, uint64_t seed) {
-  g_recorder.sample_all = interval == 0;
+  g_recorder.never_samples = interval == 0;
   if (interval == 0) return true;
   if (!g_sampled.Init()) return false;
   // So that free need not ask whether a block is of the start-up arena.
@@ -50,7 +49,7 @@ bool Follow(ThreadState* s, const void* p, size_t size, const CallerState& calle
 void RecordMoveOver(const void* p) {
   ThreadState* s = Enter();
   if (s == nullptr) return;
-  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kMoveOver, 2),
+  RecordExtended(s, /*stamp=*/true, PackExtended(Extended::kMoveOver),
                  reinterpret_cast<uint64_t>(p));
   Leave(s);
 }

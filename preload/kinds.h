@@ -1,6 +1,5 @@
-// What is said of blocks beside their being allocated and freed: their kind and
-// that of their frees (ImageHeader.mismatches), and what the program itself has to
-// say (client_table.cc).
+// Kinds of blocks: by which family of functions a block was allocated, and by which
+// it is freed. Recorded where mismatches are looked for (ImageHeader.mismatches).
 //
 // A kind follows its allocation in the thread's ring, a free's note precedes its
 // kFree: nothing of another thread can come between, since the block is not the
@@ -12,11 +11,6 @@
 #include "preload/recorder.h"
 
 namespace mallogram {
-
-// Puts an extended record into the ring of `s`, which was entered. `stamp`: with a
-// stamp of its own, for those that stand for themselves.
-void RecordExtended(ThreadState* s, bool stamp, uint64_t word0, uint64_t word1,
-                    uint64_t word2 = 0, uint64_t word3 = 0);
 
 // How an operator was called. alignment 0: one that takes none.
 struct HowFreed {
