@@ -297,5 +297,17 @@ TEST(RecordGrammar, LengthsAreKnownFromTheFirstWord) {
   }
 }
 
+TEST(RecordGrammar, ExtendedRecordsKnowTheirLength) {
+  constexpr uint32_t kLast = static_cast<uint32_t>(Extended::kPoolDestroy);
+  for (uint32_t i = 0; i < 32; ++i) {
+    const auto subtype = static_cast<Extended>(i);
+    const bool exists = i >= 1 && i <= kLast;
+    EXPECT_EQ(WordsOf(subtype) != 0, exists) << i;
+    EXPECT_LE(WordsOf(subtype), kMaxRecordWords) << i;
+    EXPECT_EQ(WordsOf(PackExtended(subtype)), WordsOf(subtype)) << i;
+    EXPECT_EQ(SubtypeOf(PackExtended(subtype)), subtype) << i;
+  }
+}
+
 }  // namespace
 }  // namespace mallogram
