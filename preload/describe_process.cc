@@ -10,7 +10,8 @@ namespace mallogram {
 uint32_t DescribeProcess(ImageHeader* h, char* strings, uint32_t bytes) {
   uint32_t used = 1;  // offset 0: ""
   // Every entry gets its NUL: the strings are zeroed, but Valgrind 3.24 answers for
-  // /proc/self/exe after the kernel has, and leaves the end of the longer path behind.
+  // /proc/self/exe after the kernel has, and leaves the end of the longer path
+  // behind.
   const long room = static_cast<long>(bytes / 4);
   long n = sys::Call(SYS_readlinkat, AT_FDCWD, sys::Arg("/proc/self/exe"),
                      sys::Arg(strings + used), room);

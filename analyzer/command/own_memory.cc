@@ -23,9 +23,9 @@ using Give = void (*)(void*);
 
 void* FirstTake(size_t bytes);
 
-// By path, and only what is there. A search that fails leaves a message, which the C
-// library frees at the next search: a preloaded `free` that searches for the real one
-// at each call would call itself for ever.
+// By path, and only what is there. A search that fails leaves a message, which the
+// C library frees at the next search: a preloaded `free` that searches for the real
+// one at each call would call itself for ever.
 constexpr const char* kLibraries[] = {
     "/usr/lib/x86_64-linux-gnu/libmimalloc.so.2",
     "/usr/lib/x86_64-linux-gnu/libmimalloc.so.3",

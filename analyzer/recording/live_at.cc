@@ -144,20 +144,20 @@ void Fold::Answer(uint32_t moment) {
   };
   std::vector<Sum> sums;
   absl::flat_hash_map<uint32_t, size_t> sum_of_stack;  // where in `sums`
-  heap_.ForEachLive(
-      [&](uint32_t, uint32_t stack, uint64_t size, uint64_t, uint32_t) {
-        const size_t at = sum_of_stack.try_emplace(stack, sums.size()).first->second;
-        if (at == sums.size()) sums.push_back({stack});
-        Sum& sum = sums[at];
-        if (sampled_ == nullptr) {
-          ++sum.counted_blocks;
-          sum.counted_bytes += size;
-          return;
-        }
-        const double weight = 1 / SampleProbability(size, sample_interval_);
-        sum.blocks += weight;
-        sum.bytes += weight * static_cast<double>(size);
-      });
+  heap_.ForEachLive([&](uint32_t, uint32_t stack, uint64_t size, uint64_t,
+                        uint32_t) {
+    const size_t at = sum_of_stack.try_emplace(stack, sums.size()).first->second;
+    if (at == sums.size()) sums.push_back({stack});
+    Sum& sum = sums[at];
+    if (sampled_ == nullptr) {
+      ++sum.counted_blocks;
+      sum.counted_bytes += size;
+      return;
+    }
+    const double weight = 1 / SampleProbability(size, sample_interval_);
+    sum.blocks += weight;
+    sum.bytes += weight * static_cast<double>(size);
+  });
   answer.sites.reserve(sums.size());
   for (const Sum& sum : sums) {
     LiveSite site{sum.stack, sum.counted_blocks, sum.counted_bytes};

@@ -30,7 +30,6 @@ size_t Opaque(size_t size) {
   return size;
 }
 
-
 struct Plain {
   char bytes[40];
 };

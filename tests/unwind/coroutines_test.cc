@@ -102,7 +102,9 @@ class Coroutines : public ::testing::Test {
 
 void Body() {
   for (int depth : {0, 3, 1, 3}) Down(depth);
-  asm volatile("" ::: "memory");  // the last call is no jump: Body stays on the stack
+  asm volatile(
+      "" ::
+          : "memory");  // the last call is no jump: Body stays on the stack
 }
 
 void BodyAndBack() {
