@@ -21,7 +21,7 @@ namespace {
 Bypass g_bypasses[kMaxBypasses];
 std::atomic<uint32_t> g_bypass_count;
 std::atomic<uint32_t> g_global_loads, g_unloads;
-std::atomic<bool> g_deep_bound;
+std::atomic<bool> g_deep_bound, g_operators_elsewhere;
 
 enum Pointed : int { kNotYet, kUnderWay, kDone, kRefused };
 std::atomic<int> g_pointed;
@@ -120,8 +120,12 @@ void LookAtModule(const dl_find_object& module, ModuleSlot* slot) {
   if (executable || IsInLibrary(reinterpret_cast<uint64_t>(module.dlfo_map_start)))
     return;
   const DynamicSection dynamic(map);
-  if (g_recorder.mismatches && AreKindsUnsure(dynamic, module))
+  if (g_recorder.mismatches && AreKindsUnsure(dynamic, module)) {
     slot->kinds_unsure = 1;
+    const char* const name = BaseName(map->l_name);
+    if (!StartsWith(name, "libstdc++.so") && !StartsWith(name, "libc++"))
+      g_operators_elsewhere.store(true, std::memory_order_relaxed);
+  }
   if (!LibcIsBehind() || dynamic.Find("malloc") == nullptr) return;
   const link_map* const libc =
       ModuleOf(reinterpret_cast<const void*>(g_real.malloc));
@@ -153,6 +157,10 @@ void BeforeLoadInNamespace(long name_space, const char* file, int mode) {
 uint32_t GlobalLoads() { return g_global_loads.load(std::memory_order_acquire); }
 
 bool HasDeepBound() { return g_deep_bound.load(std::memory_order_relaxed); }
+
+bool HasOperatorsElsewhere() {
+  return g_operators_elsewhere.load(std::memory_order_relaxed);
+}
 
 uint32_t Unloads() { return g_unloads.load(std::memory_order_acquire); }
 

@@ -29,6 +29,9 @@ void BeforeLoadInNamespace(long name_space, const char* file, int mode);
 
 // Whether something was opened with RTLD_DEEPBIND.
 bool HasDeepBound();
+// Whether a module was seen, beside the C++ runtime, whose calls of operators do
+// not all pass here.
+bool HasOperatorsElsewhere();
 // Times that something was opened with RTLD_GLOBAL, and that dlclose was called.
 uint32_t GlobalLoads();
 uint32_t Unloads();

@@ -5,6 +5,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "preload/bypass.h"
+#include "preload/call_site.h"
 #include "preload/caller_state.h"
 #include "preload/kinds.h"
 #include "preload/leak_hold.h"
@@ -46,7 +48,9 @@ template <bool kMaySample>
 // The free of a block whose kind is of interest. An operator delete may be at work.
 [[gnu::noinline]] static void NotedFree(void* p) {
   if (p != t_deleting) {
-    NoteFree(p, {.kind = BlockKind::kMalloc}, CALLER_STATE());
+    const CallerState caller = CALLER_STATE();
+    const bool sure = !HasOperatorsElsewhere() || IsCallToUs(caller.pc);
+    NoteFree(p, {.kind = sure ? BlockKind::kMalloc : BlockKind::kUnknown}, caller);
   } else {
     t_deleting = nullptr;  // it may free more
   }

@@ -190,6 +190,30 @@ extern "C" long* make_array() { return new long[9]; }
 extern "C" void give_array(long* a) { delete[] a; }
 extern "C" void work() { delete new Thing; delete[] new Thing[3]; }
 """
+JUMPS = r"""
+#include <string>
+extern "C" char* make() { return new char[3]; }
+__asm__(".globl give\n.type give, @function\ngive: jmp free@plt\n.size give, .-give\n");
+"""
+
+JUMPS_HOST = r"""
+#include <dlfcn.h>
+#include <stdlib.h>
+extern "C" char* make();
+extern "C" void give(char*);
+int main() {
+#ifdef OPEN
+  void* h = dlopen("./jumps.so", RTLD_NOW);
+  auto make = (char* (*)())dlsym(h, "make");
+  auto give = (void (*)(char*))dlsym(h, "give");
+#endif
+  delete[] make();
+  give(new char[22]);
+  char* volatile mine = new char[11];
+  free(mine);
+}
+"""
+
 CXX_OWN = """
 #include <stdlib.h>
 #include <stdio.h>
@@ -401,6 +425,23 @@ class Bypass(harness.Case):
             return
         document = json.loads(harness.command("leaks", "--json", trace).stdout)
         self.assertEqual([m["kind"] for m in document["mismatches"]], [])
+
+    # A function that ends in a jump leaves its caller's address behind: what clang makes
+    # of `delete` where the plug-in's own operator is no more than free.
+    def test_jumps_to_free(self):
+        for own, linked in ((CXX_OWN, False), (CXX_OWN, True), ("", False)):
+            self.build("jumps.so", JUMPS + own, "-shared", "-fPIC", compiler="g++")
+            host = self.build("jumps_host", JUMPS_HOST, *(["./jumps.so"] if linked else ["-DOPEN"]),
+                              "-O1", compiler="g++")
+            with self.subTest(own=bool(own), linked=linked):
+                trace = self.dir / "jumps.mgram"
+                self.record([host], "-q", "--mismatches", "on", "--leak-check", "none",
+                            "-o", trace)
+                document = json.loads(harness.command("leaks", "--json", trace).stdout)
+                found = [(m["kind"], m["size"]) for m in document["mismatches"]]
+                # The host's own is one; without operators of its own the plug-in's is, too.
+                self.assertEqual(sorted(found), [("wrong_function", 11)] if own else
+                                 [("wrong_function", 11), ("wrong_function", 22)])
 
     # A library that the plug-in needs has them.
     def test_operators_of_a_dependency(self):
