@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "absl/strings/match.h"
-#include "analyzer/stacks/names.h"
+#include "analyzer/stacks/demangle.h"
 
 namespace mallogram {
 namespace {

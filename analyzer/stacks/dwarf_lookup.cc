@@ -3,10 +3,8 @@
 #include <dwarf.h>
 
 #include <algorithm>
-
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "analyzer/stacks/names.h"
+#include <initializer_list>
+#include <utility>
 
 namespace mallogram {
 namespace {
@@ -69,60 +67,22 @@ void CollectInlined(Dwarf_Die* die, uint64_t address, int depth,
   });
 }
 
-const char* LinkageName(Dwarf_Die* die) {
-  Dwarf_Attribute attribute;
-  for (const unsigned name : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
-    if (dwarf_attr_integrate(die, name, &attribute) != nullptr) {
-      const char* value = dwarf_formstring(&attribute);
-      if (value != nullptr) return value;
-    }
-  }
-  return nullptr;
-}
-
-// The entry that says in which namespace or class a function is.
-Dwarf_Die Declaration(Dwarf_Die die) {
-  for (int hop = 0; hop < 8; ++hop) {
-    Dwarf_Attribute attribute;
-    Dwarf_Die next;
-    if ((dwarf_attr(&die, DW_AT_abstract_origin, &attribute) == nullptr &&
-         dwarf_attr(&die, DW_AT_specification, &attribute) == nullptr) ||
-        dwarf_formref_die(&attribute, &next) == nullptr) {
-      break;
-    }
-    die = next;
-  }
-  return die;
-}
-
-// For functions without linkage name: C's, and C++'s of internal linkage.
-std::string NameInScope(Dwarf_Die* die) {
-  Dwarf_Die declaration = Declaration(*die);
-  const char* own = dwarf_diename(die);
-  if (own == nullptr) return "";
-  std::string name = own;
-  Dwarf_Die* scopes = nullptr;
-  const int count = dwarf_getscopes_die(&declaration, &scopes);
-  for (int i = 1; i < count; ++i) {
-    const int tag = dwarf_tag(&scopes[i]);
-    const char* scope = dwarf_diename(&scopes[i]);
-    if (tag == DW_TAG_namespace && scope == nullptr) {
-      name = absl::StrCat("(anonymous namespace)::", name);
-    } else if (scope != nullptr &&
-               (tag == DW_TAG_namespace || tag == DW_TAG_class_type ||
-                tag == DW_TAG_structure_type || tag == DW_TAG_union_type)) {
-      name = absl::StrCat(scope, "::", name);
-    }
-  }
-  free(scopes);
-  return name;
-}
-
 uint32_t UnsignedAttribute(Dwarf_Die* die, unsigned name) {
   Dwarf_Attribute attribute;
   Dwarf_Word value = 0;
   if (dwarf_formudata(dwarf_attr(die, name, &attribute), &value) != 0) return 0;
   return static_cast<uint32_t>(value);
+}
+
+// Of a unit whose functions are in a file of their own (DWARF 5 §3.1.2, and GNU's
+// extension of DWARF 4); nullptr: they are here.
+const char* SplitName(Dwarf_Die* unit) {
+  Dwarf_Attribute attribute;
+  for (const unsigned name : {DW_AT_dwo_name, DW_AT_GNU_dwo_name}) {
+    if (dwarf_attr(unit, name, &attribute) != nullptr)
+      return dwarf_formstring(&attribute);
+  }
+  return nullptr;
 }
 
 std::string CallFile(Dwarf_Die* unit, Dwarf_Die* call) {
@@ -168,26 +128,35 @@ const DwarfLookup::Range* DwarfLookup::Find(const std::vector<Range>& ranges,
 void DwarfLookup::LoadUnits() {
   units_loaded_ = true;
   Dwarf_CU* cu = nullptr;
-  Dwarf_Die die;
+  Dwarf_Die die, split;
   uint8_t type = 0;
-  while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, nullptr) == 0) {
+  while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, &split) == 0) {
     if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
     AddRanges(&die, static_cast<uint32_t>(units_.size()), &unit_ranges_);
-    units_.push_back({die, false, {}, {}});
+    Unit unit;
+    unit.die = unit.entries = die;
+    // A skeleton has ranges and lines; its functions are in the .dwo file, which
+    // libdw looks for beside this file and where the compiler wrote it.
+    if (const char* name = SplitName(&die); name != nullptr) {
+      unit.is_missing = type != DW_UT_skeleton || split.addr == nullptr;
+      if (!unit.is_missing) unit.entries = split;
+      if (unit.is_missing && missing_++ == 0) first_missing_ = name;
+    }
+    units_.push_back(std::move(unit));
   }
   SortRanges(&unit_ranges_);
 }
 
 void DwarfLookup::LoadFunctions(Unit* unit) {
   unit->loaded = true;
-  CollectFunctions(&unit->die, 0, &unit->functions);
+  CollectFunctions(&unit->entries, 0, &unit->functions);
   for (uint32_t i = 0; i < unit->functions.size(); ++i) {
     AddRanges(&unit->functions[i], i, &unit->ranges);
   }
   SortRanges(&unit->ranges);
 }
 
-const DwarfLookup::Name& DwarfLookup::NameOf(Dwarf_Die* die) {
+const FunctionName& DwarfLookup::NameOf(Dwarf_Die* die) {
   // All inlined copies of a function share the name of its abstract entry.
   Dwarf_Attribute attribute;
   Dwarf_Die origin = *die;
@@ -195,19 +164,14 @@ const DwarfLookup::Name& DwarfLookup::NameOf(Dwarf_Die* die) {
     if (dwarf_formref_die(&attribute, &origin) == nullptr) origin = *die;
   }
   auto [entry, is_new] = names_.try_emplace(origin.addr);
-  if (is_new) {
-    const char* linkage = LinkageName(&origin);
-    entry->second.function =
-        linkage != nullptr ? Demangle(linkage) : NameInScope(&origin);
-    if (linkage != nullptr && absl::StartsWith(linkage, "_Z"))
-      entry->second.symbol = linkage;
-  }
+  if (is_new) entry->second = NameOfFunction(&origin);
   return entry->second;
 }
 
-void DwarfLookup::SetName(const Name& name, Frame* frame) {
+void DwarfLookup::SetName(const FunctionName& name, Frame* frame) {
   frame->function = name.function;
   frame->symbol = name.symbol;
+  frame->origin = name.origin;
 }
 
 std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
@@ -215,6 +179,8 @@ std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
   const Range* in_unit = Find(unit_ranges_, address);
   if (in_unit == nullptr) return {};
   Unit& unit = units_[in_unit->index];
+  // Lines without inlined calls would be given to the wrong function.
+  if (unit.is_missing) return {};
   if (!unit.loaded) LoadFunctions(&unit);
 
   Frame place;
@@ -239,7 +205,7 @@ std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
     place.inlined = true;
     frames.push_back(place);
     place = Frame();
-    place.file = CallFile(&unit.die, &*call);
+    place.file = CallFile(&unit.entries, &*call);
     place.line = UnsignedAttribute(&*call, DW_AT_call_line);
   }
   SetName(NameOf(&function), &place);

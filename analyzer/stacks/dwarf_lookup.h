@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "analyzer/stacks/dwarf_names.h"
 #include "analyzer/stacks/symbolizer.h"
 
 namespace mallogram {
@@ -27,13 +28,20 @@ class DwarfLookup {
   // frame without function: the line is known, the function is not.
   std::vector<Frame> Resolve(uint64_t address);
 
+  // Units whose .dwo file is not found, once an address was asked for, and one of
+  // these files: their functions are not known here.
+  size_t missing() const { return missing_; }
+  const std::string& first_missing() const { return first_missing_; }
+
  private:
   struct Range {
     uint64_t start, end;
     uint32_t index;  // in units_, or in Unit.functions
   };
   struct Unit {
-    Dwarf_Die die;
+    Dwarf_Die die;      // has ranges and lines
+    Dwarf_Die entries;  // has functions: the same, or the split unit's
+    bool is_missing = false;
     bool loaded = false;
     std::vector<Dwarf_Die> functions;
     std::vector<Range> ranges;
@@ -44,17 +52,16 @@ class DwarfLookup {
   static void AddRanges(Dwarf_Die* die, uint32_t index, std::vector<Range>* ranges);
   static void SortRanges(std::vector<Range>* ranges);
   static const Range* Find(const std::vector<Range>& ranges, uint64_t address);
-  struct Name {
-    std::string function, symbol;  // as in Frame
-  };
-  const Name& NameOf(Dwarf_Die* die);
-  static void SetName(const Name& name, Frame* frame);
+  const FunctionName& NameOf(Dwarf_Die* die);
+  static void SetName(const FunctionName& name, Frame* frame);
 
   Dwarf* const dwarf_;
   bool units_loaded_ = false;
+  size_t missing_ = 0;
+  std::string first_missing_;
   std::vector<Unit> units_;
   std::vector<Range> unit_ranges_;
-  std::unordered_map<const void*, Name> names_;  // by entry address
+  std::unordered_map<const void*, FunctionName> names_;  // by entry address
 };
 
 }  // namespace mallogram

@@ -23,15 +23,16 @@ FrameTable::FrameTable(const Report& report) {
   locations_.reserve(report.locations.size());
   for (const Location& location : report.locations) {
     std::vector<ShownFrame>& shown = locations_.emplace_back();
-    // Equal text is one frame, equal function in one module one function. What has
-    // no name is told apart by its address.
+    // Equal text is one frame; equal name and origin in one module is one function.
+    // What has no name is told apart by its address.
     const std::string module = location.module == kNoModuleIndex
                                    ? std::string()
                                    : report.modules[location.module].path;
     for (const Frame& frame : location.frames) {
-      const std::string function = frame.function.empty()
-                                       ? absl::StrCat(module, "+", location.offset)
-                                       : absl::StrCat(module, "\n", frame.function);
+      const std::string function =
+          frame.function.empty()
+              ? absl::StrCat(module, "+", location.offset)
+              : absl::StrCat(module, "\n", frame.function, "\n", frame.origin);
       const std::string text =
           absl::StrCat(function, "\n", frame.file, ":", frame.line);
       const auto [entry, is_new] =
@@ -39,9 +40,9 @@ FrameTable::FrameTable(const Report& report) {
       if (is_new) {
         const auto first = by_function.try_emplace(function, entry->second).first;
         functions_.push_back(first->second);
-        frames_.push_back({frame.function, frame.file, frame.line, module,
-                           location.offset, IsPlumbing(frame.function), false,
-                           frame.symbol});
+        frames_.push_back(
+            {frame.function, frame.file, frame.line, module, location.offset,
+             IsPlumbing(frame.function, frame.symbol), false, frame.symbol});
       }
       shown.push_back({entry->second, frame.inlined});
     }

@@ -1,4 +1,4 @@
-// C++ names for people: demangling, shortening, and knowing which functions are
+// Names for people: shortening them, and knowing which functions are
 // an allocator's or a container's plumbing. Pure functions.
 #pragma once
 
@@ -11,11 +11,6 @@
 
 namespace mallogram {
 
-// Of a symbol; the name itself if it is not a mangled one. What the compiler and
-// the linker add to a function that they split or copy is left out (".part.0",
-// "@@VERSION").
-std::string Demangle(const char* name);
-
 // "void ns::f<int>(long) const" → "ns::f": without return type, arguments,
 // template arguments, clone suffixes.
 std::string BareName(absl::string_view name);
@@ -27,8 +22,9 @@ std::string ShortName(absl::string_view name, size_t width, bool utf8);
 // True for the functions that allocate on somebody's behalf: the malloc family,
 // operator new, the standard library's own (containers, strings, allocators, smart
 // pointers), and anybody's SomeAllocator<T>::allocate. Their caller is what the
-// user wants to see.
-bool IsPlumbing(absl::string_view function);
+// user wants to see. Rust's libraries count by `symbol`, as in Frame: a C++ program
+// may have a namespace `core` of its own.
+bool IsPlumbing(absl::string_view function, absl::string_view symbol = "");
 
 // The last component of a path.
 absl::string_view Basename(absl::string_view path);

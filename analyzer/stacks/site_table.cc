@@ -49,8 +49,10 @@ uint32_t SiteTable::FrameOf(const Frame& frame, absl::string_view module,
                              : absl::StrFormat("%s+0x%x", named.module, offset);
   named.shown.file = frame.file;
   named.shown.line = frame.line;
-  named.shown.plumbing = IsPlumbing(frame.function);
-  const std::string name = absl::StrCat(named.module, "\n", named.shown.function);
+  named.shown.plumbing = IsPlumbing(frame.function, frame.symbol);
+  // Of one name and one origin: a static of another file is another function.
+  const std::string name =
+      absl::StrCat(named.module, "\n", named.shown.function, "\n", frame.origin);
   const auto [entry, is_new] = frame_by_text_.try_emplace(
       absl::StrCat(name, "\n", frame.file, ":", frame.line),
       static_cast<uint32_t>(frames_.size()));
@@ -176,15 +178,18 @@ std::string SiteTable::KeyOf(const std::vector<uint32_t>& frames) const {
   // compiler's options; which of our functions call each other does not. Addresses
   // change with every build: of a function without name only the module counts.
   const bool all = own.shown.plumbing;
-  std::string last;
+  const NamedFrame* last = nullptr;
   for (const uint32_t frame : frames) {
-    const StackFrame& shown = frames_[frame].shown;
-    if (shown.plumbing && !all) continue;
-    const std::string& name =
-        frames_[frame].nameless ? frames_[frame].module : shown.function;
-    if (name == last) continue;
-    absl::StrAppend(&key, name, "\n");
-    last = name;
+    const NamedFrame& named = frames_[frame];
+    if (named.shown.plumbing && !all) continue;
+    const bool again =
+        last != nullptr &&
+        (named.nameless ? last->nameless && last->module == named.module
+                        : last->function == named.function);
+    if (again) continue;
+    absl::StrAppend(&key, named.nameless ? named.module : named.shown.function,
+                    "\n");
+    last = &named;
   }
   return key;
 }

@@ -8,11 +8,10 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/stacks/data_symbols.h"
+#include "analyzer/stacks/demangle.h"
 #include "analyzer/stacks/dwarf_lookup.h"
-#include "analyzer/stacks/names.h"
 #include "analyzer/stacks/returned_string.h"
 #include "analyzer/stacks/symbol_table.h"
 
@@ -104,10 +103,20 @@ class Symbolizer::Object {
       const char* name = symbols_->Find(address + bias_);
       if (name != nullptr) {
         frames.back().function = Demangle(name);
-        if (absl::StartsWith(name, "_Z")) frames.back().symbol = name;
+        if (IsMangled(name)) frames.back().symbol = name;
       }
     }
     return frames;
+  }
+
+  // Once, what Resolve found missing; else "".
+  std::string TakeNote() {
+    if (lookup_ == nullptr || told_ || lookup_->missing() == 0) return "";
+    told_ = true;
+    return absl::StrCat(": its debug information is split, and ",
+                        lookup_->first_missing(),
+                        lookup_->missing() == 1 ? "" : " and others",
+                        " cannot be found: functions from there have no lines");
   }
 
   DataName ResolveData(uint64_t address) {
@@ -133,7 +142,7 @@ class Symbolizer::Object {
   Dwfl* dwfl_ = nullptr;
   Dwfl_Module* module_ = nullptr;
   uint64_t bias_ = 0, dwarf_bias_ = 0;
-  bool searched_debug_ = false;
+  bool searched_debug_ = false, told_ = false;
   std::unique_ptr<DwarfLookup> lookup_;
   std::unique_ptr<SymbolTable> symbols_;
   std::unique_ptr<DataSymbols> data_;
@@ -181,7 +190,10 @@ std::vector<Frame> Symbolizer::Resolve(const Module& module, uint64_t offset) {
   Object* object = Open(module);
   // The return address may be the first byte of the next line, or function.
   if (!object->usable() || offset == 0) return {Frame()};
-  return object->Resolve(offset - 1);
+  std::vector<Frame> frames = object->Resolve(offset - 1);
+  if (const std::string note = object->TakeNote(); !note.empty())
+    notes_.push_back(absl::StrCat(module.path, note));
+  return frames;
 }
 
 DataName Symbolizer::ResolveData(const Module& module, uint64_t address) {

@@ -29,8 +29,10 @@ struct Frame {
   std::string file;      // empty: not known
   uint32_t line = 0;
   bool inlined = false;
-  bool folded = false;  // allocation plumbing: set by names.h, not here
-  std::string symbol;   // the name as in the file if that is mangled; else empty
+  std::string symbol;  // the name as in the file if that is mangled; else empty
+  // Without `symbol`: where the function is declared ("FILE:LINE"), which tells
+  // statics of one name from each other; empty: not known.
+  std::string origin;
 };
 
 // The variable at an address of a module.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "analyzer/command/format.h"
+#include "analyzer/stacks/demangle.h"
 
 namespace mallogram {
 namespace {
@@ -18,6 +19,12 @@ TEST(Names, Demangle) {
   EXPECT_EQ(Demangle("malloc@@GLIBC_2.2.5"), "malloc");
   EXPECT_EQ(Demangle("_Znothing"), "_Znothing");
   EXPECT_EQ(Demangle(""), "");
+  // Rust, both schemes; the hash is no part of the name.
+  EXPECT_EQ(Demangle("_RNvCs1234_7mycrate3foo"), "mycrate::foo");
+  EXPECT_EQ(Demangle("_ZN7mycrate3foo17h0123456789abcdefE"), "mycrate::foo");
+  EXPECT_EQ(Demangle("_D8demangle4testFZv"), "demangle.test()");
+  EXPECT_EQ(Demangle("__depot_MOD_fill"), "depot::fill");
+  EXPECT_EQ(Demangle("__libc_malloc"), "__libc_malloc");
 }
 
 TEST(Names, Bare) {
@@ -36,10 +43,27 @@ TEST(Names, Bare) {
       {"(anonymous namespace)::f(int)", "(anonymous namespace)::f"},
       {"ns::(anonymous namespace)::A<int>::g()", "ns::(anonymous namespace)::A::g"},
       {"main::{lambda(int)#1}::operator()(int) const",
-       "main::{lambda}::operator()"},
-      {"f(int)::{lambda()#2}::operator()() const", "f::{lambda}::operator()"},
+       "main::{lambda#1}::operator()"},
+      {"f(int)::{lambda()#2}::operator()() const", "f::{lambda#2}::operator()"},
       {"decltype(auto) ns::h<int>(int)", "ns::h"},
       {"ns::k[abi:cxx11](int)", "ns::k"},
+      {"Tagged[abi:v2]::grab()", "Tagged::grab"},
+      {"ns::k(int) [clone .cold]", "ns::k"},
+      {"lit::operator\"\" _km(unsigned long long)", "lit::operator\"\" _km"},
+      {"A::operator unsigned long() const", "A::operator unsigned long"},
+      {"A::operator std::function<void (int)>() const",
+       "A::operator std::function"},
+      {"A::operator int*()", "A::operator int*"},
+      {"A::operator,(int)", "A::operator,"},
+      {"void (*picker<int>(int))(int)", "picker"},
+      {"decltype ({parm#1}+(1)) trailing<int>(int)", "trailing"},
+      {"decltype (::new ((void*)(0)) int((declval<int>)())) std::construct_at<int, "
+       "int>(int*, int&&)",
+       "std::construct_at"},
+      {"f()::{unnamed type#1}::go()", "f::{unnamed type#1}::go"},
+      {"rust::fill::<u8>", "rust::fill"},
+      {"<depot::Crate<u32> as depot::Box2>::pack", "depot::Crate::pack"},
+      {"rust::main::{closure#0}", "rust::main::{closure#0}"},
       {"", ""},
       {"<<<", ""},
       {"f(((", "f"},
@@ -82,6 +106,19 @@ TEST(Names, Plumbing) {
         "std::vector<int> app::Make()"}) {
     EXPECT_FALSE(IsPlumbing(name)) << name;
   }
+}
+
+TEST(Names, PlumbingOfRust) {
+  for (const char* name :
+       {"alloc::alloc::alloc_zeroed", "core::ops::function::FnOnce::call_once",
+        "<alloc::vec::Vec<u8> as core::clone::Clone>::clone", "<[u8]>::to_vec",
+        "hashbrown::raw::RawTable<T>::reserve"}) {
+    EXPECT_TRUE(IsPlumbing(name, "_RNvX")) << name;
+    EXPECT_FALSE(IsPlumbing(name)) << name;  // C++ may call its own so
+  }
+  EXPECT_TRUE(IsPlumbing("__rustc::__rust_alloc"));
+  EXPECT_FALSE(IsPlumbing("depot::fill", "_RNvX"));
+  EXPECT_FALSE(IsPlumbing("<depot::Crate<u32> as depot::Box2>::pack", "_RNvX"));
 }
 
 TEST(Format, Numbers) {
