@@ -88,7 +88,9 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
   const auto progress = [&bar](uint64_t done, uint64_t total) {
     bar.Update(done, total);
   };
-  absl::StatusOr<Trace> trace = ReadTrace(file, ReadOptions(), progress);
+  absl::StatusOr<Recording> recording = Recording::Open(file);
+  if (!recording.ok()) return recording.status();
+  absl::StatusOr<Trace> trace = ReadTrace(*recording, ReadOptions(), progress);
   if (!trace.ok()) return trace.status();
   ProcessRun run;
   run.name = absl::StrCat(trace->run.executable, " (pid ", trace->run.pid, ")");
@@ -100,11 +102,11 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
   }
   run.peak_bytes = trace->summary.totals.peak_heap_bytes;
   run.allocations = trace->summary.totals.allocations;
-  absl::StatusOr<std::vector<TestSpan>> tests = ReadTests(file, progress);
+  absl::StatusOr<std::vector<TestSpan>> tests = ReadTests(*recording, progress);
   if (!tests.ok()) return tests.status();
   run.tests = *std::move(tests);
   absl::StatusOr<RunGrowth> growth =
-      ReadGrowth(file, *trace, progress, EndOfRun(*trace, 0));
+      ReadGrowth(*recording, *trace, progress, EndOfRun(*trace, 0));
   if (!growth.ok()) return growth.status();
   run.heap = growth->heap;
   const absl::Status status =

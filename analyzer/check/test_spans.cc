@@ -47,9 +47,9 @@ std::vector<TestSpan> FindTests(const Marks& marks) {
   return tests;
 }
 
-absl::StatusOr<std::vector<TestSpan>> ReadTests(absl::string_view path,
+absl::StatusOr<std::vector<TestSpan>> ReadTests(Recording& recording,
                                                 ProgressFn progress) {
-  const absl::StatusOr<Marks> marks = ReadMarks(path);
+  const absl::StatusOr<Marks> marks = recording.ReadMarks();
   if (!marks.ok()) return marks.status();
   std::vector<TestSpan> tests = FindTests(*marks);
   if (tests.empty()) return tests;
@@ -59,7 +59,7 @@ absl::StatusOr<std::vector<TestSpan>> ReadTests(absl::string_view path,
     moments.push_back({0, test.end_events});
   }
   const absl::StatusOr<std::vector<LiveHeap>> heaps =
-      LiveAt(path, moments, progress);
+      LiveAt(recording, moments, progress);
   if (!heaps.ok()) return heaps.status();
   for (size_t i = 0; i < tests.size(); ++i) {
     tests[i].gains = Gains((*heaps)[2 * i], (*heaps)[2 * i + 1]);

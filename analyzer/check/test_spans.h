@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/recording.h"
 #include "preload/trace/marks.h"
 
 namespace mallogram {
@@ -36,7 +36,7 @@ struct TestSpan {
 std::vector<TestSpan> FindTests(const Marks& marks);
 
 // With gains: one pass over the events.
-absl::StatusOr<std::vector<TestSpan>> ReadTests(absl::string_view path,
+absl::StatusOr<std::vector<TestSpan>> ReadTests(Recording& recording,
                                                 ProgressFn progress);
 
 // The tests in which the stacks gained, most bytes first, no more than `bytes` in

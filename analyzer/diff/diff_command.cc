@@ -27,7 +27,7 @@
 #include "analyzer/diff/difference.h"
 #include "analyzer/diff/render_diff.h"
 #include "analyzer/recording/phase_marks.h"
-#include "analyzer/recording/read_chunks.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/report/report_command.h"
 #include "analyzer/scaling/runs_builder.h"
@@ -176,10 +176,10 @@ absl::StatusOr<size_t> MeasureOf(const Difference& difference,
 // ---- two recordings -------------------------------------------------------
 
 // Build-ids of modules by path.
-absl::Status AddBuildIds(const std::string& path,
+absl::Status AddBuildIds(Recording& recording,
                          std::map<std::string, std::string>* ids) {
   const absl::StatusOr<std::vector<std::string>> payloads =
-      ReadChunksOf(path, ChunkType::kModules);
+      recording.Payloads(ChunkType::kModules);
   if (!payloads.ok()) return payloads.status();
   for (const std::string& payload : *payloads) {
     const absl::StatusOr<std::vector<Module>> modules = DecodeModules(payload);
@@ -222,15 +222,13 @@ absl::StatusOr<Difference> CompareRecordings(const DiffOptions& options) {
     if (!files.ok()) return files.status();
     runs[i] = {static_cast<double>(i + 1), 1, options.paths[i], *std::move(files)};
     for (const std::string& file : runs[i].files) {
-      const absl::Status status = AddBuildIds(file, &ids[i]);
+      absl::StatusOr<Recording> recording = Recording::Open(file);
+      if (!recording.ok()) return recording.status();
+      const absl::Status status = AddBuildIds(*recording, &ids[i]);
       if (!status.ok()) return status;
-    }
-    const absl::StatusOr<std::vector<std::string>> facts =
-        ReadChunksOf(runs[i].files[0], ChunkType::kRun);
-    for (const std::string& payload :
-         facts.ok() ? *facts : std::vector<std::string>()) {
-      const absl::StatusOr<RunInfo> run = DecodeRunInfo(payload);
-      if (run.ok()) programs[i] = run->executable;
+      if (file != runs[i].files[0]) continue;
+      const absl::StatusOr<RunInfo> facts = recording->Facts();
+      if (facts.ok()) programs[i] = facts->executable;
     }
   }
   std::string rebuilt = Rebuilt(ids[0], ids[1]);
@@ -351,9 +349,12 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   const auto progress = [&bar](uint64_t done, uint64_t total) {
     bar.Update(done, total);
   };
-  const absl::StatusOr<Trace> trace = ReadTrace(path, ReadOptions(), progress);
+  absl::StatusOr<Recording> recording = Recording::Open(path);
+  if (!recording.ok()) return recording.status();
+  const absl::StatusOr<Trace> trace =
+      ReadTrace(*recording, ReadOptions(), progress);
   if (!trace.ok()) return trace.status();
-  const absl::StatusOr<Marks> marks = ReadMarks(path);
+  const absl::StatusOr<Marks> marks = recording->ReadMarks();
   if (!marks.ok()) return marks.status();
   const std::vector<Phase> phases = FindPhases(*marks, ParsePhaseLines(text));
   const absl::StatusOr<NamedMoment> from =
@@ -363,7 +364,7 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
       FindMoment("--to", options.to.value_or("end"), phases, options);
   if (!to.ok()) return to.status();
   const absl::StatusOr<std::vector<LiveHeap>> heaps =
-      LiveAt(path, std::vector<Moment>{from->moment, to->moment}, progress);
+      LiveAt(*recording, std::vector<Moment>{from->moment, to->moment}, progress);
   if (!heaps.ok()) return heaps.status();
   const LiveHeap &before = (*heaps)[0], &after = (*heaps)[1];
 

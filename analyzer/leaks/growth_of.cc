@@ -64,10 +64,10 @@ GrowthOf ShowGrowth(RunGrowth growth) {
   };
 }
 
-GrowthOf MakeGrowthOf(const std::string& file, const Trace& trace, size_t check,
+GrowthOf MakeGrowthOf(Recording& recording, const Trace& trace, size_t check,
                       ProgressFn progress) {
   absl::StatusOr<RunGrowth> growth =
-      ReadGrowth(file, trace, progress, EndOfRun(trace, check));
+      ReadGrowth(recording, trace, progress, EndOfRun(trace, check));
   if (!growth.ok()) return {};
   return ShowGrowth(*std::move(growth));
 }

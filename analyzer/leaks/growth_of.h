@@ -7,13 +7,14 @@
 #include "analyzer/leaks/growth/label.h"
 #include "analyzer/leaks/growth/read_growth.h"
 #include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace.h"
 
 namespace mallogram {
 
-// `trace` was read from `file`; `check`: number of the leak check that is shown, 0:
-// the last. A file whose events cannot be read says nothing of any stack.
-GrowthOf MakeGrowthOf(const std::string& file, const Trace& trace, size_t check,
+// `trace` was read from `recording`; `check`: number of the leak check that is
+// shown, 0: the last. A file whose events cannot be read says nothing of any stack.
+GrowthOf MakeGrowthOf(Recording& recording, const Trace& trace, size_t check,
                       ProgressFn progress);
 
 // The same, of growth that was read before.

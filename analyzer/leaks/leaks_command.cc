@@ -29,7 +29,7 @@
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/run_program.h"
 #include "analyzer/leaks/suppressions.h"
-#include "analyzer/recording/read_chunks.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/report/report_command.h"
 #include "analyzer/stacks/symbolizer.h"
@@ -102,14 +102,17 @@ class Reading {
     const auto progress = [this](uint64_t done, uint64_t total) {
       bar_.Update(done, total);
     };
-    absl::StatusOr<Trace> trace = ReadTrace(file, ReadOptions(), progress);
+    absl::StatusOr<Recording> recording = Recording::Open(file);
+    if (!recording.ok()) return recording.status();
+    absl::StatusOr<Trace> trace = ReadTrace(*recording, ReadOptions(), progress);
     if (!trace.ok()) return trace.status();
     if (temporary) trace->path = "";
     FindLsanDefaults(*trace, &symbolizer_, &warnings_,
                      [this](absl::string_view text, absl::string_view source) {
                        AddDefaults(text, source);
                      });
-    const GrowthOf growth = MakeGrowthOf(file, *trace, options_.check, progress);
+    const GrowthOf growth =
+        MakeGrowthOf(*recording, *trace, options_.check, progress);
     bar_.SetLabel("naming call stacks");
     return builder_.Add(*trace, {options_.check, options_.since}, growth);
   }
@@ -236,11 +239,9 @@ void SortByStart(std::vector<std::string>* files) {
   std::vector<std::pair<uint64_t, std::string>> starts;
   for (std::string& file : *files) {
     uint64_t start = UINT64_MAX;  // what cannot be read
-    const absl::StatusOr<std::vector<std::string>> payloads =
-        ReadChunksOf(file, ChunkType::kRun);
-    for (const std::string& payload :
-         payloads.ok() ? *payloads : std::vector<std::string>()) {
-      const absl::StatusOr<RunInfo> run = DecodeRunInfo(payload);
+    absl::StatusOr<Recording> recording = Recording::Open(file);
+    if (recording.ok()) {
+      const absl::StatusOr<RunInfo> run = recording->Facts();
       if (run.ok()) start = run->start_unix_ns;
     }
     starts.emplace_back(start, std::move(file));

@@ -10,10 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "analyzer/recording/byte_source.h"
 #include "analyzer/recording/fetch_ahead.h"
-#include "preload/trace/chunk_io.h"
-#include "preload/trace/event_codec.h"
 #include "preload/trace/heap_model.h"
 #include "preload/trace/sampled_model.h"
 
@@ -30,8 +27,8 @@ constexpr uint64_t kUnstampedEvents = 96;
 // Reads the events once. One use.
 class Fold {
  public:
-  Fold(ByteSource& source, absl::Span<const Moment> moments, ProgressFn progress);
-  absl::StatusOr<std::vector<LiveHeap>> Run(absl::string_view path);
+  Fold(Recording& recording, absl::Span<const Moment> moments, ProgressFn progress);
+  absl::StatusOr<std::vector<LiveHeap>> Run();
 
  private:
   // The heap before an event.
@@ -41,11 +38,9 @@ class Fold {
   // As many events as can be closer to a moment than kTimeErrorNs, at 10 ns each.
   static constexpr uint64_t kRecent = 8192;
 
-  absl::Status FindChunks();
   // What the events need to be understood.
-  void ReadFacts();
-  void ReadEvents();
-  bool FoldChunk(const std::string& payload);
+  absl::Status ReadFacts();
+  absl::Status ReadEvents();
   void Reach(uint64_t time_ns);
   void Widen(uint64_t time_ns);
   void Answer(uint32_t moment);
@@ -57,10 +52,9 @@ class Fold {
            open_.empty();
   }
 
-  ByteSource& source_;
+  Recording& recording_;
   const absl::Span<const Moment> moments_;
   const ProgressFn progress_;
-  ChunkDirectory directory_;
   std::vector<LiveHeap> answers_;             // by moment
   std::vector<uint32_t> by_event_, by_time_;  // moments, in order
   size_t next_by_event_ = 0, next_by_time_ = 0;
@@ -74,9 +68,9 @@ class Fold {
   std::string trouble_;
 };
 
-Fold::Fold(ByteSource& source, absl::Span<const Moment> moments,
+Fold::Fold(Recording& recording, absl::Span<const Moment> moments,
            ProgressFn progress)
-    : source_(source),
+    : recording_(recording),
       moments_(moments),
       progress_(progress),
       answers_(moments.size()) {
@@ -91,35 +85,16 @@ Fold::Fold(ByteSource& source, absl::Span<const Moment> moments,
   });
 }
 
-absl::Status Fold::FindChunks() {
-  absl::StatusOr<ChunkDirectory> indexed = ReadIndex(source_, [](ChunkType type) {
-    return type == ChunkType::kRun || type == ChunkType::kThreads ||
-           type == ChunkType::kEvents;
-  });
-  if (indexed.ok()) {
-    directory_ = *std::move(indexed);
-    return absl::OkStatus();
-  }
-  absl::StatusOr<ChunkDirectory> walked = WalkChunks(source_, progress_);
-  if (!walked.ok()) return walked.status();
-  directory_ = *std::move(walked);
-  return absl::OkStatus();
-}
-
-void Fold::ReadFacts() {
+absl::Status Fold::ReadFacts() {
+  const absl::StatusOr<RunInfo> run = recording_.Facts();
+  if (run.ok()) sample_interval_ = run->sample_interval;
+  const absl::StatusOr<std::vector<std::string>> payloads =
+      recording_.Payloads(ChunkType::kThreads);
+  if (!payloads.ok()) return payloads.status();
   uint32_t threads = 0;
   uint64_t second_start_ns = UINT64_MAX;
-  for (const ChunkRef& chunk : directory_.chunks) {
-    const bool is_run = chunk.header.type == ChunkType::kRun;
-    if (!is_run && chunk.header.type != ChunkType::kThreads) continue;
-    const absl::StatusOr<std::string> payload = ReadChunk(source_, chunk);
-    if (!payload.ok()) continue;
-    if (is_run) {
-      const absl::StatusOr<RunInfo> run = DecodeRunInfo(*payload);
-      if (run.ok()) sample_interval_ = run->sample_interval;
-      continue;
-    }
-    const absl::StatusOr<std::vector<Thread>> more = DecodeThreads(*payload);
+  for (const std::string& payload : *payloads) {
+    const absl::StatusOr<std::vector<Thread>> more = DecodeThreads(payload);
     if (!more.ok()) continue;
     for (const Thread& thread : *more) {
       threads = std::max(threads, thread.index + 1);
@@ -129,6 +104,7 @@ void Fold::ReadFacts() {
   if (threads > 1) stamped_from_ns_ = second_start_ns;
   if (sample_interval_ != 0)
     sampled_ = std::make_unique<SampledModel>(sample_interval_);
+  return absl::OkStatus();
 }
 
 // The heap as it is now is the answer.
@@ -215,53 +191,40 @@ void Fold::Widen(uint64_t time_ns) {
   }
 }
 
-// False: the events after this one cannot be understood.
-bool Fold::FoldChunk(const std::string& payload) {
-  EventDecoder decoder;
-  if (!decoder.Init(payload).ok() || decoder.first_event() != events_) return false;
-  Event event;
-  while (decoder.Next(&event, FetchAhead{heap_})) {
+absl::Status Fold::ReadEvents() {
+  EventRange<FetchAhead> events = recording_.Events(progress_, FetchAhead{heap_});
+  for (const Event& event : events) {
     Reach(event.time_ns);
-    if (Done()) return true;
+    if (Done()) return absl::OkStatus();
     recent_[events_ % kRecent] = {event.time_ns, LiveBytes()};
-    if (!heap_.Apply(event)) return false;
+    if (!heap_.Apply(event)) {
+      events.Refuse();
+      break;
+    }
     if (sampled_ != nullptr) sampled_->Apply(event);
     ++events_;
     time_ns_ = event.time_ns;
     if (!open_.empty()) Widen(event.time_ns);
   }
-  return decoder.status().ok();
-}
-
-void Fold::ReadEvents() {
-  for (const ChunkRef& chunk : directory_.chunks) {
-    if (chunk.header.type != ChunkType::kEvents) continue;
-    progress_(chunk.offset, source_.size());
-    const absl::StatusOr<std::string> payload = ReadChunk(source_, chunk);
-    if (!payload.ok() || !FoldChunk(*payload)) {
-      trouble_ = absl::StrFormat("the events after t=%.3f s cannot be read",
-                                 static_cast<double>(time_ns_) / 1e9);
-      return;
-    }
-    if (Done()) return;
+  const double seconds = static_cast<double>(time_ns_) / 1e9;
+  if (!events.status().ok()) {
+    trouble_ = absl::StrFormat("the events after t=%.3f s cannot be read", seconds);
+    return absl::OkStatus();
   }
-  if (!directory_.from_index) {
+  const absl::StatusOr<const ChunkDirectory*> directory =
+      recording_.Directory(Chunks::kEvents, progress_);
+  if (!directory.ok()) return directory.status();
+  if (!(*directory)->from_index) {
     trouble_ = absl::StrFormat(
-        "the recording has no footer: its last event is at t=%.3f s",
-        static_cast<double>(time_ns_) / 1e9);
+        "the recording has no footer: its last event is at t=%.3f s", seconds);
   }
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<LiveHeap>> Fold::Run(absl::string_view path) {
-  const absl::StatusOr<std::string> head = source_.Read(0, sizeof(FileHeader));
-  if (!head.ok()) return head.status();
-  absl::Status status = CheckFileHeader(*head);
-  if (!status.ok())
-    return absl::DataLossError(absl::StrCat(path, ": ", status.message()));
-  status = FindChunks();
+absl::StatusOr<std::vector<LiveHeap>> Fold::Run() {
+  absl::Status status = ReadFacts();
+  if (status.ok()) status = ReadEvents();
   if (!status.ok()) return status;
-  ReadFacts();
-  ReadEvents();
   // What is left is later than the last event.
   for (; next_by_event_ < by_event_.size(); ++next_by_event_) {
     const uint32_t moment = by_event_[next_by_event_];
@@ -277,21 +240,10 @@ absl::StatusOr<std::vector<LiveHeap>> Fold::Run(absl::string_view path) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<LiveHeap>> LiveAt(absl::string_view path,
+absl::StatusOr<std::vector<LiveHeap>> LiveAt(Recording& recording,
                                              absl::Span<const Moment> moments,
                                              ProgressFn progress) {
-  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenFile(path);
-  if (!source.ok()) return source.status();
-  return std::make_unique<Fold>(**source, moments, progress)->Run(path);
-}
-
-absl::StatusOr<std::vector<LiveHeap>> LiveAt(absl::string_view path,
-                                             absl::Span<const uint64_t> times_ns,
-                                             ProgressFn progress) {
-  std::vector<Moment> moments;
-  moments.reserve(times_ns.size());
-  for (const uint64_t time_ns : times_ns) moments.push_back({time_ns});
-  return LiveAt(path, moments, progress);
+  return std::make_unique<Fold>(recording, moments, progress)->Run();
 }
 
 }  // namespace mallogram

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/recording.h"
 
 namespace mallogram {
 
@@ -50,11 +50,8 @@ struct Moment {
 // The heap after the last event at or before each of the moments (any order; the
 // answers are in the same). One pass over the events, memory O(blocks alive +
 // sites). A damaged or cut file gives what can be had of it.
-absl::StatusOr<std::vector<LiveHeap>> LiveAt(absl::string_view path,
+absl::StatusOr<std::vector<LiveHeap>> LiveAt(Recording& recording,
                                              absl::Span<const Moment> moments,
-                                             ProgressFn progress);
-absl::StatusOr<std::vector<LiveHeap>> LiveAt(absl::string_view path,
-                                             absl::Span<const uint64_t> times_ns,
                                              ProgressFn progress);
 
 }  // namespace mallogram

@@ -7,7 +7,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
-#include "analyzer/recording/read_chunks.h"
 
 namespace mallogram {
 namespace {
@@ -95,31 +94,18 @@ const Phase* FindPhase(const std::vector<Phase>& phases, absl::string_view name)
   return nullptr;
 }
 
-absl::StatusOr<Marks> ReadMarks(absl::string_view path) {
-  const absl::StatusOr<std::vector<std::string>> payloads =
-      ReadChunksOf(path, ChunkType::kMarks);
-  if (!payloads.ok()) return payloads.status();
-  Marks all;
-  for (const std::string& payload : *payloads) {
-    absl::StatusOr<Marks> marks = DecodeMarks(payload);
-    if (!marks.ok()) continue;
-    all.start_monotonic_ns = marks->start_monotonic_ns;
-    for (Mark& mark : marks->marks) all.marks.push_back(std::move(mark));
-  }
-  return all;
-}
-
-absl::StatusOr<std::vector<PhaseHeap>> HeapAtPhases(absl::string_view path,
+absl::StatusOr<std::vector<PhaseHeap>> HeapAtPhases(Recording& recording,
                                                     absl::string_view stderr_text,
                                                     ProgressFn progress) {
-  const absl::StatusOr<Marks> marks = ReadMarks(path);
+  const absl::StatusOr<Marks> marks = recording.ReadMarks();
   if (!marks.ok()) return marks.status();
   const std::vector<Phase> phases =
       FindPhases(*marks, ParsePhaseLines(stderr_text));
   std::vector<Moment> moments;
   moments.reserve(phases.size());
   for (const Phase& phase : phases) moments.push_back(phase.moment);
-  absl::StatusOr<std::vector<LiveHeap>> heaps = LiveAt(path, moments, progress);
+  absl::StatusOr<std::vector<LiveHeap>> heaps =
+      LiveAt(recording, moments, progress);
   if (!heaps.ok()) return heaps.status();
   std::vector<PhaseHeap> result;
   for (size_t i = 0; i < phases.size(); ++i)

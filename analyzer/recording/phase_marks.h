@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/recording/live_at.h"
+#include "analyzer/recording/recording.h"
 #include "preload/trace/marks.h"
 
 namespace mallogram {
@@ -41,16 +42,13 @@ std::vector<Phase> FindPhases(const Marks& marks,
 // The last phase of that name; nullptr if there is none.
 const Phase* FindPhase(const std::vector<Phase>& phases, absl::string_view name);
 
-// The marks of a recording alone: neither events nor stacks are read.
-absl::StatusOr<Marks> ReadMarks(absl::string_view path);
-
 struct PhaseHeap {
   std::string name;
   LiveHeap heap;
 };
 // All of it: the heap at every phase of a recording. `stderr_text`: what the
 // program wrote, may be empty.
-absl::StatusOr<std::vector<PhaseHeap>> HeapAtPhases(absl::string_view path,
+absl::StatusOr<std::vector<PhaseHeap>> HeapAtPhases(Recording& recording,
                                                     absl::string_view stderr_text,
                                                     ProgressFn progress);
 

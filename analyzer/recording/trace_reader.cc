@@ -14,8 +14,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/recording/fetch_ahead.h"
-#include "preload/trace/chunk_io.h"
-#include "preload/trace/event_codec.h"
 #include "preload/trace/heap_model.h"
 #include "preload/trace/sampled_model.h"
 
@@ -28,25 +26,31 @@ constexpr uint32_t kMaxModuleId = 1u << 22;
 // Reads what is needed, in file order. One use.
 class Reader {
  public:
-  Reader(ByteSource& source, const ReadOptions& options, ProgressFn progress)
-      : source_(source), options_(options), progress_(progress) {}
+  Reader(Recording& recording, const ReadOptions& options, ProgressFn progress)
+      : recording_(recording),
+        source_(recording.source()),
+        options_(options),
+        progress_(progress) {}
 
-  absl::StatusOr<Trace> Read(absl::string_view path);
+  absl::StatusOr<Trace> Read();
 
  private:
   absl::Status FindChunks();
-  absl::Status ReadChunks(bool events);
+  absl::Status ReadChunks();
+  absl::Status FoldEvents();
+  absl::Status CheckEvents();
+  absl::Status Note(const ChunkRef& chunk, const absl::Status& status);
   absl::Status Decode(const ChunkRef& chunk, const std::string& payload);
-  absl::Status Fold(const std::string& payload);
   void Rebuild();
   void Settle();
   void CountChunks();
   void Warn(std::string text) { trace_.warnings.push_back(std::move(text)); }
 
+  Recording& recording_;
   ByteSource& source_;
   const ReadOptions options_;
   const ProgressFn progress_;
-  ChunkDirectory directory_;
+  const ChunkDirectory* directory_ = nullptr;
   Trace trace_;
   std::map<uint32_t, Module> modules_;
   std::map<uint32_t, Thread> threads_;
@@ -58,51 +62,30 @@ class Reader {
   HeapModel heap_;
   std::unique_ptr<SampledModel> sampled_;  // if it is a sampled recording
   bool heap_broken_ = false;
+  uint64_t broken_at_ = 0;  // the chunk
   uint64_t events_ = 0, event_time_ns_ = 0;
 };
 
 absl::Status Reader::FindChunks() {
   const bool everything = options_.chunk_stats || options_.check;
-  absl::StatusOr<ChunkDirectory> indexed =
-      ReadIndex(source_, [everything](ChunkType type) {
-        return everything || type != ChunkType::kEvents;
-      });
-  const auto is_summary = [](const ChunkRef& chunk) {
-    return chunk.header.type == ChunkType::kSummary;
-  };
-  if (indexed.ok()) {
-    const auto& chunks = indexed->chunks;
-    const auto summary = std::find_if(chunks.begin(), chunks.end(), is_summary);
+  absl::StatusOr<const ChunkDirectory*> found =
+      recording_.Directory(everything ? Chunks::kAll : Chunks::kFacts, progress_);
+  if (!found.ok()) return found.status();
+  if ((*found)->from_index) {
+    const auto& chunks = (*found)->chunks;
+    const auto summary =
+        std::find_if(chunks.begin(), chunks.end(), [](const ChunkRef& chunk) {
+          return chunk.header.type == ChunkType::kSummary;
+        });
     // A damaged summary is made good from the events, which the partial
     // directory may not have.
-    if (summary != chunks.end() && ReadChunk(source_, *summary).ok()) {
-      directory_ = *std::move(indexed);
-      return absl::OkStatus();
+    if (summary == chunks.end() || !ReadChunk(source_, *summary).ok()) {
+      found = recording_.Walk(progress_);
+      if (!found.ok()) return found.status();
     }
   }
-  absl::StatusOr<ChunkDirectory> walked = WalkChunks(source_, progress_);
-  if (!walked.ok()) return walked.status();
-  directory_ = *std::move(walked);
+  directory_ = *found;
   return absl::OkStatus();
-}
-
-absl::Status Reader::Fold(const std::string& payload) {
-  EventDecoder decoder;
-  absl::Status status = decoder.Init(payload);
-  if (!status.ok()) return status;
-  if (decoder.first_event() != events_) heap_broken_ = true;
-  Event event;
-  while (!heap_broken_ && decoder.Next(&event, FetchAhead{heap_})) {
-    if (!heap_.Apply(event)) {
-      heap_broken_ = true;
-      return absl::DataLossError("an event contradicts those before it");
-    }
-    if (sampled_ != nullptr) sampled_->Apply(event);
-    ++events_;
-    event_time_ns_ = event.time_ns;
-  }
-  if (!decoder.status().ok()) heap_broken_ = true;
-  return decoder.status();
 }
 
 absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
@@ -153,8 +136,6 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
       have_summary_ = true;
       return absl::OkStatus();
     }
-    case ChunkType::kEvents:
-      return have_summary_ || heap_broken_ ? absl::OkStatus() : Fold(payload);
     case ChunkType::kLeaks: {
       absl::StatusOr<LeakCheck> check = DecodeLeakCheck(payload);
       if (!check.ok()) return check.status();
@@ -181,25 +162,59 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
                 std::back_inserter(trace_.marks));
       return absl::OkStatus();
     }
+    case ChunkType::kEvents:
     case ChunkType::kIndex:
       break;
   }
   return absl::OkStatus();  // of a later version: skipped
 }
 
-// Either the events or everything else. Damage is counted, not an error.
-absl::Status Reader::ReadChunks(bool events) {
-  for (const ChunkRef& chunk : directory_.chunks) {
-    if ((chunk.header.type == ChunkType::kEvents) != events) continue;
-    if (events && heap_broken_ && !options_.check) break;
+// Damage is counted, not an error.
+absl::Status Reader::Note(const ChunkRef& chunk, const absl::Status& status) {
+  if (status.ok() || status.code() == absl::StatusCode::kUnavailable) return status;
+  if (damaged_++ == 0) first_damaged_ = chunk.offset;
+  return absl::OkStatus();
+}
+
+// Everything but the events.
+absl::Status Reader::ReadChunks() {
+  for (const ChunkRef& chunk : directory_->chunks) {
+    if (chunk.header.type == ChunkType::kEvents) continue;
     progress_(chunk.offset, source_.size());
     absl::StatusOr<std::string> payload = ReadChunk(source_, chunk);
     const absl::Status status =
-        payload.ok() ? Decode(chunk, *payload) : payload.status();
-    if (status.code() == absl::StatusCode::kUnavailable) return status;
-    if (status.ok()) continue;
-    if (damaged_++ == 0) first_damaged_ = chunk.offset;
-    if (events) heap_broken_ = true;
+        Note(chunk, payload.ok() ? Decode(chunk, *payload) : payload.status());
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Reader::FoldEvents() {
+  EventRange<FetchAhead> events = recording_.Events(progress_, FetchAhead{heap_});
+  for (const Event& event : events) {
+    if (!heap_.Apply(event)) {
+      events.Refuse();
+      break;
+    }
+    if (sampled_ != nullptr) sampled_->Apply(event);
+    ++events_;
+    event_time_ns_ = event.time_ns;
+  }
+  broken_at_ = events.offset();
+  heap_broken_ = !events.status().ok();
+  if (events.status().code() == absl::StatusCode::kFailedPrecondition)
+    return absl::OkStatus();
+  return Note({broken_at_, {}}, events.status());
+}
+
+// Events that are not folded: every checksum.
+absl::Status Reader::CheckEvents() {
+  for (const ChunkRef& chunk : directory_->chunks) {
+    if (chunk.header.type != ChunkType::kEvents) continue;
+    if (!have_summary_ && (!heap_broken_ || chunk.offset <= broken_at_)) continue;
+    progress_(chunk.offset, source_.size());
+    const absl::Status status = Note(chunk, ReadChunk(source_, chunk).status());
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -218,7 +233,7 @@ void Reader::Rebuild() {
     summary.totals.peak_rss_bytes =
         std::max(summary.totals.peak_rss_bytes, sample.rss_bytes);
   }
-  for (const ChunkRef& chunk : directory_.chunks) {
+  for (const ChunkRef& chunk : directory_->chunks) {
     if (chunk.header.type == ChunkType::kEvents) {
       summary.self.event_file_bytes += chunk.header.stored_bytes;
     }
@@ -266,16 +281,16 @@ void Reader::Settle() {
     Warn(
         "the footer is damaged, but the summary is whole: the totals are complete");
   }
-  const uint64_t lost = damaged_ + directory_.lost_stretches;
+  const uint64_t lost = damaged_ + directory_->lost_stretches;
   summary.loss.damaged_chunks = lost;
   if (lost != 0) {
-    const uint64_t first = directory_.lost_stretches == 0 ? first_damaged_
+    const uint64_t first = directory_->lost_stretches == 0 ? first_damaged_
                            : damaged_ == 0
-                               ? directory_.first_lost
-                               : std::min(first_damaged_, directory_.first_lost);
+                               ? directory_->first_lost
+                               : std::min(first_damaged_, directory_->first_lost);
     const uint64_t known =
-        std::max<uint64_t>(directory_.index_chunks,
-                           directory_.chunks.size() + directory_.lost_stretches);
+        std::max<uint64_t>(directory_->index_chunks,
+                           directory_->chunks.size() + directory_->lost_stretches);
     Warn(absl::StrCat(
         lost, " of ", known, " chunks ", lost == 1 ? "is" : "are",
         " damaged, the first at byte ", first,
@@ -303,7 +318,7 @@ void Reader::Settle() {
 
 void Reader::CountChunks() {
   std::map<ChunkType, ChunkStats> stats;
-  for (const ChunkRef& chunk : directory_.chunks) {
+  for (const ChunkRef& chunk : directory_->chunks) {
     ChunkStats& entry = stats[chunk.header.type];
     entry.type = chunk.header.type;
     ++entry.count;
@@ -313,22 +328,16 @@ void Reader::CountChunks() {
   for (const auto& [type, entry] : stats) trace_.chunks.push_back(entry);
 }
 
-absl::StatusOr<Trace> Reader::Read(absl::string_view path) {
-  trace_.path = std::string(path);
+absl::StatusOr<Trace> Reader::Read() {
+  trace_.path = recording_.path();
   trace_.file_bytes = source_.size();
-  absl::StatusOr<std::string> head = source_.Read(0, sizeof(FileHeader));
-  if (!head.ok()) return head.status();
-  absl::Status status = CheckFileHeader(*head);
-  if (!status.ok()) {
-    return absl::DataLossError(absl::StrCat(path, ": ", status.message()));
-  }
-  status = FindChunks();
-  if (status.ok()) status = ReadChunks(/*events=*/false);
-  if (status.ok() && (!have_summary_ || options_.check)) {
-    status = ReadChunks(/*events=*/true);
-  }
+  absl::Status status = FindChunks();
+  if (status.ok()) status = ReadChunks();
+  if (status.ok() && !have_summary_) status = FoldEvents();
+  if (status.ok() && options_.check) status = CheckEvents();
   if (!status.ok()) return status;
-  trace_.index = directory_.from_index ? IndexState::kIntact : IndexState::kRebuilt;
+  trace_.index =
+      directory_->from_index ? IndexState::kIntact : IndexState::kRebuilt;
   if (!have_summary_) Rebuild();
   Settle();
   if (options_.chunk_stats) CountChunks();
@@ -337,16 +346,16 @@ absl::StatusOr<Trace> Reader::Read(absl::string_view path) {
 
 }  // namespace
 
-absl::StatusOr<Trace> ReadTrace(ByteSource& source, absl::string_view path,
-                                const ReadOptions& options, ProgressFn progress) {
-  return Reader(source, options, progress).Read(path);
+absl::StatusOr<Trace> ReadTrace(Recording& recording, const ReadOptions& options,
+                                ProgressFn progress) {
+  return Reader(recording, options, progress).Read();
 }
 
 absl::StatusOr<Trace> ReadTrace(absl::string_view path, const ReadOptions& options,
                                 ProgressFn progress) {
-  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenFile(path);
-  if (!source.ok()) return source.status();
-  return ReadTrace(**source, path, options, progress);
+  absl::StatusOr<Recording> recording = Recording::Open(path);
+  if (!recording.ok()) return recording.status();
+  return ReadTrace(*recording, options, progress);
 }
 
 }  // namespace mallogram

@@ -8,8 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/recording/byte_source.h"
 #include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace.h"
 
 namespace mallogram {
@@ -22,7 +22,7 @@ struct ReadOptions {
 // The message of an error is complete: it names the path.
 absl::StatusOr<Trace> ReadTrace(absl::string_view path, const ReadOptions& options,
                                 ProgressFn progress);
-absl::StatusOr<Trace> ReadTrace(ByteSource& source, absl::string_view path,
-                                const ReadOptions& options, ProgressFn progress);
+absl::StatusOr<Trace> ReadTrace(Recording& recording, const ReadOptions& options,
+                                ProgressFn progress);
 
 }  // namespace mallogram

@@ -21,7 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "analyzer/command/cli.h"
-#include "analyzer/recording/trace_reader.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/stacks/names.h"
 #include "preload/trace_format.h"
 
@@ -129,9 +129,10 @@ const Number* NamedSize(const std::vector<Number>& numbers) {
 
 // Whether the number in the file's name is the id of the process in it.
 bool IsProcessId(const std::string& path, double number) {
-  const absl::StatusOr<Trace> trace =
-      ReadTrace(path, ReadOptions(), [](uint64_t, uint64_t) {});
-  return trace.ok() && static_cast<double>(trace->run.pid) == number;
+  absl::StatusOr<Recording> recording = Recording::Open(path);
+  if (!recording.ok()) return false;
+  const absl::StatusOr<RunInfo> facts = recording->Facts();
+  return facts.ok() && static_cast<double>(facts->pid) == number;
 }
 
 // The sizes by the names alone.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/files.h"
 #include "analyzer/recording/phase_marks.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/scaling/runs_builder.h"
 #include "analyzer/stacks/site_table.h"
@@ -114,13 +115,15 @@ class Measurer {
         ReadTextFile(absl::StrCat(run.directory, "/", kStderrFile));
     if (!error.ok()) return error.status();
     const auto ignore = [](uint64_t, uint64_t) {};
+    absl::StatusOr<Recording> recording = Recording::Open(run.files.front());
+    if (!recording.ok()) return recording.status();
     absl::StatusOr<std::vector<PhaseHeap>> phases =
-        HeapAtPhases(run.files.front(), *error, ignore);
+        HeapAtPhases(*recording, *error, ignore);
     if (!phases.ok()) return phases.status();
     if (phases->empty()) return absl::OkStatus();
     absl::StatusOr<Trace> trace;
     if (matcher_.size() != 0) {
-      trace = ReadTrace(run.files.front(), ReadOptions(), ignore);
+      trace = ReadTrace(*recording, ReadOptions(), ignore);
       if (!trace.ok()) return trace.status();
       table_.Begin(*trace);
     }

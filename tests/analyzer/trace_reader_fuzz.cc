@@ -96,9 +96,12 @@ void RunOne(absl::string_view input) {
   for (const bool everything : {false, true}) {
     ReadOptions options;
     options.check = options.chunk_stats = everything;
-    const std::unique_ptr<ByteSource> source = MemorySource(file);
+    absl::StatusOr<Recording> recording =
+        Recording::Open(MemorySource(file), "fuzz.mgram");
+    Require(recording.ok() || !recording.status().message().empty());
+    if (!recording.ok()) continue;
     absl::StatusOr<Trace> trace =
-        ReadTrace(*source, "fuzz.mgram", options, [](uint64_t, uint64_t) {});
+        ReadTrace(*recording, options, [](uint64_t, uint64_t) {});
     Require(trace.ok() || !trace.status().message().empty());
     if (trace.ok() && everything) ReportOn(*std::move(trace));
   }

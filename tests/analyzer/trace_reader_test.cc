@@ -26,8 +26,10 @@ absl::StatusOr<Trace> ReadBytes(absl::string_view bytes, bool check = false) {
   ReadOptions options;
   options.check = check;
   options.chunk_stats = check;
-  const std::unique_ptr<ByteSource> source = MemorySource(bytes);
-  return ReadTrace(*source, "x.mgram", options, [](uint64_t, uint64_t) {});
+  absl::StatusOr<Recording> recording =
+      Recording::Open(MemorySource(bytes), "x.mgram");
+  if (!recording.ok()) return recording.status();
+  return ReadTrace(*recording, options, [](uint64_t, uint64_t) {});
 }
 
 std::string AllWarnings(const Trace& trace) {

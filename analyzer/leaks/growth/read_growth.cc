@@ -10,9 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/leaks/growth/course.h"
-#include "analyzer/recording/byte_source.h"
-#include "preload/trace/chunk_io.h"
-#include "preload/trace/event_codec.h"
 #include "preload/trace/mapped_array.h"
 #include "preload/trace/sampling.h"
 
@@ -73,25 +70,22 @@ class Blocks {
 // Reads events; a file that is cut or damaged, as far as it goes.
 class Pass {
  public:
-  Pass(absl::string_view path, const Trace& trace, const RunEnd& end)
-      : path_(path), trace_(trace), end_(end) {}
+  Pass(Recording& recording, const Trace& trace, const RunEnd& end)
+      : recording_(recording), trace_(trace), end_(end) {}
 
   absl::StatusOr<RunGrowth> Run(ProgressFn progress);
 
  private:
-  absl::Status Open(ProgressFn progress);
   template <typename F>
-  void ForEachEvent(ProgressFn progress, F&& take);
+  absl::Status ForEachEvent(ProgressFn progress, F&& take);
   void AddSite(uint32_t stack, uint64_t calls);
   bool Take(const Event& event);
   bool Allocate(const Event& event);
   bool Free(uint32_t slot);
 
-  const absl::string_view path_;
+  Recording& recording_;
   const Trace& trace_;
   const RunEnd end_;
-  std::unique_ptr<ByteSource> source_;
-  ChunkDirectory directory_;
   SparseArray<uint32_t> site_of_stack_;  // index + 1
   std::vector<uint32_t> stacks_;         // by site
   std::vector<uint64_t> calls_;          // by site
@@ -105,35 +99,14 @@ class Pass {
   std::vector<HeapPoint> heap_;
 };
 
-absl::Status Pass::Open(ProgressFn progress) {
-  absl::StatusOr<std::unique_ptr<ByteSource>> source = OpenFile(path_);
-  if (!source.ok()) return source.status();
-  source_ = *std::move(source);
-  absl::StatusOr<ChunkDirectory> directory = ReadIndex(
-      *source_, [](ChunkType type) { return type == ChunkType::kEvents; });
-  if (!directory.ok()) directory = WalkChunks(*source_, progress);
-  if (!directory.ok()) return directory.status();
-  directory_ = *std::move(directory);
-  return absl::OkStatus();
-}
-
 template <typename F>
-void Pass::ForEachEvent(ProgressFn progress, F&& take) {
+absl::Status Pass::ForEachEvent(ProgressFn progress, F&& take) {
   uint64_t events = 0;
-  for (const ChunkRef& chunk : directory_.chunks) {
-    if (chunk.header.type != ChunkType::kEvents) continue;
-    progress(chunk.offset, source_->size());
-    const absl::StatusOr<std::string> payload = ReadChunk(*source_, chunk);
-    if (!payload.ok()) return;
-    EventDecoder decoder;
-    if (!decoder.Init(*payload).ok() || decoder.first_event() != events) return;
-    Event event;
-    while (events < end_.events && decoder.Next(&event)) {
-      if (!take(event)) return;
-      ++events;
-    }
-    if (events >= end_.events || !decoder.status().ok()) return;
+  EventRange<NoHints> range = recording_.Events(progress, NoHints());
+  for (const Event& event : range) {
+    if (events++ == end_.events || !take(event)) break;
   }
+  return absl::IsUnavailable(range.status()) ? range.status() : absl::OkStatus();
 }
 
 void Pass::AddSite(uint32_t stack, uint64_t calls) {
@@ -195,8 +168,7 @@ bool Pass::Take(const Event& event) {
 }
 
 absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
-  const absl::Status status = Open(progress);
-  if (!status.ok()) return status;
+  absl::Status status;
   // How often each stack allocates: the summary knows it of a whole recording of
   // every block.
   if (end_.events == UINT64_MAX && trace_.summary.sampling.interval == 0) {
@@ -204,7 +176,7 @@ absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
       if (site.calls != 0) AddSite(site.stack, site.calls);
     }
   } else {
-    ForEachEvent(progress, [this](const Event& event) {
+    status = ForEachEvent(progress, [this](const Event& event) {
       if (event.stack >= kMaxStackIds) return false;
       if (event.kind != EventKind::kAlloc && event.kind != EventKind::kMove)
         return true;
@@ -212,6 +184,7 @@ absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
       ++calls_[site_of_stack_.Get(event.stack) - 1];
       return true;
     });
+    if (!status.ok()) return status;
   }
   absl::flat_hash_map<Caller, uint32_t> index_of_caller;
   std::vector<uint64_t> caller_calls;
@@ -230,7 +203,9 @@ absl::StatusOr<RunGrowth> Pass::Run(ProgressFn progress) {
   point_distance_ = next_point_ = (calls + kHeapPoints - 1) / kHeapPoints;
   by_stack_ = std::make_unique<CourseRecorder>(calls_);
   by_caller_ = std::make_unique<CourseRecorder>(caller_calls);
-  ForEachEvent(progress, [this](const Event& event) { return Take(event); });
+  status =
+      ForEachEvent(progress, [this](const Event& event) { return Take(event); });
+  if (!status.ok()) return status;
   const uint64_t end_ns =
       end_.time_ns != 0 ? end_.time_ns : trace_.summary.totals.duration_ns;
   time_ns_ = std::max(time_ns_, end_ns);
@@ -269,9 +244,9 @@ RunEnd EndOfRun(const Trace& trace, size_t number) {
   return {asked ? check.events : UINT64_MAX, check.time_ns};
 }
 
-absl::StatusOr<RunGrowth> ReadGrowth(absl::string_view path, const Trace& trace,
+absl::StatusOr<RunGrowth> ReadGrowth(Recording& recording, const Trace& trace,
                                      ProgressFn progress, const RunEnd& end) {
-  return Pass(path, trace, end).Run(progress);
+  return Pass(recording, trace, end).Run(progress);
 }
 
 }  // namespace mallogram

@@ -14,9 +14,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "analyzer/leaks/growth/label.h"
 #include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace.h"
 
 namespace mallogram {
@@ -48,8 +48,8 @@ struct RunEnd {
 // in which nothing came.
 RunEnd EndOfRun(const Trace& trace, size_t number);
 
-// `trace` was read from `path`.
-absl::StatusOr<RunGrowth> ReadGrowth(absl::string_view path, const Trace& trace,
+// `trace` was read from `recording`.
+absl::StatusOr<RunGrowth> ReadGrowth(Recording& recording, const Trace& trace,
                                      ProgressFn progress, const RunEnd& end);
 
 }  // namespace mallogram
