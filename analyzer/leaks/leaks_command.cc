@@ -54,10 +54,11 @@ bool IsTrace(const std::string& path) {
   if (stat(path.c_str(), &status) != 0) return absl::EndsWith(path, kTraceSuffix);
   if (S_ISDIR(status.st_mode)) return true;
   if (!S_ISREG(status.st_mode)) return false;
+  if (absl::EndsWith(path, kTraceSuffix) && access(path.c_str(), X_OK) != 0)
+    return true;
   char magic[sizeof kFileMagic] = {};
   std::ifstream(path, std::ios::binary).read(magic, sizeof magic);
-  return memcmp(magic, kFileMagic, sizeof magic) == 0 ||
-         (absl::EndsWith(path, kTraceSuffix) && access(path.c_str(), X_OK) != 0);
+  return memcmp(magic, kFileMagic, sizeof magic) == 0;
 }
 
 Operand LookAt(const std::string& word) {
