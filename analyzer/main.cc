@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "analyzer/check/check_command.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/help.h"
 #include "analyzer/diff/diff_command.h"
 #include "analyzer/launcher/record.h"
@@ -30,8 +31,6 @@
 
 namespace mallogram {
 namespace {
-
-constexpr int kFailure = 1, kUsage = 2;
 
 int Fail(absl::string_view verb, const absl::Status& status) {
   const bool usage = absl::IsInvalidArgument(status);

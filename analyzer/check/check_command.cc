@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/check/render_check.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/leaks/builder.h"
 #include "analyzer/leaks/growth_of.h"
@@ -27,8 +28,6 @@
 
 namespace mallogram {
 namespace {
-
-constexpr int kFailure = 1, kUsage = 2, kBroken = 23;
 
 int Fail(int exit_status, absl::string_view message) {
   fprintf(stderr, "mallogram: %s\n", std::string(message).c_str());
@@ -115,7 +114,7 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
   return run;
 }
 
-// 0, kBroken, or kFailure if nothing could be judged.
+// 0, kFound, or kFailure if nothing could be judged.
 int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
           const std::vector<std::string>& files) {
   Symbolizer symbolizer("");
@@ -146,7 +145,7 @@ int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
     return kFailure;
   }
   for (const Finding& finding : findings) {
-    if (!finding.kept) return kBroken;
+    if (!finding.kept) return kFound;
   }
   return 0;
 }

@@ -22,6 +22,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/suggest.h"
 #include "analyzer/launcher/record_allocator.h"
 #include "analyzer/launcher/record_check.h"
@@ -45,9 +46,6 @@ namespace {
 
 // As env(1), timeout(1) and nohup(1): our own failures do not look like the
 // program's.
-constexpr int kOwnFailure = 125;
-constexpr int kNotExecutable = 126;
-constexpr int kNotFound = 127;
 
 // One write, so that lines of several processes do not mix.
 void Say(const std::string& text) {

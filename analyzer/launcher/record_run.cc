@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/command/exit.h"
 #include "preload/collector/control.h"
 #include "preload/collector/hello.h"
 #include "preload/collector/processes.h"
@@ -133,7 +134,7 @@ void Launch::GiveBack() const {
 int Launch::Become(char* const* argv) const {
   GiveBack();
   execvp(argv[0], argv);
-  return errno == ENOENT ? 127 : 126;
+  return errno == ENOENT ? kNotFound : kNotExecutable;
 }
 
 absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
@@ -171,7 +172,7 @@ absl::StatusOr<pid_t> Launch::Start(const std::string& path, char* const* argv,
     const int error = errno;
     [[maybe_unused]] const ssize_t ignored =
         write(failure[1], &error, sizeof(error));
-    _exit(error == ENOENT ? 127 : 126);
+    _exit(error == ENOENT ? kNotFound : kNotExecutable);
   }
   close(failure[1]);
   int error = 0;

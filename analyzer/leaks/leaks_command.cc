@@ -20,6 +20,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/launcher/record_check.h"
 #include "analyzer/leaks/builder.h"
@@ -38,7 +39,6 @@
 namespace mallogram {
 namespace {
 
-constexpr int kFailure = 1, kUsage = 2, kNotJudged = 3, kLeaksFound = 23;
 constexpr KindSet kDefaultKinds =
     SetOf(LeakKind::kDefinite) | SetOf(LeakKind::kPossible) |
     SetOf(LeakKind::kGrowth) | SetOf(LeakKind::kUnclassified);
@@ -215,11 +215,11 @@ bool Counts(const LeakRecord& record, KindSet fail_on) {
 
 int Judge(const LeakDocument& document, const LeakOptions& options) {
   for (const LeakRecord& record : document.records) {
-    if (Counts(record, options.fail_on)) return kLeaksFound;
+    if (Counts(record, options.fail_on)) return kFound;
   }
   for (const MismatchView& mismatch : document.mismatches) {
     if (options.fail_on_mismatch && mismatch.suppression == kNoSuppression)
-      return kLeaksFound;
+      return kFound;
   }
   if ((options.fail_on & ~SetOf(LeakKind::kUnclassified)) == 0) return 0;
   constexpr auto kUnclassified = static_cast<size_t>(LeakKind::kUnclassified);

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/fit/fit.h"
 #include "analyzer/fit/fit_all.h"
@@ -88,8 +89,6 @@ Examples:
 )";
 
 namespace {
-
-constexpr int kFailure = 1, kUsage = 2;
 
 struct Options {
   std::string data;  // empty: recordings

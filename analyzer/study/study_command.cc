@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/files.h"
 #include "analyzer/command/format.h"
 #include "analyzer/command/terminal.h"
@@ -36,8 +37,6 @@ namespace {
 
 using study::StudyResult;
 using study::StudySpec;
-
-constexpr int kFailure = 1, kUsage = 2, kFailedOn = 3;
 
 struct Options {
   enum class Mode { kRun, kCheck, kCompare, kPublished } mode = Mode::kRun;
@@ -121,9 +120,8 @@ absl::StatusOr<Options> Parse(int argc, char** argv) {
   }
   if (options.mode == Options::Mode::kPublished) return options;
   if (options.operands.size() != 1) {
-    return UsageError(options.operands.empty()
-                          ? "a study file is needed"
-                          : "one study file at a time, please");
+    return UsageError(options.operands.empty() ? "a study file is needed"
+                                               : "study takes one study file");
   }
   return options;
 }
@@ -287,7 +285,7 @@ int RunStudyVerb(int argc, char** argv) {
       for (const std::string& failure : *failures) {
         fprintf(stderr, "mallogram: failed on %s\n", failure.c_str());
       }
-      return failures->empty() ? 0 : kFailedOn;
+      return failures->empty() ? 0 : kNotJudged;
     }
   }
   if (status.ok()) return 0;

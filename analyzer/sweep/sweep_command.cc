@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/launcher/record_check.h"
 #include "analyzer/scaling/scaling_command.h"
 #include "analyzer/sweep/plan.h"
@@ -88,8 +89,6 @@ Examples:
 )";
 
 namespace {
-
-constexpr int kFailure = 1, kUsage = 2;
 
 struct SweepOptions {
   SweepPlan plan;
