@@ -112,6 +112,12 @@ absl::StatusOr<double> ParseBytes(absl::string_view option,
       option, " takes bytes above 0, as in 100MB or 64MiB, not \"", value, "\""));
 }
 
+absl::string_view MeasureWord(absl::string_view word) {
+  if (word == "leaked") return "live";
+  if (word == "bytes") return "allocated";
+  return word;
+}
+
 absl::Status PrintOut(absl::string_view text) {
   if (fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
       fflush(stdout) == 0) {

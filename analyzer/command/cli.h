@@ -56,6 +56,9 @@ std::optional<double> BytesOf(absl::string_view text);
 absl::StatusOr<double> ParseBytes(absl::string_view option,
                                   absl::string_view value);
 
+// Measures have one set of words; "leaked" is read as live, "bytes" as allocated.
+absl::string_view MeasureWord(absl::string_view word);
+
 // To standard output, all of it.
 absl::Status PrintOut(absl::string_view text);
 

@@ -32,7 +32,7 @@ Verbs:
 Examples:
   mallogram xmllint --noout big.xml
   mallogram report xmllint.*.mgram
-  mallogram report --by leaked --top 3 xmllint.*.mgram
+  mallogram report --by live --top 3 xmllint.*.mgram
   mallogram leaks xmllint --noout big.xml
 
 Exit status: of the program when recording; else 0, 1 for an error, 2 for a
@@ -48,8 +48,8 @@ directory, are merged. A recording that is still going on can be looked at.
 Options:
   --by MEASURE          rank call sites by
                           peak       bytes held when the heap was largest (default)
-                          leaked     bytes alive at the end
-                          bytes      bytes allocated in all
+                          live       bytes alive at the end
+                          allocated  bytes allocated in all
                           calls      calls of allocation functions
                           temporary  blocks freed before their thread's next
                                      allocation
@@ -68,7 +68,7 @@ your own.
 
 Examples:
   mallogram report xmllint.4711.mgram
-  mallogram report --by leaked --depth 20 server.*.mgram
+  mallogram report --by live --depth 20 server.*.mgram
   mallogram report --tree --by calls run.mgram
   mallogram report --json run.mgram | jq '.sites[0].stack[0].function'
 )";

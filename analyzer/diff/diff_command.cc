@@ -110,7 +110,8 @@ absl::Status CheckPaths(const DiffOptions& options) {
         absl::StrCat("diff compares two recordings, not ", options.paths.size()));
   }
   if (options.moments() && options.paths.size() == 2)
-    return UsageError("--from and --to are of one recording: leave out a FILE");
+    return UsageError(
+        "--from and --to compare two moments of one recording: give one FILE");
   if (!options.moments() && options.paths.size() == 1) {
     return UsageError(
         "diff needs two recordings, or --from and --to for two moments of one");
@@ -138,7 +139,7 @@ absl::StatusOr<DiffOptions> ParseDiff(int argc, char** argv) {
     } else if (option.name == "--marks") {
       options.marks = option.value;
     } else if (option.name == "--by") {
-      options.by = option.value;
+      options.by = std::string(MeasureWord(option.value));
     } else if (option.name == "--sites") {
       status = ParseIdentity(option.value, &options);
     } else if (option.name == "--top" || option.name == "--depth") {

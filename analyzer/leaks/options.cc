@@ -129,7 +129,8 @@ absl::Status Set(const ParsedArguments::Option& option, LeakOptions* options) {
 absl::Status Check(const LeakOptions& options) {
   if (options.help || options.print_suppressions) return absl::OkStatus();
   if (options.pid != 0 && (!options.files.empty() || !options.program.empty()))
-    return UsageError("--pid is instead of a FILE or PROGRAM");
+    return UsageError(
+        "--pid takes the place of a FILE or PROGRAM: give one of them");
   if (options.pid == 0 && options.files.empty() && options.program.empty())
     return UsageError("leaks needs a FILE, a PROGRAM, or --pid");
   if (!options.trace.empty() && options.program.empty())

@@ -38,11 +38,10 @@ std::string Range(const SiteEstimate& estimate, uint64_t sample_interval,
         BlocksInterval(estimate.allocated, estimate.smallest, sample_interval);
     return absl::StrCat(" (", FormatCountRange(calls.low, calls.high), ")");
   }
-  const Interval bytes =
-      BytesInterval(by == Measure::kPeak     ? estimate.peak
-                    : by == Measure::kLeaked ? estimate.live
-                                             : estimate.allocated,
-                    sample_interval);
+  const Interval bytes = BytesInterval(by == Measure::kPeak   ? estimate.peak
+                                       : by == Measure::kLive ? estimate.live
+                                                              : estimate.allocated,
+                                       sample_interval);
   return absl::StrCat(" (", FormatByteRange(bytes.low, bytes.high), ")");
 }
 
@@ -58,12 +57,12 @@ std::string Figures(const TopSite& site, uint64_t sample_interval, Measure by) {
                           Plural(totals.peak_blocks, "block"), "; ", calls, ", ",
                           FormatBytes(totals.bytes_allocated), " in all");
       break;
-    case Measure::kLeaked:
+    case Measure::kLive:
       text = absl::StrCat(FormatBytes(totals.live_bytes), range, " in ",
                           Plural(totals.live_blocks, "block"), "; of ", calls, ", ",
                           FormatBytes(totals.bytes_allocated));
       break;
-    case Measure::kBytes:
+    case Measure::kAllocated:
       text = absl::StrCat(FormatBytes(totals.bytes_allocated), range, " by ", calls,
                           ", ", Average(totals), " each");
       break;

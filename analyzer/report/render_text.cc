@@ -15,7 +15,7 @@
 namespace mallogram {
 namespace {
 
-constexpr size_t kLabel = 15, kNumber = 12;  // columns
+constexpr size_t kLabel = 16, kNumber = 11;  // columns
 constexpr size_t kCurveLabel = 8, kCurveMax = 12;
 
 double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
@@ -102,10 +102,10 @@ void WriteTotals(const Report& report, TextWriter* out) {
         FormatBytes(totals.peak_rss_bytes), "");
   }
   const bool running = report.processes.front().still_recording;
-  Row(out, running ? "Live" : "Leaked", FormatBytes(totals.live_bytes),
+  Row(out, running ? "Alive so far" : "Alive at the end",
+      FormatBytes(totals.live_bytes),
       absl::StrCat(Range(report, sums.live), "in ",
-                   Plural(totals.live_blocks, "block"),
-                   running ? " alive so far" : " alive at the end"));
+                   Plural(totals.live_blocks, "block")));
   const double duration = Seconds(totals.duration_ns);
   std::string allocated = absl::StrCat(Range(report, sums.allocated), "by ",
                                        Plural(totals.allocations, "call"));
@@ -191,7 +191,7 @@ void WriteProcesses(const Report& report, TextWriter* out) {
   out->Heading("Processes");
   out->Line(out->Dim(absl::StrCat(
       "  ", PadRight("program", 20), PadLeft("pid", 9), PadLeft("peak heap", 12),
-      PadLeft("leaked", 12), PadLeft("calls", 14), PadLeft("ran", 10), "   file")));
+      PadLeft("live", 12), PadLeft("calls", 14), PadLeft("ran", 10), "   file")));
   for (const Process& process : report.processes) {
     const std::string program =
         process.program.empty() ? "?" : out->Safe(process.program);
@@ -318,9 +318,9 @@ absl::string_view MeasureText(Measure by) {
   switch (by) {
     case Measure::kPeak:
       return "bytes at the peak";
-    case Measure::kLeaked:
+    case Measure::kLive:
       return "bytes alive at the end";
-    case Measure::kBytes:
+    case Measure::kAllocated:
       return "bytes allocated";
     case Measure::kCalls:
       return "calls";

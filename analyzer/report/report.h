@@ -12,15 +12,15 @@
 namespace mallogram {
 
 // What sites are ranked by.
-enum class Measure { kPeak, kLeaked, kBytes, kCalls, kTemporary };
+enum class Measure { kPeak, kLive, kAllocated, kCalls, kTemporary };
 
 constexpr uint64_t ValueOf(const SiteTotals& totals, Measure by) {
   switch (by) {
     case Measure::kPeak:
       return totals.peak_bytes;
-    case Measure::kLeaked:
+    case Measure::kLive:
       return totals.live_bytes;
-    case Measure::kBytes:
+    case Measure::kAllocated:
       return totals.bytes_allocated;
     case Measure::kCalls:
       return totals.calls;

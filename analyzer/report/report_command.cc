@@ -37,10 +37,10 @@ struct ReportOptions {
 };
 
 absl::StatusOr<Measure> ParseMeasure(absl::string_view word) {
-  constexpr absl::string_view kWords[] = {"peak", "leaked", "bytes", "calls",
+  constexpr absl::string_view kWords[] = {"peak", "live", "allocated", "calls",
                                           "temporary"};
   for (size_t i = 0; i < std::size(kWords); ++i) {
-    if (word == kWords[i]) return static_cast<Measure>(i);
+    if (MeasureWord(word) == kWords[i]) return static_cast<Measure>(i);
   }
   return UsageError(absl::StrCat("--by takes ", absl::StrJoin(kWords, ", "),
                                  "; not \"", word, "\"", DidYouMean(word, kWords)));

@@ -40,7 +40,9 @@ absl::StatusOr<bool> ParseScalingOption(const ParsedArguments::Option& option,
   absl::Status status;
   if (option.name == "--by") {
     constexpr absl::string_view kWords[] = {"peak", "live", "allocated", "calls"};
-    const absl::StatusOr<size_t> choice = ChoiceOf(option, kWords);
+    const ParsedArguments::Option measure = {
+        option.name, std::string(MeasureWord(option.value))};
+    const absl::StatusOr<size_t> choice = ChoiceOf(measure, kWords);
     if (choice.ok()) options->request.by = static_cast<Metric>(*choice);
     status = choice.status();
   } else if (option.name == "--sites") {

@@ -57,7 +57,7 @@ class CommandTest(unittest.TestCase):
         self.fails(USAGE, "did you mean report?", "reprot", self.trace)
         self.fails(USAGE, "did you mean info?", "inof", self.trace)
         self.fails(USAGE, "did you mean --tree?", "report", "--tre", self.trace)
-        self.fails(USAGE, "did you mean leaked?", "report", "--by", "leakd", self.trace)
+        self.fails(USAGE, "did you mean live?", "report", "--by", "livee", self.trace)
         self.fails(USAGE, "needs a value", "report", self.trace, "--top")
         self.fails(USAGE, "needs a number", "report", "--top", "x", self.trace)
         self.fails(USAGE, "takes no value", "report", "--tree=1", self.trace)
@@ -102,7 +102,7 @@ class CommandTest(unittest.TestCase):
 
     def test_text(self):
         text = self.run_command("report", self.trace).stdout.decode()
-        for part in ("Peak heap", "Leaked", "Top call sites by bytes at the peak",
+        for part in ("Peak heap", "Alive at the end", "Top call sites by bytes at the peak",
                      "Block sizes", "Cost of the recording", "nothing lost", "█"):
             self.assertIn(part, text)
         self.assertNotIn("\x1b", text)

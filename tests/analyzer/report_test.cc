@@ -168,10 +168,10 @@ TEST(TopSites, RanksByEachMeasure) {
     const TopSites top = FindTopSites(maker.report, frames, by, 1, 0, 0);
     return top.sites.empty() ? "" : frames.frame(top.sites[0].frame.frame).function;
   };
-  EXPECT_EQ(first(Measure::kLeaked), "app::Leak()");
-  EXPECT_EQ(first(Measure::kBytes), "app::Parser<std::vector<int> >::Add(int)");
+  EXPECT_EQ(first(Measure::kLive), "app::Leak()");
+  EXPECT_EQ(first(Measure::kAllocated), "app::Parser<std::vector<int> >::Add(int)");
   const TopSites leaked =
-      FindTopSites(maker.report, frames, Measure::kLeaked, 9, 0, 0);
+      FindTopSites(maker.report, frames, Measure::kLive, 9, 0, 0);
   EXPECT_EQ(leaked.count, 1u);  // sites without any are not listed
   EXPECT_DOUBLE_EQ(leaked.sites[0].share, 1);
 }
@@ -186,14 +186,14 @@ TEST(TopSites, BranchesAndDepth) {
     maker.Allocate(maker.Call(node, {"leaf@3"}), 10, i == 4 ? 40 : 1000);
   }
   const FrameTable frames(maker.report);
-  TopSites top = FindTopSites(maker.report, frames, Measure::kBytes, 9, 0, 0);
+  TopSites top = FindTopSites(maker.report, frames, Measure::kAllocated, 9, 0, 0);
   ASSERT_EQ(top.sites.size(), 1u);
   // middle; three of five callers, each with main.
   ASSERT_EQ(top.sites[0].callers.size(), 7u);
   EXPECT_TRUE(top.sites[0].callers[1].branch);
   EXPECT_EQ(top.sites[0].callers[1].level, 1);
   EXPECT_NEAR(top.sites[0].callers[1].share, 1000.0 / 4040, 1e-9);
-  top = FindTopSites(maker.report, frames, Measure::kBytes, 9, 0, 1);
+  top = FindTopSites(maker.report, frames, Measure::kAllocated, 9, 0, 1);
   ASSERT_EQ(top.sites[0].callers.size(), 2u);
   EXPECT_EQ(top.sites[0].callers[1].cut, 2u);
 }
@@ -202,7 +202,7 @@ TEST(CallTree, SumsUpAndCuts) {
   const Maker maker = Realistic();
   const FrameTable frames(maker.report);
   const std::vector<TreeRow> rows =
-      BuildCallTree(maker.report, frames, Measure::kBytes, 0.01, 0);
+      BuildCallTree(maker.report, frames, Measure::kAllocated, 0.01, 0);
   ASSERT_GT(rows.size(), 5u);
   EXPECT_EQ(rows[0].value, maker.report.totals.bytes_allocated);
   EXPECT_EQ(rows[0].calls, maker.report.totals.allocations);
@@ -211,7 +211,7 @@ TEST(CallTree, SumsUpAndCuts) {
     EXPECT_TRUE(row.cut != 0 || row.share >= 0.01);
   }
   EXPECT_TRUE(
-      BuildCallTree(Maker().report, frames, Measure::kBytes, 0.01, 0).empty());
+      BuildCallTree(Maker().report, frames, Measure::kAllocated, 0.01, 0).empty());
 }
 
 TEST(Curve, KeepsThePeakInEveryWidth) {
@@ -322,7 +322,7 @@ TEST(Golden, Report) {
   ExpectGolden("tree.txt", Render(Realistic().report, options));
   options.style = {false, false, 80};
   options.tree = false;
-  options.by = Measure::kLeaked;
+  options.by = Measure::kLive;
   options.full_names = true;
   const std::string ascii = Render(Realistic().report, options);
   for (const char c : ascii) ASSERT_LT(static_cast<unsigned char>(c), 0x80);

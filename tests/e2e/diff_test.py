@@ -132,7 +132,7 @@ class Diff(harness.Case):
         self.refused("two recordings")
         self.refused("--from and --to", old)
         self.refused("not 3", old, new, old)
-        self.refused("leave out a FILE", old, new, "--to", "half")
+        self.refused("give one FILE", old, new, "--to", "half")
         self.refused("did you mean half?", new, "--to", "hslf")
         self.refused("did you mean live?", old, new, "--by", "livee")
         self.refused("live, blocks", new, "--to", "half", "--by", "peak")

@@ -406,7 +406,7 @@ class LeaksTest(unittest.TestCase):
         self.fails("needs a number", "--top", "x", path)
         self.fails("counts from 1", "--check", "0", path)
         self.fails("exit or full", "--leak-check", "ful", path)
-        self.fails("--pid is instead", "--pid", "1", path)
+        self.fails("--pid takes the place", "--pid", "1", path)
         self.fails("-o is for a PROGRAM", "-o", "x", path)
         self.fails("instead of --json", "--json", "--gen-suppressions", path)
         self.fails("neither a recording nor a program", "no-such-thing")
