@@ -17,6 +17,7 @@
 #include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
 #include "analyzer/command/help.h"
+#include "analyzer/command/verb_names.h"
 #include "analyzer/diff/diff_command.h"
 #include "analyzer/launcher/record.h"
 #include "analyzer/launcher/record_check.h"
@@ -76,6 +77,17 @@ constexpr Verb kVerbs[] = {
     {"version", Version, kHelpMain},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
+
+constexpr bool NamesEveryVerb() {
+  size_t named = 0;
+  for (const Verb& verb : kVerbs) {
+    if (verb.help == nullptr) continue;
+    if (named == kVerbNames.size() || verb.name != kVerbNames[named]) return false;
+    ++named;
+  }
+  return named == kVerbNames.size();
+}
+static_assert(NamesEveryVerb(), "command/verb_names.h lists the verbs in order");
 
 const Verb* FindVerb(absl::string_view name) {
   for (const Verb& verb : kVerbs) {

@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/exit.h"
 #include "analyzer/command/suggest.h"
+#include "analyzer/command/verb_names.h"
 #include "analyzer/launcher/record_allocator.h"
 #include "analyzer/launcher/record_check.h"
 #include "analyzer/launcher/record_last_words.h"
@@ -263,7 +264,7 @@ absl::Status Prepare(const RecordOptions& options, std::string* path,
   if (!program.ok()) {
     const std::string verb =
         absl::IsNotFound(program.status())
-            ? Nearest(options.program[0], {"record", "report", "info"})
+            ? Nearest(options.program[0], {kVerbNames.begin(), kVerbNames.end()})
             : "";
     if (verb.empty()) return program.status();
     return absl::NotFoundError(absl::StrCat(

@@ -57,6 +57,7 @@ class CommandTest(unittest.TestCase):
         self.fails(USAGE, "did you mean report?", "reprot", self.trace)
         self.fails(USAGE, "did you mean info?", "inof", self.trace)
         self.fails(USAGE, "did you mean --tree?", "report", "--tre", self.trace)
+        self.fails(127, "did you mean mallogram sweep?", "record", "sweeep")
         self.fails(USAGE, "did you mean live?", "report", "--by", "livee", self.trace)
         self.fails(USAGE, "needs a value", "report", self.trace, "--top")
         self.fails(USAGE, "needs a number", "report", "--top", "x", self.trace)
