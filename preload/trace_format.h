@@ -27,6 +27,7 @@
 //   kMismatches  frees that do not fit (mismatches.h)        the last one counts
 //   kPools    blocks of the program's own allocators         the last one counts
 //             (pools.h)
+//   kModuleFiles  what tells a changed file without build-id after its kModules
 //
 // Reading order: kIndex is found through the last kTrailerBytes of the file
 // (its offset, then kTrailerMagic). Without a valid trailer the reader walks the
@@ -95,6 +96,7 @@ enum class ChunkType : uint16_t {
   kLeaks = 10,
   kMismatches = 11,
   kPools = 12,
+  kModuleFiles = 13,
 };
 
 enum class ChunkCodec : uint16_t { kStored = 0, kZstd = 1 };

@@ -53,6 +53,7 @@ class Reader {
   const ChunkDirectory* directory_ = nullptr;
   Trace trace_;
   std::map<uint32_t, Module> modules_;
+  std::vector<ModuleFile> module_files_;
   std::map<uint32_t, Thread> threads_;
   std::vector<Sample> samples_;
   bool have_run_ = false, have_summary_ = false;
@@ -107,6 +108,12 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
         if (module.id == 0 || module.id > kMaxModuleId) continue;
         modules_[module.id] = std::move(module);
       }
+      return absl::OkStatus();
+    }
+    case ChunkType::kModuleFiles: {
+      absl::StatusOr<std::vector<ModuleFile>> files = DecodeModuleFiles(payload);
+      if (!files.ok()) return files.status();
+      std::move(files->begin(), files->end(), std::back_inserter(module_files_));
       return absl::OkStatus();
     }
     case ChunkType::kStacks: {
@@ -256,6 +263,12 @@ bool StillRuns(const RunInfo& run) {
 
 // Puts the parts together and says what is missing.
 void Reader::Settle() {
+  for (const ModuleFile& file : module_files_) {
+    const auto module = modules_.find(file.module);
+    if (module == modules_.end()) continue;
+    module->second.file_bytes = file.bytes;
+    module->second.modified_ns = file.modified_ns;
+  }
   for (auto& [id, module] : modules_) trace_.modules.push_back(std::move(module));
   for (auto& [index, thread] : threads_)
     trace_.threads.push_back(std::move(thread));

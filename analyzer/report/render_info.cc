@@ -39,6 +39,8 @@ absl::string_view ChunkName(ChunkType type) {
       return "mismatches";
     case ChunkType::kPools:
       return "pools";
+    case ChunkType::kModuleFiles:
+      return "module files";
   }
   return "unknown";
 }

@@ -54,12 +54,21 @@ class Symbolizer::Object {
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
-  enum class Result { kOk, kMissing, kOtherBuild };
-  Result Load(const std::string& path, const std::string& build_id) {
+  enum class Result { kOk, kMissing, kOtherBuild, kChanged };
+  Result Load(const std::string& path, const std::string& build_id,
+              const Module& module) {
     // The path is the trace's: it may be a FIFO, which would block, or a device.
     struct stat status;
     if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
       return Result::kMissing;
+    }
+    // Without build-id, size and time have to tell another build.
+    if (build_id.empty() && module.modified_ns != 0 &&
+        (module.file_bytes != static_cast<uint64_t>(status.st_size) ||
+         module.modified_ns !=
+             static_cast<uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+                 static_cast<uint64_t>(status.st_mtim.tv_nsec))) {
+      return Result::kChanged;
     }
     dwfl_ = dwfl_begin(&callbacks_);
     if (dwfl_ == nullptr) return Result::kMissing;
@@ -77,7 +86,6 @@ class Symbolizer::Object {
     const int length = dwfl_module_build_id(module_, &bits, &where);
     const std::string found(reinterpret_cast<const char*>(bits),
                             length > 0 ? static_cast<size_t>(length) : 0);
-    // A recorded module without build-id cannot be told from another build.
     if (!build_id.empty() && found != build_id) return Unload(Result::kOtherBuild);
     return Result::kOk;
   }
@@ -157,18 +165,19 @@ Symbolizer::Symbolizer(absl::string_view debug_dir) : debug_dir_(debug_dir) {
 Symbolizer::~Symbolizer() = default;
 
 Symbolizer::Object* Symbolizer::Open(const Module& module) {
-  std::unique_ptr<Object>& slot = objects_[{module.path, module.build_id}];
+  std::unique_ptr<Object>& slot = objects_[{module.path, module.build_id,
+                                            module.file_bytes, module.modified_ns}];
   if (slot != nullptr) return slot.get();
   slot = std::make_unique<Object>(debug_dir_);
   // "[vdso]" and the like are no files.
   if (module.path.empty() || module.path[0] != '/') return slot.get();
 
-  const Object::Result result = slot->Load(module.path, module.build_id);
+  const Object::Result result = slot->Load(module.path, module.build_id, module);
   if (result == Object::Result::kOk) return slot.get();
   if (module.build_id.size() > 1) {
     for (const std::string& dir : {debug_dir_, std::string(kSystemDebugDir)}) {
       if (dir.empty()) continue;
-      if (slot->Load(DebugFile(dir, module.build_id), module.build_id) ==
+      if (slot->Load(DebugFile(dir, module.build_id), module.build_id, module) ==
           Object::Result::kOk) {
         return slot.get();
       }
@@ -178,6 +187,9 @@ Symbolizer::Object* Symbolizer::Open(const Module& module) {
       module.path,
       result == Object::Result::kOtherBuild
           ? " is another build than the recorded one"
+      : result == Object::Result::kChanged
+          ? " has been changed since the recording (it has no build-id; its size "
+            "or time differ)"
           : " cannot be read here",
       module.build_id.empty()
           ? ""

@@ -2,10 +2,10 @@
 // included. The only opener of ELF files (with dwarf_lookup).
 //
 // A module of the trace is found by its path, and used only if its build-id is
-// the recorded one; else by build-id under the debug directories; else its
-// frames keep module and offset alone. Debug information comes from the file, or
-// from a separate file by build-id or .gnu_debuglink. Nothing is ever fetched
-// from the network.
+// the recorded one (without one: if size and time of the file are); else by
+// build-id under the debug directories; else its frames keep module and offset
+// alone. Debug information comes from the file, or from a separate file by build-id
+// or .gnu_debuglink. Nothing is ever fetched from the network.
 //
 // Single-threaded. Not cached here: callers ask once an address.
 #pragma once
@@ -75,7 +75,10 @@ class Symbolizer {
   Object* Open(const Module& module);
 
   const std::string debug_dir_;
-  std::map<std::pair<std::string, std::string>, std::unique_ptr<Object>> objects_;
+  // By path, build-id, and size and time where there is none.
+  std::map<std::tuple<std::string, std::string, uint64_t, uint64_t>,
+           std::unique_ptr<Object>>
+      objects_;
   std::vector<std::string> notes_;
 };
 

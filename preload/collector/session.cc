@@ -324,6 +324,7 @@ void SessionImpl::Flush() {
     if (!payload.empty()) writer_.Write(type, payload);
   };
   write(ChunkType::kModules, translator_.TakeModules());
+  write(ChunkType::kModuleFiles, translator_.TakeModuleFiles());
   write(ChunkType::kStacks, translator_.TakeStacks());
   write(ChunkType::kThreads, feed_.TakeThreads());
   write(ChunkType::kMarks, feed_.TakeMarks());

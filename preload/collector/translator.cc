@@ -1,5 +1,7 @@
 #include "preload/collector/translator.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "preload/collector/leaks/address_space.h"
@@ -91,6 +93,7 @@ uint32_t Translator::Module(uint32_t index) {
   module.start = facts.start;
   module.end = facts.end;
   module.load_ns = clock_->ToNs(facts.load_tsc);
+  NoteFile(module);
   modules_.push_back({index, std::move(module)});
   pending_modules_.push_back(static_cast<uint32_t>(modules_.size() - 1));
   module_ids_[index] = modules_.back().module.id;
@@ -127,6 +130,7 @@ uint32_t Translator::ModuleId(const LoadedModule& loaded, uint64_t now_ns) {
   module.start = loaded.start;
   module.end = loaded.end;
   module.load_ns = now_ns;
+  NoteFile(module);
   modules_.push_back({kNoModule, std::move(module)});
   pending_modules_.push_back(static_cast<uint32_t>(modules_.size() - 1));
   return modules_.back().module.id;
@@ -145,6 +149,25 @@ void Translator::SweepModules() {
       pending_modules_.push_back(i);
     }
   }
+}
+
+void Translator::NoteFile(const mallogram::Module& module) {
+  struct stat status;
+  if (!module.build_id.empty() || module.path.empty() || module.path[0] != '/' ||
+      stat(module.path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+    return;
+  }
+  pending_files_.push_back(
+      {module.id, static_cast<uint64_t>(status.st_size),
+       static_cast<uint64_t>(status.st_mtim.tv_sec) * 1'000'000'000 +
+           static_cast<uint64_t>(status.st_mtim.tv_nsec)});
+}
+
+std::string Translator::TakeModuleFiles() {
+  if (pending_files_.empty()) return "";
+  std::string payload = EncodeModuleFiles(pending_files_);
+  pending_files_.clear();
+  return payload;
 }
 
 std::string Translator::TakeModules() {

@@ -50,10 +50,12 @@ class Translator {
 
   // What the file does not know yet; empties it. Empty: nothing.
   std::string TakeModules();
+  std::string TakeModuleFiles();
   std::string TakeStacks();
 
  private:
   uint32_t Translate(uint32_t id);
+  void NoteFile(const mallogram::Module& module);
   // A frame of the library's own, between the program and libstdc++'s operator new:
   // no business of who reads the stack.
   bool IsOurs(uint64_t pc) const {
@@ -80,6 +82,7 @@ class Translator {
   };
   std::vector<Known> modules_;             // file id - 1
   std::vector<uint32_t> pending_modules_;  // positions in modules_
+  std::vector<ModuleFile> pending_files_;
 };
 
 }  // namespace mallogram

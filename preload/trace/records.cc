@@ -96,6 +96,32 @@ absl::StatusOr<std::vector<Module>> DecodeModules(std::string_view payload) {
   return WholeChunk(in, std::move(modules), "modules");
 }
 
+std::string EncodeModuleFiles(const std::vector<ModuleFile>& files) {
+  ByteWriter out;
+  out.Varint(files.size());
+  for (const ModuleFile& file : files) {
+    out.Varint(file.module);
+    out.Varint(file.bytes);
+    out.Varint(file.modified_ns);
+  }
+  return out.Take();
+}
+
+absl::StatusOr<std::vector<ModuleFile>> DecodeModuleFiles(
+    std::string_view payload) {
+  ByteReader in(payload);
+  std::vector<ModuleFile> files(in.Count(3));
+  for (ModuleFile& file : files) {
+    const uint64_t id = in.Varint();
+    if (id == 0 || id > UINT32_MAX)
+      return absl::DataLossError("malformed module files chunk");
+    file.module = static_cast<uint32_t>(id);
+    file.bytes = in.Varint();
+    file.modified_ns = in.Varint();
+  }
+  return WholeChunk(in, std::move(files), "module files");
+}
+
 // stacks := first_id count (id - parent, module, zigzag(offset - previous))*
 // A parent is usually the node before or near it, hence the distance.
 std::string EncodeStacks(uint32_t first_id, const std::vector<Stack>& stacks) {

@@ -48,11 +48,25 @@ struct Module {
   uint64_t start = 0, end = 0;
   uint64_t load_ns = 0;
   uint64_t unload_ns = 0;  // 0: loaded until the end
+  // Of a file without build-id, from kModuleFiles; 0: not known.
+  uint64_t file_bytes = 0;
+  uint64_t modified_ns = 0;  // since 1970
 };
 // A module that is sent again (same id) replaces the earlier record: that is
 // how an unload is told.
 std::string EncodeModules(const std::vector<Module>& modules);
 absl::StatusOr<std::vector<Module>> DecodeModules(std::string_view payload);
+
+// ---- kModuleFiles ---------------------------------------------------------
+
+// Size and time of the file of a module that has no build-id: another build in its
+// place cannot be told otherwise.
+struct ModuleFile {
+  uint32_t module = 0;  // Module.id
+  uint64_t bytes = 0, modified_ns = 0;
+};
+std::string EncodeModuleFiles(const std::vector<ModuleFile>& files);
+absl::StatusOr<std::vector<ModuleFile>> DecodeModuleFiles(std::string_view payload);
 
 // ---- kStacks --------------------------------------------------------------
 

@@ -113,6 +113,12 @@ inline void ReadPayload(ChunkType type, const std::string& payload, ReadTrace* t
     case ChunkType::kMismatches:
       t->mismatches = DecodeMismatches(payload).value();
       return;
+    case ChunkType::kModuleFiles:
+      for (const ModuleFile& file : Value(DecodeModuleFiles(payload))) {
+        if (t->modules.count(file.module) == 0)
+          fail("a module comes after its file");
+      }
+      return;
     case ChunkType::kPools:
       t->pools = DecodePools(payload).value();
       return;

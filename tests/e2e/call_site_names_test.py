@@ -107,6 +107,24 @@ class Names(harness.Case):
                     self.assertEqual(functions, {"shop::(anonymous namespace)::hidden(int):None"})
                     self.assertIn("is split", " ".join(self.report["warnings"]))
 
+    # Without a build-id, size and time of the file tell another build.
+    def test_rebuilt(self):
+        program = self.dir / "program"
+        for first, second in ((1, 2), (2, 1)):
+            self.build("gcc", "-g", "-O1", "-Wl,--build-id=none",
+                       sources=[SOURCES / f"rebuilt_{first}.c"])
+            before = self.recorded(program)
+            named = [stack for _, stack in before if stack[0].startswith(("alpha", "beta"))]
+            self.assertEqual(len(named), 2, before)
+            self.assertEqual(self.sites(self.dir / "one.mgram"), before)
+            self.assertNotIn("changed since", " ".join(self.report["warnings"]))
+            self.build("gcc", "-g", "-O1", "-Wl,--build-id=none",
+                       sources=[SOURCES / f"rebuilt_{second}.c"])
+            after = self.sites(self.dir / "one.mgram")
+            self.assertFalse([s for _, s in after if s[0].startswith(("alpha", "beta"))], after)
+            self.assertIn(f"{program} has been changed since the recording",
+                          " ".join(self.report["warnings"]))
+
     KINDS = {
         101: r"Tagged\[abi:v2\]::grab\(\)", 102: r"freeTagged\[abi:fast\]\(\)::.*operator\(\)",
         103: r"void \(\*picker<int>\(int\)\)\(int\)", 106: r"lit::operator\"\" ?_km\(",

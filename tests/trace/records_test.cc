@@ -89,6 +89,15 @@ TEST(Records, RoundTrip) {
   EXPECT_EQ(modules[0].end, UINT64_MAX);
   EXPECT_EQ(modules[1].unload_ns, 9u);
 
+  const std::vector<ModuleFile> files =
+      DecodeModuleFiles(EncodeModuleFiles({{2, 4096, UINT64_MAX}, {1, 0, 7}}))
+          .value();
+  ASSERT_EQ(files.size(), 2u);
+  EXPECT_EQ(files[0].module, 2u);
+  EXPECT_EQ(files[0].bytes, 4096u);
+  EXPECT_EQ(files[0].modified_ns, UINT64_MAX);
+  EXPECT_EQ(files[1].modified_ns, 7u);
+
   uint32_t first = 0;
   const std::vector<Stack> stacks =
       DecodeStacks(EncodeStacks(4, SomeStacks()), &first).value();
@@ -167,6 +176,8 @@ TEST(Records, SurviveEveryDamage) {
         [](std::string_view p) { return DecodeRunInfo(p); });
   check(EncodeModules(SomeModules()),
         [](std::string_view p) { return DecodeModules(p); });
+  check(EncodeModuleFiles({{2, 4096, 9}}),
+        [](std::string_view p) { return DecodeModuleFiles(p); });
   check(EncodeStacks(4, SomeStacks()),
         [](std::string_view p) { return DecodeStacks(p); });
   check(EncodeThreads({{0, 1234, "main", 5}}),
