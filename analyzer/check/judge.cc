@@ -31,7 +31,7 @@ std::string NotJudged(const LeakDocument& document) {
   for (const LeakProcess& process : document.processes) {
     if (process.classified || process.end == EndReason::kExeced) continue;
     const size_t unclassified = static_cast<size_t>(LeakKind::kUnclassified);
-    if (process.sums[unclassified].blocks == 0) continue;
+    if (process.sums[unclassified].blocks == 0 && !process.ends_early()) continue;
     which.push_back(absl::StrCat(process.program, " (pid ", process.pid,
                                  ") was not classified: ", process.reason));
   }
@@ -184,6 +184,18 @@ std::vector<Finding> JudgeLimits(const Limits& limits, const LeakDocument& docum
   }
   if (limits.allocations)
     findings.push_back(JudgeAllocations(*limits.allocations, processes));
+  // A limit that is kept up to there may be broken after.
+  for (const LeakProcess& process : document.processes) {
+    if (!process.ends_early()) continue;
+    for (Finding& finding : findings) {
+      const bool told = finding.name == "leak";  // by NotJudged
+      finding.kept = false;
+      if (told) continue;
+      finding.culprits.push_back(
+          absl::StrCat(process.program, " (pid ", process.pid,
+                       ") cannot be judged: ", process.reason));
+    }
+  }
   return findings;
 }
 

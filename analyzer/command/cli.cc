@@ -84,24 +84,30 @@ absl::StatusOr<double> ParsePositive(absl::string_view option,
 }
 
 std::optional<double> BytesOf(absl::string_view text) {
+  // "kB" is a thousand, "KiB" and the bare letter, as allocators' options have it,
+  // are 1024.
   constexpr struct {
-    absl::string_view name;
+    absl::string_view names[3];
     double factor;
-  } kUnits[] = {{"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
-                {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
-                {"TB", 1e12},    {"B", 1}};
-  double factor = 1;
-  for (const auto& unit : kUnits) {
-    if (!absl::ConsumeSuffix(&text, unit.name)) continue;
-    factor = unit.factor;
-    break;
-  }
+  } kUnits[] = {{{"kib", "ki", "k"}, 0x1p10}, {{"mib", "mi", "m"}, 0x1p20},
+                {{"gib", "gi", "g"}, 0x1p30}, {{"tib", "ti", "t"}, 0x1p40},
+                {{"kb", "kb", "kb"}, 1e3},    {{"mb", "mb", "mb"}, 1e6},
+                {{"gb", "gb", "gb"}, 1e9},    {{"tb", "tb", "tb"}, 1e12},
+                {{"b", "b", "b"}, 1},         {{"", "", ""}, 1}};
+  const size_t last = text.find_last_of("0123456789.");
+  if (last == absl::string_view::npos) return std::nullopt;
+  const std::string unit =
+      absl::AsciiStrToLower(absl::StripAsciiWhitespace(text.substr(last + 1)));
   double number = 0;
-  if (!absl::SimpleAtod(absl::StripAsciiWhitespace(text), &number) ||
-      !std::isfinite(number)) {
+  if (!absl::SimpleAtod(text.substr(0, last + 1), &number) ||
+      !std::isfinite(number))
     return std::nullopt;
+  for (const auto& [names, factor] : kUnits) {
+    for (const absl::string_view name : names) {
+      if (unit == name) return number * factor;
+    }
   }
-  return number * factor;
+  return std::nullopt;
 }
 
 absl::StatusOr<double> ParseBytes(absl::string_view option,

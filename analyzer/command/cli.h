@@ -49,7 +49,8 @@ absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,
 absl::StatusOr<double> ParsePositive(absl::string_view option,
                                      absl::string_view value);
 
-// "100000", "100MB" (10^8), "1.5 MiB" (1.5 * 2^20); nothing: not a finite number.
+// "100000", "100MB" (10^8), "1.5 MiB", "1.5Mi", "1.5m" (1.5 * 2^20), in either
+// case; nothing: not a finite number of bytes.
 std::optional<double> BytesOf(absl::string_view text);
 
 // The same, above 0; `option` names it in the error.

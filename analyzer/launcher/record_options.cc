@@ -2,16 +2,15 @@
 
 #include <getopt.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
+#include <optional>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "analyzer/command/cli.h"
 #include "analyzer/command/suggest.h"
 
 namespace mallogram {
@@ -33,21 +32,12 @@ const option kLongOptions[] = {
     {nullptr, 0, nullptr, 0},
 };
 
-// "524288", "512K", "512KiB", "1MiB", "2g" to bytes. False: none of these.
+// Whole bytes. False: no size, or too large a one.
 bool ParseSize(absl::string_view text, uint64_t* bytes) {
-  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const std::string unit = absl::AsciiStrToLower(text.substr(digits));
-  constexpr absl::string_view kUnits[][3] = {
-      {"", "b", "b"}, {"k", "ki", "kib"}, {"m", "mi", "mib"}, {"g", "gi", "gib"}};
-  for (size_t i = 0; i < std::size(kUnits); ++i) {
-    if (std::find(std::begin(kUnits[i]), std::end(kUnits[i]), unit) ==
-        std::end(kUnits[i])) {
-      continue;
-    }
-    return absl::SimpleAtoi(text.substr(0, digits), bytes) &&
-           !__builtin_mul_overflow(*bytes, uint64_t{1} << (10 * i), bytes);
-  }
-  return false;
+  const std::optional<double> value = BytesOf(text);
+  if (!value.has_value() || *value < 0 || *value >= 0x1p63) return false;
+  *bytes = static_cast<uint64_t>(*value);
+  return true;
 }
 
 absl::Status UnknownOption(const std::string& word) {

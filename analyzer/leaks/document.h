@@ -142,6 +142,11 @@ struct LeakProcess {
   std::array<Amount, kLeakKinds> sums = {};
   Amount suppressed;
 
+  // The recording ends before the program does: what came later is not known.
+  bool ends_early() const {
+    return !classified &&
+           (end == EndReason::kUnknown || end == EndReason::kDetached);
+  }
   // nullptr: there is none.
   const LeakCheck* used() const {
     return check == 0 ? nullptr : &checks[check - 1].check;

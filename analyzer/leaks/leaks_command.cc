@@ -224,7 +224,7 @@ int Judge(const LeakDocument& document, const LeakOptions& options) {
   if ((options.fail_on & ~SetOf(LeakKind::kUnclassified)) == 0) return 0;
   constexpr auto kUnclassified = static_cast<size_t>(LeakKind::kUnclassified);
   for (const LeakProcess& process : document.processes) {
-    if (process.sums[kUnclassified].blocks == 0) continue;
+    if (process.sums[kUnclassified].blocks == 0 && !process.ends_early()) continue;
     return Fail(kNotJudged,
                 absl::StrCat("--fail-on cannot be judged: ", ProcessName(process),
                              " is not classified: ", process.reason));

@@ -167,6 +167,12 @@ TEST(Units, BytesAreSi) {
   EXPECT_EQ(*BytesOf("1.55kB"), 1550);
   EXPECT_EQ(*BytesOf("64 MiB"), 64.0 * 1024 * 1024);
   EXPECT_EQ(*BytesOf("12"), 12);
+  for (const char* text : {"64KiB", "64Ki", "64k", "64K", "64 kib"})
+    EXPECT_EQ(*BytesOf(text), 65536) << text;
+  EXPECT_EQ(*BytesOf("64MB"), 64e6);
+  EXPECT_EQ(*BytesOf("1e3"), 1000);
+  for (const char* text : {"", "KiB", "nan", "inf", "1KiB1", "12parsec"})
+    EXPECT_FALSE(BytesOf(text).has_value()) << text;
   EXPECT_FALSE(BytesOf("12 XB").has_value());
   EXPECT_EQ(FormatSi(0), "0 B");
   EXPECT_EQ(FormatSi(999), "999 B");

@@ -12,6 +12,7 @@
 #include "analyzer/leaks/growth/course.h"
 #include "preload/trace/mapped_array.h"
 #include "preload/trace/sampling.h"
+#include "preload/trace/slots.h"
 
 namespace mallogram {
 namespace {
@@ -26,16 +27,13 @@ Caller CallerOf(const Trace& trace, uint32_t stack) {
   return {node.module, node.offset};
 }
 
-// The blocks alive, under the names that events give them (heap_model.h), with what
+// The blocks alive, under the names that events give them (slots.h), with what
 // CourseRecorder wants to hear when they go. 10 bytes a block, 4 a freed one.
 class Blocks {
  public:
   uint32_t Add(uint32_t site, uint64_t bytes, uint16_t cohorts) {
     uint32_t slot;
-    if (free_count_ != 0) {
-      slot = free_[--free_count_];
-    } else {
-      slot = static_cast<uint32_t>(blocks_.size());
+    if (names_.Take(&slot)) {
       blocks_.PushBack();
       cohorts_.PushBack();
     }
@@ -45,13 +43,12 @@ class Blocks {
   }
   // False: no block has that name.
   bool Remove(uint32_t slot, uint32_t* site, uint64_t* bytes, uint16_t* cohorts) {
-    if (slot >= blocks_.size() || blocks_[slot] == 0) return false;
+    if (!names_.IsKnown(slot) || blocks_[slot] == 0) return false;
     *site = static_cast<uint32_t>(blocks_[slot] >> kBytesBits) - 1;
     *bytes = blocks_[slot] & kMostBytes;
     *cohorts = cohorts_[slot];
     blocks_[slot] = 0;
-    if (free_count_ == free_.size()) free_.PushBack();
-    free_[free_count_++] = slot;
+    names_.Give(slot);
     return true;
   }
   static uint64_t Kept(uint64_t bytes) { return std::min(bytes, kMostBytes); }
@@ -63,8 +60,7 @@ class Blocks {
 
   GrowingArray<uint64_t> blocks_;  // bytes | site + 1; 0: not alive
   GrowingArray<uint16_t> cohorts_;
-  GrowingArray<uint32_t> free_;
-  uint64_t free_count_ = 0;
+  SlotNames names_;
 };
 
 // Reads events; a file that is cut or damaged, as far as it goes.
