@@ -52,17 +52,25 @@ void CollectFunctions(Dwarf_Die* die, int depth,
   });
 }
 
+bool Covers(const SplitUnit* split, Dwarf_Die* die, uint64_t address) {
+  if (split == nullptr) return dwarf_haspc(die, address) == 1;
+  for (const auto& [start, end] : RangesOf(*split, die)) {
+    if (address >= start && address < end) return true;
+  }
+  return false;
+}
+
 // The path to the inlined calls around `address`, outermost first.
-void CollectInlined(Dwarf_Die* die, uint64_t address, int depth,
-                    std::vector<Dwarf_Die>* calls) {
+void CollectInlined(const SplitUnit* split, Dwarf_Die* die, uint64_t address,
+                    int depth, std::vector<Dwarf_Die>* calls) {
   if (depth > kMaxNesting) return;
   ForEachChild(die, [&](Dwarf_Die* child) {
     const int tag = dwarf_tag(child);
     if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block)
       return true;
-    if (dwarf_haspc(child, address) != 1) return true;
+    if (!Covers(split, child, address)) return true;
     if (tag == DW_TAG_inlined_subroutine) calls->push_back(*child);
-    CollectInlined(child, address, depth + 1, calls);
+    CollectInlined(split, child, address, depth + 1, calls);
     return false;
   });
 }
@@ -72,6 +80,16 @@ uint32_t UnsignedAttribute(Dwarf_Die* die, unsigned name) {
   Dwarf_Word value = 0;
   if (dwarf_formudata(dwarf_attr(die, name, &attribute), &value) != 0) return 0;
   return static_cast<uint32_t>(value);
+}
+
+uint64_t EitherAttribute(Dwarf_Die* die, unsigned name, unsigned old_name) {
+  Dwarf_Attribute attribute;
+  Dwarf_Word value = 0;
+  if (dwarf_formudata(dwarf_attr(die, name, &attribute), &value) != 0 &&
+      dwarf_formudata(dwarf_attr(die, old_name, &attribute), &value) != 0) {
+    return 0;
+  }
+  return value;
 }
 
 // Of a unit whose functions are in a file of their own (DWARF 5 §3.1.2, and GNU's
@@ -96,8 +114,14 @@ std::string CallFile(Dwarf_Die* unit, Dwarf_Die* call) {
 
 }  // namespace
 
-void DwarfLookup::AddRanges(Dwarf_Die* die, uint32_t index,
+void DwarfLookup::AddRanges(const SplitUnit* split, Dwarf_Die* die, uint32_t index,
                             std::vector<Range>* ranges) {
+  if (split != nullptr) {
+    for (const auto& [first, last] : RangesOf(*split, die)) {
+      if (first != 0 && first < last) ranges->push_back({first, last, index});
+    }
+    return;
+  }
   Dwarf_Addr base = 0, start = 0, end = 0;
   ptrdiff_t offset = 0;
   while ((offset = dwarf_ranges(die, offset, &base, &start, &end)) > 0) {
@@ -124,6 +148,32 @@ const DwarfLookup::Range* DwarfLookup::Find(const std::vector<Range>& ranges,
   return nullptr;
 }
 
+void DwarfLookup::OpenSplit(Dwarf_CU* cu, absl::string_view name, Unit* unit) {
+  Skeleton skeleton;
+  Dwarf_Half version = 0;
+  Dwarf_Addr base = 0;
+  dwarf_cu_info(cu, &version, nullptr, nullptr, nullptr, &skeleton.id, nullptr,
+                nullptr);
+  skeleton.version = version;
+  skeleton.file = std::string(name);
+  Dwarf_Attribute attribute;
+  const char* directory =
+      dwarf_formstring(dwarf_attr(&unit->die, DW_AT_comp_dir, &attribute));
+  if (directory != nullptr) skeleton.directory = directory;
+  if (dwarf_lowpc(&unit->die, &base) == 0) skeleton.base = base;
+  skeleton.addresses =
+      EitherAttribute(&unit->die, DW_AT_addr_base, DW_AT_GNU_addr_base);
+  skeleton.ranges =
+      EitherAttribute(&unit->die, DW_AT_rnglists_base, DW_AT_GNU_ranges_base);
+  unit->split = splits_.Find(skeleton);
+  if (unit->split != nullptr) {
+    unit->entries = unit->split->die;
+    return;
+  }
+  unit->is_missing = true;
+  if (missing_++ == 0) first_missing_ = skeleton.file;
+}
+
 // .debug_aranges is not used: clang writes none.
 void DwarfLookup::LoadUnits() {
   units_loaded_ = true;
@@ -132,15 +182,17 @@ void DwarfLookup::LoadUnits() {
   uint8_t type = 0;
   while (dwarf_get_units(dwarf_, cu, &cu, nullptr, &type, &die, &split) == 0) {
     if (type != DW_UT_compile && type != DW_UT_skeleton) continue;
-    AddRanges(&die, static_cast<uint32_t>(units_.size()), &unit_ranges_);
+    AddRanges(nullptr, &die, static_cast<uint32_t>(units_.size()), &unit_ranges_);
     Unit unit;
     unit.die = unit.entries = die;
     // A skeleton has ranges and lines; its functions are in the .dwo file, which
     // libdw looks for beside this file and where the compiler wrote it.
     if (const char* name = SplitName(&die); name != nullptr) {
-      unit.is_missing = type != DW_UT_skeleton || split.addr == nullptr;
-      if (!unit.is_missing) unit.entries = split;
-      if (unit.is_missing && missing_++ == 0) first_missing_ = name;
+      if (type == DW_UT_skeleton && split.addr != nullptr) {
+        unit.entries = split;
+      } else {
+        OpenSplit(cu, name, &unit);
+      }
     }
     units_.push_back(std::move(unit));
   }
@@ -151,7 +203,7 @@ void DwarfLookup::LoadFunctions(Unit* unit) {
   unit->loaded = true;
   CollectFunctions(&unit->entries, 0, &unit->functions);
   for (uint32_t i = 0; i < unit->functions.size(); ++i) {
-    AddRanges(&unit->functions[i], i, &unit->ranges);
+    AddRanges(unit->split.get(), &unit->functions[i], i, &unit->ranges);
   }
   SortRanges(&unit->ranges);
 }
@@ -197,7 +249,7 @@ std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
 
   Dwarf_Die function = unit.functions[in_function->index];
   std::vector<Dwarf_Die> calls;
-  CollectInlined(&function, address, 0, &calls);
+  CollectInlined(unit.split.get(), &function, address, 0, &calls);
   // The line belongs to the innermost; each call says where its caller was.
   std::vector<Frame> frames;
   for (auto call = calls.rbegin(); call != calls.rend(); ++call) {
@@ -206,6 +258,7 @@ std::vector<Frame> DwarfLookup::Resolve(uint64_t address) {
     frames.push_back(place);
     place = Frame();
     place.file = CallFile(&unit.entries, &*call);
+    if (place.file.empty()) place.file = CallFile(&unit.die, &*call);
     place.line = UnsignedAttribute(&*call, DW_AT_call_line);
   }
   SetName(NameOf(&function), &place);

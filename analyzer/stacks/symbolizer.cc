@@ -6,12 +6,14 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/stacks/data_symbols.h"
 #include "analyzer/stacks/demangle.h"
 #include "analyzer/stacks/dwarf_lookup.h"
+#include "analyzer/stacks/elf_image.h"
 #include "analyzer/stacks/returned_string.h"
 #include "analyzer/stacks/symbol_table.h"
 
@@ -25,6 +27,24 @@ std::string DebugFile(absl::string_view dir, absl::string_view build_id) {
   return absl::StrCat(dir, "/.build-id/", hex.substr(0, 2), "/", hex.substr(2),
                       ".debug");
 }
+
+// The debug information of a file that has it compressed by zstd, be it only some
+// sections: the linker leaves small ones as they are.
+class Decompressed {
+ public:
+  explicit Decompressed(const std::string& path)
+      : file_(path), sections_(file_.elf()) {
+    if (file_.elf() != nullptr && sections_.UsesZstd() &&
+        !sections_.Find(".debug_info").empty())
+      image_ = DwarfImage::Make(DebugSections(&sections_));
+  }
+  Dwarf* dwarf() const { return image_ == nullptr ? nullptr : image_->dwarf(); }
+
+ private:
+  ElfFile file_;
+  ElfSections sections_;
+  std::unique_ptr<DwarfImage> image_;
+};
 
 }  // namespace
 
@@ -48,6 +68,7 @@ class Symbolizer::Object {
   }
   ~Object() {
     lookup_.reset();
+    decompressed_.reset();
     symbols_.reset();
     if (dwfl_ != nullptr) dwfl_end(dwfl_);
   }
@@ -97,10 +118,7 @@ class Symbolizer::Object {
     if (!searched_debug_) {
       // Only now: modules whose frames are never shown need no debug file.
       searched_debug_ = true;
-      Dwarf_Addr bias = 0;
-      Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);
-      if (dwarf != nullptr) lookup_ = std::make_unique<DwarfLookup>(dwarf);
-      dwarf_bias_ = bias;
+      FindDwarf();
     }
     if (lookup_ != nullptr) {
       frames = lookup_->Resolve(address + bias_ - dwarf_bias_);
@@ -137,6 +155,28 @@ class Symbolizer::Object {
   }
 
  private:
+  void FindDwarf() {
+    Dwarf_Addr bias = 0;
+    Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);
+    std::vector<std::string> paths;
+    const char *program = nullptr, *debug = nullptr;
+    dwfl_module_info(module_, nullptr, nullptr, nullptr, nullptr, nullptr, &program,
+                     &debug);
+    for (const char* path : {program, debug}) {
+      if (path != nullptr) paths.emplace_back(path);
+    }
+    dwarf_bias_ = bias;
+    for (const std::string& path : paths) {
+      decompressed_ = std::make_unique<Decompressed>(path);
+      if (decompressed_->dwarf() == nullptr) continue;
+      dwarf = decompressed_->dwarf();
+      dwarf_bias_ = bias_;  // addresses are the file's
+      break;
+    }
+    if (dwarf != nullptr)
+      lookup_ = std::make_unique<DwarfLookup>(dwarf, std::move(paths));
+  }
+
   Result Unload(Result result) {
     dwfl_end(dwfl_);
     dwfl_ = nullptr;
@@ -151,6 +191,7 @@ class Symbolizer::Object {
   Dwfl_Module* module_ = nullptr;
   uint64_t bias_ = 0, dwarf_bias_ = 0;
   bool searched_debug_ = false, told_ = false;
+  std::unique_ptr<Decompressed> decompressed_;
   std::unique_ptr<DwarfLookup> lookup_;
   std::unique_ptr<SymbolTable> symbols_;
   std::unique_ptr<DataSymbols> data_;
