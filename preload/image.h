@@ -32,6 +32,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "preload/stack_roots.h"
 #include "preload/unrecordable.h"
 
 namespace mallogram {
@@ -45,11 +46,7 @@ inline constexpr size_t kImagePage = 4096;
 // ---- stacks ---------------------------------------------------------------
 
 // A call stack is the path from a node to a root. Ids below kFirstNode are the
-// roots, which say how the stack ends.
-inline constexpr uint32_t kRootComplete = 0;  // the outermost frame was reached
-inline constexpr uint32_t kRootCut = 1;       // cut by --max-depth
-inline constexpr uint32_t kRootStopped = 2;   // no unwind information further out
-inline constexpr uint32_t kRootUnknown = 3;   // node table full: no stack kept
+// roots of stack_roots.h.
 inline constexpr uint32_t kFirstNode = 4;
 
 // Written once, before its id is published through a ring's head; constant

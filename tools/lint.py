@@ -85,15 +85,14 @@ ROOMS = [
     # Renderers print results: they open no recording and no executable.
     (r'analyzer/([a-z]+/)+render_[a-z_]+\.(cc|h)',
      TRACE + rooms('command', 'fit', 'report', 'leaks', 'diff', 'scaling', 'sweep', 'study', 'check') +
-     [r'analyzer/stacks/(names|frame_table)\.h',
+     [r'analyzer/stacks/(frame_text|names|site_book|stack_book|stack_cursor)\.h',
       r'analyzer/recording/(estimate|phase_marks|trace)\.h'], False),
-    (r'analyzer/command/[^/]+', rooms('command') + [r'analyzer/stacks/(frame_table|names)\.h'], False),
+    (r'analyzer/command/[^/]+', rooms('command'), False),
     (r'analyzer/recording/[^/]+',
      TRACE + rooms('recording') + [r'analyzer/fit/distributions\.h'], False),
-    # The two results are still filled from below: names move out of them.
     (r'analyzer/stacks/[^/]+',
-     TRACE + rooms('stacks') + [r'analyzer/recording/trace\.h', r'analyzer/report/report\.h',
-                                r'analyzer/scaling/runs\.h'], False),
+     TRACE + rooms('stacks') + [r'analyzer/command/(format|text_writer)\.h',
+                                r'analyzer/recording/trace\.h'], False),
     (r'analyzer/report/[^/]+', TRACE + rooms('command', 'recording', 'stacks', 'report'), False),
     # Arithmetic on plain numbers, for any caller.
     (r'analyzer/fit/[^/]+', rooms('fit'), False),

@@ -81,8 +81,8 @@ void Follow(const Trace& trace, const std::string& name, ProgramLife* life) {
 }
 
 // One recording, for the document and beside it.
-absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
-                                LeakBuilder* builder, ProgramLife* life) {
+absl::StatusOr<ProcessRun> Read(const std::string& file, LeakBuilder* builder,
+                                ProgramLife* life) {
   ProgressBar bar("reading");
   const auto progress = [&bar](uint64_t done, uint64_t total) {
     bar.Update(done, total);
@@ -117,12 +117,12 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, Symbolizer* symbolizer,
 // 0, kFound, or kFailure if nothing could be judged.
 int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
           const std::vector<std::string>& files) {
-  Symbolizer symbolizer("");
-  LeakBuilder builder(&symbolizer);
+  StackBook book(SameLocation::kByText);
+  LeakBuilder builder(&book);
   std::vector<ProcessRun> processes;
   ProgramLife life;
   for (const std::string& file : files) {
-    absl::StatusOr<ProcessRun> run = Read(file, &symbolizer, &builder, &life);
+    absl::StatusOr<ProcessRun> run = Read(file, &builder, &life);
     if (!run.ok()) return Fail(kFailure, run.status().message());
     processes.push_back(*std::move(run));
   }
@@ -133,10 +133,9 @@ int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
   }
   LeakDocument document = builder.Finish();
   // Beyond this point call stacks are fixed.
-  const FrameTable frames(document.names);
-  ApplySuppressions(suppressions, frames, &document);
+  ApplySuppressions(suppressions, book, &document);
   const std::vector<Finding> findings =
-      JudgeLimits(options.limits, document, frames, processes);
+      JudgeLimits(options.limits, document, book, processes);
   const std::string text = RenderFindings(findings, DetectStyle(STDERR_FILENO));
   fwrite(text.data(), 1, text.size(), stderr);
   if (!options.junit_file.empty() &&

@@ -19,9 +19,9 @@ std::string AtMostBytes(uint64_t bytes) {
   return absl::StrCat("at most ", FormatBytes(bytes));
 }
 
-std::string Place(const LeakDocument& document, const FrameTable& frames,
+std::string Place(const LeakDocument& document, const StackBook& book,
                   const LeakRecord& record) {
-  const std::string place = PlaceOf(document, frames, record.node);
+  const std::string place = PlaceOf(book, record.node);
   return place.empty() ? "a call stack that is not known" : place;
 }
 
@@ -40,10 +40,10 @@ std::string NotJudged(const LeakDocument& document) {
 
 // "MyTest.Case leaks 96 B: 2 blocks of Make (make.cc:12)", for each of the tests
 // that share the record; the rest without a test.
-void AddLeak(const LeakDocument& document, const FrameTable& frames,
+void AddLeak(const LeakDocument& document, const StackBook& book,
              const LeakRecord& record, const std::vector<TestSpan>& tests,
              std::vector<std::string>* culprits) {
-  const std::string place = Place(document, frames, record);
+  const std::string place = Place(document, book, record);
   const std::string kind = record.kind == LeakKind::kPossible ? " possibly" : "";
   uint64_t blocks = record.blocks, bytes = record.bytes;
   size_t named = 0;
@@ -71,8 +71,7 @@ void AddLeak(const LeakDocument& document, const FrameTable& frames,
 }
 
 Finding JudgeLeak(const Limits& limits, const LeakDocument& document,
-                  const FrameTable& frames,
-                  const std::vector<ProcessRun>& processes) {
+                  const StackBook& book, const std::vector<ProcessRun>& processes) {
   Finding finding{"leak", "", AtMostBytes(*limits.leak), true, {}};
   uint64_t blocks = 0, bytes = 0;
   for (const LeakRecord& record : document.records) {
@@ -81,7 +80,7 @@ Finding JudgeLeak(const Limits& limits, const LeakDocument& document,
     if (!counts || record.suppressed()) continue;
     blocks += record.blocks + record.indirect_blocks;
     bytes += record.lost_bytes();
-    AddLeak(document, frames, record, processes[record.process].tests,
+    AddLeak(document, book, record, processes[record.process].tests,
             &finding.culprits);
   }
   finding.measured = absl::StrCat(
@@ -121,7 +120,7 @@ Finding JudgeAllocations(uint64_t limit, const std::vector<ProcessRun>& processe
 }
 
 Finding JudgeGrowth(GrowthLimit limit, const LeakDocument& document,
-                    const FrameTable& frames,
+                    const StackBook& book,
                     const std::vector<ProcessRun>& processes) {
   Finding finding{"growth", "", "", true, {}};
   if (limit == GrowthLimit::kLinear) {
@@ -145,7 +144,7 @@ Finding JudgeGrowth(GrowthLimit limit, const LeakDocument& document,
       continue;
     }
     ++growing;
-    finding.culprits.push_back(absl::StrCat(Place(document, frames, record),
+    finding.culprits.push_back(absl::StrCat(Place(document, book, record),
                                             " grows: ", record.growth->text));
   }
   finding.measured = growing == 0 ? "no call stack grows"
@@ -173,14 +172,13 @@ bool GrowsFasterThanLinear(const std::vector<HeapPoint>& heap, std::string* law)
 }
 
 std::vector<Finding> JudgeLimits(const Limits& limits, const LeakDocument& document,
-                                 const FrameTable& frames,
+                                 const StackBook& book,
                                  const std::vector<ProcessRun>& processes) {
   std::vector<Finding> findings;
-  if (limits.leak)
-    findings.push_back(JudgeLeak(limits, document, frames, processes));
+  if (limits.leak) findings.push_back(JudgeLeak(limits, document, book, processes));
   if (limits.peak) findings.push_back(JudgePeak(*limits.peak, processes));
   if (limits.growth) {
-    findings.push_back(JudgeGrowth(*limits.growth, document, frames, processes));
+    findings.push_back(JudgeGrowth(*limits.growth, document, book, processes));
   }
   if (limits.allocations)
     findings.push_back(JudgeAllocations(*limits.allocations, processes));

@@ -11,7 +11,7 @@
 #include "analyzer/leaks/document.h"
 #include "analyzer/leaks/growth/label.h"
 #include "analyzer/leaks/growth/read_growth.h"
-#include "analyzer/stacks/frame_table.h"
+#include "analyzer/stacks/stack_book.h"
 
 namespace mallogram {
 
@@ -47,7 +47,7 @@ struct Finding {
 
 // A finding a limit. Processes as in the document.
 std::vector<Finding> JudgeLimits(const Limits& limits, const LeakDocument& document,
-                                 const FrameTable& frames,
+                                 const StackBook& book,
                                  const std::vector<ProcessRun>& processes);
 
 // The heap over the allocations of a run: true if it grows faster than in

@@ -8,7 +8,6 @@
 #include "absl/strings/string_view.h"
 #include "analyzer/command/format.h"
 #include "analyzer/command/terminal.h"
-#include "analyzer/stacks/frame_table.h"
 
 namespace mallogram {
 
@@ -19,6 +18,7 @@ class TextWriter {
 
   const Style& style() const { return style_; }
   bool utf8() const { return style_.utf8; }
+  bool full_names() const { return full_names_; }
 
   template <typename... Parts>
   void Line(const Parts&... parts) {
@@ -44,11 +44,6 @@ class TextWriter {
     return style_.utf8 ? utf8 : ascii;
   }
 
-  // The frame's function, or its module and offset.
-  std::string FunctionText(const FrameView& frame, size_t width) const;
-  // "file:line", or the module if that is not known. `any_line`: no line.
-  std::string PlaceText(const FrameView& frame, bool any_line) const;
-
   // The text, with the signs that FormatSeconds and the like use made ASCII if
   // they must be.
   std::string Take();
@@ -63,12 +58,5 @@ class TextWriter {
   const bool full_names_;
   std::string text_;
 };
-
-// The call sites or the call tree, for render_text.cc.
-struct TextInput;
-struct TextOptions;
-void WriteTopSites(const TextInput& input, const TextOptions& options,
-                   TextWriter* out);
-void WriteTree(const TextInput& input, const TextOptions& options, TextWriter* out);
 
 }  // namespace mallogram

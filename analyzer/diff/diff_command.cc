@@ -240,7 +240,8 @@ absl::StatusOr<Difference> CompareRecordings(const DiffOptions& options) {
   }
   const SiteIdentity identity = options.identity.value_or(
       rebuilt.empty() ? SiteIdentity::kStack : SiteIdentity::kNames);
-  RunsBuilder builder(identity, options.debug_dir);
+  StackBook book(SameLocation::kByText, options.debug_dir);
+  RunsBuilder builder(&book, identity);
   ProgressBar bar("reading");
   for (const RunFiles& run : runs) {
     const absl::Status status = builder.Add(
@@ -369,15 +370,15 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   if (!heaps.ok()) return heaps.status();
   const LiveHeap &before = (*heaps)[0], &after = (*heaps)[1];
 
-  SiteTable table(options.identity.value_or(SiteIdentity::kStack),
-                  options.debug_dir);
-  table.Begin(*trace);
+  StackBook book(SameLocation::kByText, options.debug_dir);
+  SiteBook sites(&book, options.identity.value_or(SiteIdentity::kStack));
+  book.Begin(*trace);
   std::map<uint32_t, DiffValues> values;
   const std::vector<uint64_t> nothing(kMomentMeasures);
   const auto add = [&](const LiveHeap& heap,
                        std::vector<uint64_t> DiffValues::*side) {
     for (const LiveSite& site : heap.sites) {
-      const uint32_t index = table.SiteOf(site.stack, site.bytes);
+      const uint32_t index = sites.SiteOf(site.stack, site.bytes);
       std::vector<uint64_t>& sum =
           values.try_emplace(index, DiffValues{nothing, nothing}).first->second.*
           side;
@@ -389,7 +390,7 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   add(after, &DiffValues::after);
   std::vector<DiffSite> rows;
   for (auto& [site, both] : values) rows.push_back({site, std::move(both)});
-  Difference difference = MomentsDifference(table.TakeSites(), std::move(rows));
+  Difference difference = MomentsDifference(sites.TakeSites(), std::move(rows));
   difference.before = MomentTitle(options, *from, before);
   difference.after = MomentTitle(options, *to, after);
   difference.warnings = trace->warnings;
@@ -399,7 +400,7 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   WarnOf(*to, after, &difference);
   if (trace->run.sample_interval != 0)
     difference.warnings.push_back("sampled: bytes and blocks are estimates");
-  for (const std::string& note : table.notes()) difference.warnings.push_back(note);
+  for (const std::string& note : book.notes()) difference.warnings.push_back(note);
   return difference;
 }
 

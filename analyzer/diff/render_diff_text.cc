@@ -8,6 +8,7 @@
 #include "analyzer/command/format.h"
 #include "analyzer/command/text_writer.h"
 #include "analyzer/diff/render_diff.h"
+#include "analyzer/stacks/frame_text.h"
 
 namespace mallogram {
 namespace {
@@ -167,13 +168,9 @@ class DiffText {
         options_.depth == 0 ? frames : std::min(options_.depth, frames);
     for (size_t i = 0; i < shown; ++i) {
       const StackFrame& frame = site.stack[first + i];
-      FrameView view;
-      view.function = frame.function;
-      view.file = frame.file;
-      view.line = frame.line;
-      const std::string name = out_.FunctionText(view, kNameWidth);
+      const std::string name = FunctionText(out_, frame, kNameWidth);
       const size_t columns = DisplayWidth(name);
-      const std::string place = out_.PlaceText(view, false);
+      const std::string place = PlaceText(out_, frame);
       const std::string gap(columns < kNameWidth ? kNameWidth - columns : 0, ' ');
       out_.Line("      ", i == 0 ? "" : "  ", i == 0 ? out_.Bold(name) : name,
                 place.empty() ? "" : gap, place.empty() ? "" : "  ",

@@ -12,10 +12,12 @@ namespace {
 
 // The kind that the innermost frames tell, operators that `word` begins; the
 // outermost of them is what the program called. `kind` if they are others.
-BlockKind KindByName(const Report& names, uint32_t node, absl::string_view word,
+BlockKind KindByName(const StackBook& book, uint32_t node, absl::string_view word,
                      BlockKind kind) {
-  for (; node >= kFirstStackId; node = names.nodes[node].parent) {
-    for (const Frame& frame : names.locations[names.nodes[node].location].frames) {
+  for (; node >= kFirstStackId; node = book.node(node).parent) {
+    for (const PlacedFrame& placed :
+         book.location(book.node(node).location).frames) {
+      const CodeFrame& frame = book.frame(placed.frame);
       if (!absl::StartsWith(frame.function, word)) return kind;
       const absl::string_view rest =
           absl::string_view(frame.function).substr(word.size());
@@ -27,20 +29,19 @@ BlockKind KindByName(const Report& names, uint32_t node, absl::string_view word,
 
 }  // namespace
 
-bool CorrectKinds(const Report& names, uint32_t allocated, uint32_t freed,
+bool CorrectKinds(const StackBook& book, uint32_t allocated, uint32_t freed,
                   Mismatch* mismatch) {
   if (mismatch->type != MismatchType::kKind) return true;
   BlockKind& gave = mismatch->allocated_by;
   BlockKind& took = mismatch->freed_by;
   if (gave == BlockKind::kMalloc)
-    gave = KindByName(names, allocated, "operator new", gave);
+    gave = KindByName(book, allocated, "operator new", gave);
   if (took == BlockKind::kMalloc)
-    took = KindByName(names, freed, "operator delete", took);
+    took = KindByName(book, freed, "operator delete", took);
   return !KindsFit(gave, took);
 }
 
-std::vector<PoolView> PoolsOf(const Trace& trace, size_t process,
-                              CallNodes* nodes) {
+std::vector<PoolView> PoolsOf(const Trace& trace, size_t process, StackBook* book) {
   std::vector<PoolView> views;
   for (const Pool& pool : trace.pools) {
     PoolView& view = views.emplace_back();
@@ -53,7 +54,7 @@ std::vector<PoolView> PoolsOf(const Trace& trace, size_t process,
     for (const PoolSite& site : pool.sites) {
       view.blocks += site.live_blocks;
       view.bytes += site.live_bytes;
-      const uint32_t node = nodes->NodeOf(trace, site.stack);
+      const uint32_t node = book->NodeOf(site.stack);
       const auto [at, is_new] = index.try_emplace(node, view.sites.size());
       if (is_new) view.sites.emplace_back().node = node;
       PoolSiteView& sum = view.sites[at->second];

@@ -7,8 +7,7 @@
 
 #include "analyzer/leaks/document.h"
 #include "analyzer/recording/trace.h"
-#include "analyzer/report/report.h"
-#include "analyzer/stacks/call_nodes.h"
+#include "analyzer/stacks/stack_book.h"
 
 namespace mallogram {
 
@@ -16,9 +15,9 @@ namespace mallogram {
 // was at work: the program's own, or libstdc++'s linked statically. Corrects the
 // kinds by the names of the innermost frames; `allocated` and `freed` are the
 // stacks' nodes. False: they fit then.
-bool CorrectKinds(const Report& names, uint32_t allocated, uint32_t freed,
+bool CorrectKinds(const StackBook& book, uint32_t allocated, uint32_t freed,
                   Mismatch* mismatch);
 
-std::vector<PoolView> PoolsOf(const Trace& trace, size_t process, CallNodes* nodes);
+std::vector<PoolView> PoolsOf(const Trace& trace, size_t process, StackBook* book);
 
 }  // namespace mallogram

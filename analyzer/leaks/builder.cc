@@ -14,8 +14,6 @@
 namespace mallogram {
 namespace {
 
-constexpr uint32_t kUnknownStack = 3;  // a root: the stack is not known
-
 constexpr LeakKind KindOf(LeakClass kind) {
   switch (kind) {
     case LeakClass::kDefinite:
@@ -136,9 +134,7 @@ absl::Status NoSuchCheck(const Trace& trace, size_t number) {
 
 }  // namespace
 
-LeakBuilder::LeakBuilder(Symbolizer* symbolizer)
-    : symbolizer_(symbolizer),
-      nodes_(symbolizer, /*by_name=*/true, &document_.names) {}
+LeakBuilder::LeakBuilder(StackBook* book) : book_(book) {}
 
 RootView LeakBuilder::ViewOf(const Trace& trace, const LeakRoot& root) {
   RootView view;
@@ -150,11 +146,12 @@ RootView LeakBuilder::ViewOf(const Trace& trace, const LeakRoot& root) {
   if (root.kind == RootKind::kRegister) view.name = RegisterName(root.address);
   const Module* module = trace.FindModule(root.module);
   if (module == nullptr) return view;
-  view.module = nodes_.ModuleIndex(*module);
+  view.module = book_->ModuleIndex(*module);
   if (root.kind != RootKind::kGlobal) return view;
   const auto [entry, is_new] =
       variables_.try_emplace(std::pair(view.module, root.address));
-  if (is_new) entry->second = symbolizer_->ResolveData(*module, root.address);
+  if (is_new)
+    entry->second = book_->symbolizer().ResolveData(*module, root.address);
   view.name = entry->second.name;
   view.section = entry->second.section;
   view.offset = entry->second.offset;
@@ -169,9 +166,9 @@ LeakReason LeakBuilder::ReasonOf(const Trace& trace, const LeakGroup& group) {
   reason.way_cut = group.way_cut;
   for (const LeakHop& hop : group.way) {
     reason.way.push_back(
-        {nodes_.NodeOf(trace, hop.stack), hop.size, hop.offset, hop.repeats});
+        {book_->NodeOf(hop.stack), hop.size, hop.offset, hop.repeats});
   }
-  if (group.head_stack != 0) reason.head = nodes_.NodeOf(trace, group.head_stack);
+  if (group.head_stack != 0) reason.head = book_->NodeOf(group.head_stack);
   return reason;
 }
 
@@ -186,7 +183,7 @@ LeakBuilder::Records LeakBuilder::Classified(const Trace& trace,
     if (growth) label = growth(trace, group.stack);
     if (kind == LeakKind::kReachable && label.has_value() && label->growing)
       kind = LeakKind::kGrowth;
-    const uint32_t node = nodes_.NodeOf(trace, group.stack);
+    const uint32_t node = book_->NodeOf(group.stack);
     const auto [entry, is_new] =
         index.try_emplace(std::pair(kind, node), records.size());
     if (is_new) {
@@ -226,7 +223,7 @@ LeakBuilder::Records LeakBuilder::Unclassified(const Trace& trace,
   absl::flat_hash_map<uint32_t, size_t> index;
   for (const SiteTotals& site : trace.summary.sites) {
     if (site.live_blocks == 0) continue;
-    const uint32_t node = nodes_.NodeOf(trace, site.stack);
+    const uint32_t node = book_->NodeOf(site.stack);
     const auto [entry, is_new] = index.try_emplace(node, records.size());
     if (is_new) {
       LeakRecord& record = records.emplace_back();
@@ -247,7 +244,7 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
   for (const size_t number : {request.check, request.since}) {
     if (number > count) return NoSuchCheck(trace, number);
   }
-  nodes_.Begin();
+  book_->Begin(trace);
   LeakProcess process = ProcessOf(trace);
   process.check = request.check != 0 ? request.check : count;
   process.since = request.since;
@@ -307,18 +304,18 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
 
 void LeakBuilder::AddRest(const Trace& trace) {
   const auto node = [&](uint32_t stack) {
-    return stack == 0 ? uint32_t{kUnknownStack} : nodes_.NodeOf(trace, stack);
+    return stack == 0 ? kRootUnknown : book_->NodeOf(stack);
   };
   const size_t process = document_.processes.size();
   for (Mismatch mismatch : trace.mismatches.list) {
     const uint32_t allocated = node(mismatch.allocated_stack);
     const uint32_t freed = node(mismatch.freed_stack);
-    if (!CorrectKinds(document_.names, allocated, freed, &mismatch)) continue;
+    if (!CorrectKinds(*book_, allocated, freed, &mismatch)) continue;
     document_.mismatches.push_back({process, mismatch, allocated, freed,
                                     node(mismatch.first_freed_stack),
                                     ThreadName(trace, mismatch.thread)});
   }
-  for (PoolView& pool : PoolsOf(trace, process, &nodes_))
+  for (PoolView& pool : PoolsOf(trace, process, book_))
     document_.pools.push_back(std::move(pool));
   if (trace.mismatches.left_out != 0) {
     document_.warnings.push_back(
@@ -336,9 +333,8 @@ LeakDocument LeakBuilder::Finish() {
                                        b.kind, b.node);
                    });
   for (LeakRecord& record : document_.records)
-    record.container = ContainerOf(document_.names, record.node);
-  for (const std::string& note : symbolizer_->notes())
-    document_.warnings.push_back(note);
+    record.container = ContainerOf(*book_, record.node);
+  for (const std::string& note : book_->notes()) document_.warnings.push_back(note);
   SumUp(&document_);
   return std::move(document_);
 }

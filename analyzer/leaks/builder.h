@@ -12,8 +12,7 @@
 #include "absl/status/status.h"
 #include "analyzer/leaks/document.h"
 #include "analyzer/recording/trace.h"
-#include "analyzer/stacks/call_nodes.h"
-#include "analyzer/stacks/symbolizer.h"
+#include "analyzer/stacks/stack_book.h"
 
 namespace mallogram {
 
@@ -29,7 +28,8 @@ struct LeakRequest {
 
 class LeakBuilder {
  public:
-  explicit LeakBuilder(Symbolizer* symbolizer);
+  // `book` names the call stacks; it must outlive the object.
+  explicit LeakBuilder(StackBook* book);
 
   // OutOfRange: the trace has no such check; the message is complete.
   absl::Status Add(const Trace& trace, const LeakRequest& request,
@@ -47,9 +47,8 @@ class LeakBuilder {
   Records Unclassified(const Trace& trace, const GrowthOf& growth);
   void AddRest(const Trace& trace);  // mismatches and pools
 
-  Symbolizer* const symbolizer_;
+  StackBook* const book_;
   LeakDocument document_;
-  CallNodes nodes_;
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, DataName> variables_;
 };
 

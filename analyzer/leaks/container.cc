@@ -54,13 +54,15 @@ std::string ContainerOfFunction(absl::string_view function) {
   return "";
 }
 
-std::string ContainerOf(const Report& names, uint32_t node) {
+std::string ContainerOf(const StackBook& book, uint32_t node) {
   // The innermost container: a string within a node of a map is a string. A node's
   // allocator does not know whether the tree is a map or a set of pairs; the tree,
   // further out, does.
   std::string found;
-  for (; node >= kFirstStackId; node = names.nodes[node].parent) {
-    for (const Frame& frame : names.locations[names.nodes[node].location].frames) {
+  for (; node >= kFirstStackId; node = book.node(node).parent) {
+    for (const PlacedFrame& placed :
+         book.location(book.node(node).location).frames) {
+      const CodeFrame& frame = book.frame(placed.frame);
       if (!IsPlumbing(frame.function)) return found;
       const std::string text = ContainerOfFunction(frame.function);
       if (found.empty()) {

@@ -1,8 +1,7 @@
 // What the verb `leaks` found, as plain data: made from traces by builder, marked
 // by suppress and since, shown by the renderers.
 //
-// Call stacks are nodes of `names` (report.h), of which only modules, locations and
-// nodes are used.
+// Call stacks are nodes of the StackBook that the document was built with.
 #pragma once
 
 #include <array>
@@ -14,7 +13,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "analyzer/report/report.h"
+#include "analyzer/stacks/stack_book.h"
 #include "preload/trace/leaks.h"
 #include "preload/trace/mismatches.h"
 
@@ -54,7 +53,7 @@ struct RootView {
   // name.
   std::string name, section;
   uint64_t offset = 0;               // in the variable or section
-  uint32_t module = kNoModuleIndex;  // in names.modules
+  uint32_t module = kNoModuleIndex;  // in the StackBook's modules
   uint64_t address = 0;              // as in LeakRoot
   int64_t tid = 0;
   std::string thread;  // its name
@@ -190,7 +189,6 @@ struct SuppressionUse {
 };
 
 struct LeakDocument {
-  Report names;
   std::vector<LeakProcess> processes;
   // Most bytes lost first; then indirect, reachable, ignored ones, each likewise.
   std::vector<LeakRecord> records;

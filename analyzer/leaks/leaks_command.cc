@@ -95,7 +95,9 @@ absl::Status WriteText(const std::string& path, absl::string_view text) {
 class Reading {
  public:
   explicit Reading(const LeakOptions& options)
-      : options_(options), symbolizer_(options.debug_dir), builder_(&symbolizer_) {}
+      : options_(options),
+        book_(SameLocation::kByText, options.debug_dir),
+        builder_(&book_) {}
 
   // Files that cannot be used are named on standard error.
   absl::Status Add(const std::string& file, bool temporary) {
@@ -108,7 +110,7 @@ class Reading {
     absl::StatusOr<Trace> trace = ReadTrace(*recording, ReadOptions(), progress);
     if (!trace.ok()) return trace.status();
     if (temporary) trace->path = "";
-    FindLsanDefaults(*trace, &symbolizer_, &warnings_,
+    FindLsanDefaults(*trace, &book_.symbolizer(), &warnings_,
                      [this](absl::string_view text, absl::string_view source) {
                        AddDefaults(text, source);
                      });
@@ -119,6 +121,7 @@ class Reading {
   }
 
   SuppressionSet* suppressions() { return &suppressions_; }
+  const StackBook& book() const { return book_; }
 
   LeakDocument Finish() {
     LeakDocument document = builder_.Finish();
@@ -138,7 +141,7 @@ class Reading {
   }
 
   const LeakOptions& options_;
-  Symbolizer symbolizer_;
+  StackBook book_;
   LeakBuilder builder_;
   SuppressionSet suppressions_;
   std::vector<std::string> warnings_, defaults_;
@@ -147,10 +150,10 @@ class Reading {
 
 // ---- what is written where ------------------------------------------------
 
-std::string JsonText(const LeakDocument& document, const FrameTable& frames,
+std::string JsonText(const LeakDocument& document, const StackBook& book,
                      const LeakOptions& options) {
   std::string text;
-  RenderLeaksJson(document, frames, options.kinds != 0 ? options.kinds : kAllKinds,
+  RenderLeaksJson(document, book, options.kinds != 0 ? options.kinds : kAllKinds,
                   options.top_set ? options.top : 0,
                   [&text](absl::string_view piece) {
                     text.append(piece.data(), piece.size());
@@ -158,7 +161,7 @@ std::string JsonText(const LeakDocument& document, const FrameTable& frames,
   return text;
 }
 
-absl::Status WriteReport(const LeakDocument& document, const FrameTable& frames,
+absl::Status WriteReport(const LeakDocument& document, const StackBook& book,
                          const LeakOptions& options) {
   const KindSet kinds = options.kinds != 0 ? options.kinds : kDefaultKinds;
   // A program has standard output for itself, unless JSON is asked for.
@@ -166,9 +169,9 @@ absl::Status WriteReport(const LeakDocument& document, const FrameTable& frames,
                          !options.gen_suppressions && options.output.empty();
   std::string text;
   if (options.json) {
-    text = JsonText(document, frames, options);
+    text = JsonText(document, book, options);
   } else if (options.gen_suppressions) {
-    text = RenderSuppressions(document, frames, kinds);
+    text = RenderSuppressions(document, book, kinds);
   } else {
     LeakTextOptions how;
     how.style = DetectStyle(to_stderr ? STDERR_FILENO : STDOUT_FILENO);
@@ -178,7 +181,7 @@ absl::Status WriteReport(const LeakDocument& document, const FrameTable& frames,
     how.top = options.top_set ? options.top : kDefaultTop;
     how.depth = options.depth_set ? options.depth : kDefaultDepth;
     how.full_names = options.full_names;
-    text = RenderLeaks(document, frames, how);
+    text = RenderLeaks(document, book, how);
   }
   if (!options.output.empty()) return WriteText(options.output, text);
   if (!to_stderr) return PrintOut(text);
@@ -186,22 +189,22 @@ absl::Status WriteReport(const LeakDocument& document, const FrameTable& frames,
   return absl::OkStatus();
 }
 
-absl::Status WriteAll(const LeakDocument& document, const FrameTable& frames,
+absl::Status WriteAll(const LeakDocument& document, const StackBook& book,
                       const LeakOptions& options) {
   const KindSet kinds = options.kinds != 0 ? options.kinds : kDefaultKinds;
   absl::Status status;
   if (!options.json_file.empty())
-    status = WriteText(options.json_file, JsonText(document, frames, options));
+    status = WriteText(options.json_file, JsonText(document, book, options));
   if (status.ok() && !options.junit_file.empty()) {
     status = WriteText(options.junit_file,
-                       RenderJunit(document, frames,
+                       RenderJunit(document, book,
                                    options.fail_on != 0 ? options.fail_on : kinds));
   }
   if (status.ok() && !options.sarif_file.empty()) {
     status = WriteText(options.sarif_file,
-                       RenderSarif(document, frames, kinds, MALLOGRAM_VERSION));
+                       RenderSarif(document, book, kinds, MALLOGRAM_VERSION));
   }
-  const absl::Status report = WriteReport(document, frames, options);
+  const absl::Status report = WriteReport(document, book, options);
   return status.ok() ? report : status;
 }
 
@@ -307,9 +310,9 @@ int ReportFiles(const LeakOptions& options, std::vector<std::string> files,
   if (used == 0) return kUsage;
   LeakDocument document = reading.Finish();
   // Beyond this point call stacks are fixed.
-  const FrameTable frames(document.names);
-  ApplySuppressions(*reading.suppressions(), frames, &document);
-  status = WriteAll(document, frames, options);
+  const StackBook& book = reading.book();
+  ApplySuppressions(*reading.suppressions(), book, &document);
+  status = WriteAll(document, book, options);
   if (!status.ok()) return Fail(kFailure, status.message());
   const int judged = Judge(document, options);
   return judged == 0 && used != files.size() ? kUsage : judged;

@@ -50,7 +50,7 @@ std::string Seconds(uint64_t ns) {
 
 }  // namespace
 
-std::string RenderJunit(const LeakDocument& document, const FrameTable& frames,
+std::string RenderJunit(const LeakDocument& document, const StackBook& book,
                         KindSet kinds) {
   std::string suites;
   size_t tests = 0, failures = 0, errors = 0;
@@ -75,21 +75,19 @@ std::string RenderJunit(const LeakDocument& document, const FrameTable& frames,
         continue;
       }
       const std::string kind(KindName(record.kind));
-      const std::string place = PlaceOf(document, frames, record.node);
+      const std::string place = PlaceOf(book, record.node);
       add(absl::StrCat(kind, ": ", place.empty() ? "call stack not known" : place),
           kind, AmountText(record),
-          absl::StrCat(WhyText(document, frames, record, " → "), "\n",
-                       StackLines(document, frames, record.node)));
+          absl::StrCat(WhyText(document, book, record, " → "), "\n",
+                       StackLines(book, record.node)));
     }
     for (const MismatchView& mismatch : document.mismatches) {
       if (mismatch.process != i || mismatch.suppression != kNoSuppression) continue;
-      add(absl::StrCat("mismatch: ", PlaceOf(document, frames, mismatch.freed)),
-          "mismatch",
+      add(absl::StrCat("mismatch: ", PlaceOf(book, mismatch.freed)), "mismatch",
           absl::StrCat(MismatchText(mismatch.mismatch), ", ",
                        Plural(mismatch.mismatch.count, "time")),
-          absl::StrCat("freed by\n", StackLines(document, frames, mismatch.freed),
-                       "allocated by\n",
-                       StackLines(document, frames, mismatch.allocated)));
+          absl::StrCat("freed by\n", StackLines(book, mismatch.freed),
+                       "allocated by\n", StackLines(book, mismatch.allocated)));
     }
     size_t count = failed, broken = 0;
     if (failed == 0) {

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/leaks/document.h"
-#include "analyzer/stacks/frame_table.h"
+#include "analyzer/stacks/stack_book.h"
 
 namespace mallogram {
 
@@ -21,34 +21,33 @@ struct LeakTextOptions {
   size_t depth = 12;         // callers; 0: all
   bool full_names = false;
 };
-std::string RenderLeaks(const LeakDocument& document, const FrameTable& frames,
+std::string RenderLeaks(const LeakDocument& document, const StackBook& book,
                         const LeakTextOptions& options);
 
 // Records of `kinds`, `top` of them (0: all). As leaks.schema.json says.
-void RenderLeaksJson(const LeakDocument& document, const FrameTable& frames,
+void RenderLeaksJson(const LeakDocument& document, const StackBook& book,
                      KindSet kinds, size_t top,
                      absl::FunctionRef<void(absl::string_view)> sink);
 
 // Records of `kinds` that are not suppressed are failures; a process without any is
 // one passed case.
-std::string RenderJunit(const LeakDocument& document, const FrameTable& frames,
+std::string RenderJunit(const LeakDocument& document, const StackBook& book,
                         KindSet kinds);
 // SARIF 2.1.0. Suppressed ones are in it, marked as such.
-std::string RenderSarif(const LeakDocument& document, const FrameTable& frames,
+std::string RenderSarif(const LeakDocument& document, const StackBook& book,
                         KindSet kinds, absl::string_view version);
 
 // A file that --suppressions takes: records of `kinds` that are not suppressed yet,
 // in Valgrind's syntax, each with LeakSanitizer's form as a comment.
-std::string RenderSuppressions(const LeakDocument& document,
-                               const FrameTable& frames, KindSet kinds);
+std::string RenderSuppressions(const LeakDocument& document, const StackBook& book,
+                               KindSet kinds);
 
 // ---- shared by the renderers ----------------------------------------------
 
 // "4.7 MiB in 1,234 blocks, and 2 KiB in 3 blocks lost with them"
 std::string AmountText(const LeakRecord& record);
 // The record's stack as lines "function (file:line)", innermost first, unfolded.
-std::string StackLines(const LeakDocument& document, const FrameTable& frames,
-                       uint32_t node);
+std::string StackLines(const StackBook& book, uint32_t node);
 // "when it exited", "at signal 11 (SIGSEGV)".
 std::string CauseText(const LeakCheck& check);
 absl::string_view CauseName(CheckCause cause);

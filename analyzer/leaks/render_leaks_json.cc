@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/leaks/render_leaks.h"
-#include "analyzer/leaks/shown_stack.h"
 #include "analyzer/leaks/why.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 namespace {
@@ -103,15 +103,15 @@ Json ProcessJson(const LeakProcess& process, size_t mismatches) {
 
 class Records {
  public:
-  Records(const LeakDocument& document, const FrameTable& frames)
-      : document_(document), frames_(frames) {}
+  Records(const LeakDocument& document, const StackBook& book)
+      : document_(document), book_(book) {}
 
   Json StackJson(uint32_t node) const {
-    const ShownStack stack = StackOf(document_.names, frames_, node);
+    const ShownStack stack = StackOf(book_, node, Fold::kPlumbingAndLibrary);
     Json json = Json::array();
     size_t position = 0;
-    for (const ShownFrame& shown : stack.frames) {
-      const FrameView& frame = frames_.frame(shown.frame);
+    for (const PlacedFrame& shown : stack.frames) {
+      const CodeFrame& frame = book_.frame(shown.frame);
       json.push_back({{"function", TextOrNull(frame.function)},
                       {"file", TextOrNull(frame.file)},
                       {"line", frame.line == 0 ? Json() : Json(frame.line)},
@@ -129,11 +129,10 @@ class Records {
     const bool changed = record.change != Change::kNone;
     Json way = Json::array();
     for (const HopView& hop : reason.way) {
-      way.push_back(
-          {{"allocated_at", TextOrNull(PlaceOf(document_, frames_, hop.node))},
-           {"size", hop.size},
-           {"offset", hop.offset},
-           {"repeats", hop.repeats}});
+      way.push_back({{"allocated_at", TextOrNull(PlaceOf(book_, hop.node))},
+                     {"size", hop.size},
+                     {"offset", hop.offset},
+                     {"repeats", hop.repeats}});
     }
     return {
         {"kind", std::string(KindName(record.kind))},
@@ -151,13 +150,13 @@ class Records {
          record.has_ages ? Json(Seconds(record.youngest_age_ns)) : Json()},
         {"thread", TextOrNull(record.thread)},
         {"container", TextOrNull(record.container)},
-        {"why", WhyText(document_, frames_, record, " → ")},
+        {"why", WhyText(document_, book_, record, " → ")},
         {"pointer", std::string(IdiomName(reason.idiom))},
         {"interior_offset", reason.interior_offset},
         {"root", RootJson(reason.root)},
         {"way", std::move(way)},
         {"way_cut", reason.way_cut},
-        {"head", TextOrNull(PlaceOf(document_, frames_, reason.head))},
+        {"head", TextOrNull(PlaceOf(book_, reason.head))},
         {"growth", GrowthJson(record)},
         {"change", changed ? Json(std::string(ChangeName(record.change))) : Json()},
         {"before_blocks", changed ? Json(record.before_blocks) : Json()},
@@ -215,7 +214,7 @@ class Records {
  private:
   const char* StackEnd(uint32_t node) const {
     constexpr const char* kEnds[] = {"complete", "max_depth", "stopped", "unknown"};
-    const uint32_t root = StackOf(document_.names, frames_, node).root;
+    const uint32_t root = StackOf(book_, node, Fold::kPlumbingAndLibrary).root;
     return kEnds[root < 4 ? root : 3];
   }
 
@@ -227,7 +226,7 @@ class Records {
             {"offset", root.offset},
             {"module", root.module == kNoModuleIndex
                            ? Json()
-                           : Json(document_.names.modules[root.module].path)},
+                           : Json(book_.modules()[root.module].path)},
             {"address", root.address},
             {"tid", root.tid == 0 ? Json() : Json(root.tid)},
             {"thread", TextOrNull(root.thread)}};
@@ -243,7 +242,7 @@ class Records {
   }
 
   const LeakDocument& document_;
-  const FrameTable& frames_;
+  const StackBook& book_;
 };
 
 size_t CountMismatches(const LeakDocument& document, size_t process, bool all) {
@@ -259,10 +258,10 @@ size_t CountMismatches(const LeakDocument& document, size_t process, bool all) {
 
 }  // namespace
 
-void RenderLeaksJson(const LeakDocument& document, const FrameTable& frames,
+void RenderLeaksJson(const LeakDocument& document, const StackBook& book,
                      KindSet kinds, size_t top,
                      absl::FunctionRef<void(absl::string_view)> sink) {
-  const Records records(document, frames);
+  const Records records(document, book);
   const auto write_array = [&sink](absl::string_view name, auto&& items,
                                    auto&& json_of) {
     sink(absl::StrCat(",\n\"", name, "\":["));

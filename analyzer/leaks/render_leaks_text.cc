@@ -10,10 +10,11 @@
 #include "analyzer/command/format.h"
 #include "analyzer/command/text_writer.h"
 #include "analyzer/leaks/render_leaks.h"
-#include "analyzer/leaks/shown_stack.h"
 #include "analyzer/leaks/why.h"
 #include "analyzer/report/render.h"
+#include "analyzer/stacks/frame_text.h"
 #include "analyzer/stacks/names.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 namespace {
@@ -26,10 +27,10 @@ double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 class LeakText {
  public:
-  LeakText(const LeakDocument& document, const FrameTable& frames,
+  LeakText(const LeakDocument& document, const StackBook& book,
            const LeakTextOptions& options)
       : document_(document),
-        frames_(frames),
+        book_(book),
         options_(options),
         out_(options.style, options.full_names) {}
 
@@ -186,14 +187,14 @@ class LeakText {
         "; ", out_.Safe(end))));
   }
 
-  std::string FrameLine(const ShownFrame& shown, size_t indent, bool bold) {
-    const FrameView& frame = frames_.frame(shown.frame);
+  std::string FrameLine(const PlacedFrame& shown, size_t indent, bool bold) {
+    const CodeFrame& frame = book_.frame(shown.frame);
     const size_t column = out_.style().width - kPlaceWidth;
     const size_t room = std::max(column, indent + kLeastName + 2) - indent - 2;
-    std::string function = out_.FunctionText(frame, room);
+    std::string function = FunctionText(out_, frame, room);
     const size_t columns = DisplayWidth(function);
     if (bold) function = out_.Bold(function);
-    std::string place = out_.PlaceText(frame, false);
+    std::string place = PlaceText(out_, frame, /*any_line=*/false);
     if (place.empty()) return function;
     if (shown.inlined) absl::StrAppend(&place, " (inlined)");
     return absl::StrCat(function,
@@ -202,7 +203,7 @@ class LeakText {
   }
 
   // What starts main() and threads, and all further out.
-  bool IsStart(const ShownFrame& shown) const {
+  bool IsStart(const PlacedFrame& shown) const {
     constexpr absl::string_view kNames[] = {"_start",
                                             "__libc_start_main",
                                             "__libc_start_call_main",
@@ -212,26 +213,26 @@ class LeakText {
                                             "clone3",
                                             "__clone3",
                                             "__GI___clone"};
-    const std::string& function = frames_.frame(shown.frame).function;
+    const std::string& function = book_.frame(shown.frame).function;
     return std::find(std::begin(kNames), std::end(kNames), function) !=
            std::end(kNames);
   }
 
   void WriteStack(uint32_t node) {
-    const ShownStack stack = StackOf(document_.names, frames_, node);
+    const ShownStack stack = StackOf(book_, node, Fold::kPlumbingAndLibrary);
     if (stack.frames.empty()) {
       out_.Line(std::string(kIndent, ' '),
-                out_.Dim(frames_.frame(stack.root).function));
+                out_.Dim(book_.frame(stack.root).function));
       return;
     }
     out_.Line(std::string(kIndent, ' '),
               FrameLine(stack.frames[stack.folded], kIndent, /*bold=*/true));
     if (stack.folded != 0) {
-      const FrameView& via = frames_.frame(stack.frames[stack.folded - 1].frame);
+      const CodeFrame& via = book_.frame(stack.frames[stack.folded - 1].frame);
       out_.Line(std::string(kIndent + 2, ' '),
                 out_.Dim(absl::StrCat(
                     "through ",
-                    out_.FunctionText(via, out_.style().width - kIndent - 12))));
+                    FunctionText(out_, via, out_.style().width - kIndent - 12))));
     }
     const size_t first = stack.folded + 1;
     size_t callers = stack.frames.size() - first;
@@ -252,7 +253,7 @@ class LeakText {
                                       " (--depth 0)")));
     } else if (stack.root != 0) {
       out_.Line(std::string(kIndent + 2, ' '),
-                out_.Dim(frames_.frame(stack.root).function));
+                out_.Dim(book_.frame(stack.root).function));
     }
   }
 
@@ -288,7 +289,7 @@ class LeakText {
     if (record.change == Change::kGone) return;
     if (record.kind != LeakKind::kUnclassified) {
       WriteWrapped("why",
-                   WhyText(document_, frames_, record, out_.Glyph(" → ", " -> ")));
+                   WhyText(document_, book_, record, out_.Glyph(" → ", " -> ")));
     }
     if (!record.container.empty()) WriteWrapped("what", record.container);
     if (record.growth.has_value() && record.growth->growing)
@@ -443,7 +444,7 @@ class LeakText {
   }
 
   const LeakDocument& document_;
-  const FrameTable& frames_;
+  const StackBook& book_;
   const LeakTextOptions& options_;
   TextWriter out_;
   std::map<std::string, size_t> clean_, replaced_;  // processes a program
@@ -451,9 +452,9 @@ class LeakText {
 
 }  // namespace
 
-std::string RenderLeaks(const LeakDocument& document, const FrameTable& frames,
+std::string RenderLeaks(const LeakDocument& document, const StackBook& book,
                         const LeakTextOptions& options) {
-  return LeakText(document, frames, options).Render();
+  return LeakText(document, book, options).Render();
 }
 
 }  // namespace mallogram

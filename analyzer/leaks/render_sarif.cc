@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/leaks/render_leaks.h"
-#include "analyzer/leaks/shown_stack.h"
 #include "analyzer/leaks/why.h"
 #include "analyzer/stacks/names.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 namespace {
@@ -52,7 +52,7 @@ std::string UriOf(absl::string_view path) {
   return uri;
 }
 
-Json LocationOf(const FrameView& frame) {
+Json LocationOf(const CodeFrame& frame) {
   Json location = Json::object();
   if (!frame.file.empty()) {
     location["physicalLocation"]["artifactLocation"]["uri"] = UriOf(frame.file);
@@ -72,32 +72,32 @@ Json LocationOf(const FrameView& frame) {
 
 class Sarif {
  public:
-  Sarif(const LeakDocument& document, const FrameTable& frames)
-      : document_(document), frames_(frames) {}
+  Sarif(const LeakDocument& document, const StackBook& book)
+      : document_(document), book_(book) {}
 
   Json StackJson(uint32_t node, absl::string_view message) const {
     Json frames = Json::array();
-    const ShownStack stack = StackOf(document_.names, frames_, node);
-    for (const ShownFrame& shown : stack.frames)
-      frames.push_back({{"location", LocationOf(frames_.frame(shown.frame))}});
+    const ShownStack stack = StackOf(book_, node, Fold::kPlumbingAndLibrary);
+    for (const PlacedFrame& shown : stack.frames)
+      frames.push_back({{"location", LocationOf(book_.frame(shown.frame))}});
     return {{"message", {{"text", std::string(message)}}},
             {"frames", std::move(frames)}};
   }
 
   Json ResultOf(size_t rule, uint32_t node, const std::string& message,
                 size_t suppression) const {
-    const ShownStack stack = StackOf(document_.names, frames_, node);
+    const ShownStack stack = StackOf(book_, node, Fold::kPlumbingAndLibrary);
     Json result = {{"ruleId", kRules[rule].id},   {"ruleIndex", rule},
                    {"level", kRules[rule].level}, {"message", {{"text", message}}},
                    {"locations", Json::array()},  {"stacks", Json::array()}};
     uint64_t print = 14695981039346656037u;  // FNV-1a over what the stack reads
     if (!stack.frames.empty()) {
       result["locations"].push_back(
-          LocationOf(frames_.frame(stack.frames[stack.folded].frame)));
+          LocationOf(book_.frame(stack.frames[stack.folded].frame)));
       result["stacks"].push_back(StackJson(node, "allocated here"));
     }
-    for (const ShownFrame& shown : stack.frames) {
-      const FrameView& frame = frames_.frame(shown.frame);
+    for (const PlacedFrame& shown : stack.frames) {
+      const CodeFrame& frame = book_.frame(shown.frame);
       for (const char c : absl::StrCat(kRules[rule].id, frame.function, "\n",
                                        Basename(frame.file), "\n")) {
         print = (print ^ static_cast<unsigned char>(c)) * 1099511628211u;
@@ -115,14 +115,14 @@ class Sarif {
 
  private:
   const LeakDocument& document_;
-  const FrameTable& frames_;
+  const StackBook& book_;
 };
 
 }  // namespace
 
-std::string RenderSarif(const LeakDocument& document, const FrameTable& frames,
+std::string RenderSarif(const LeakDocument& document, const StackBook& book,
                         KindSet kinds, absl::string_view version) {
-  const Sarif sarif(document, frames);
+  const Sarif sarif(document, book);
   Json rules = Json::array(), results = Json::array();
   for (const Rule& rule : kRules) {
     rules.push_back({{"id", rule.id},
@@ -134,7 +134,7 @@ std::string RenderSarif(const LeakDocument& document, const FrameTable& frames,
     Json result =
         sarif.ResultOf(static_cast<size_t>(record.kind), record.node,
                        absl::StrCat(AmountText(record), ": ",
-                                    WhyText(document, frames, record, " → ")),
+                                    WhyText(document, book, record, " → ")),
                        record.suppression);
     if (record.change == Change::kNew) {
       result["baselineState"] = "new";

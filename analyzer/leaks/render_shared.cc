@@ -3,7 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/format.h"
 #include "analyzer/leaks/render_leaks.h"
-#include "analyzer/leaks/shown_stack.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 
@@ -18,12 +18,11 @@ std::string AmountText(const LeakRecord& record) {
   return text;
 }
 
-std::string StackLines(const LeakDocument& document, const FrameTable& frames,
-                       uint32_t node) {
+std::string StackLines(const StackBook& book, uint32_t node) {
   std::string text;
-  const ShownStack stack = StackOf(document.names, frames, node);
-  for (const ShownFrame& shown : stack.frames) {
-    const FrameView& frame = frames.frame(shown.frame);
+  const ShownStack stack = StackOf(book, node, Fold::kPlumbingAndLibrary);
+  for (const PlacedFrame& shown : stack.frames) {
+    const CodeFrame& frame = book.frame(shown.frame);
     if (frame.function.empty()) {
       absl::StrAppend(&text, frame.module, "+0x", absl::Hex(frame.offset));
     } else {

@@ -2,8 +2,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "analyzer/leaks/render_leaks.h"
-#include "analyzer/leaks/shown_stack.h"
 #include "analyzer/stacks/names.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 namespace {
@@ -13,8 +13,8 @@ constexpr size_t kFrames = 12;
 
 }  // namespace
 
-std::string RenderSuppressions(const LeakDocument& document,
-                               const FrameTable& frames, KindSet kinds) {
+std::string RenderSuppressions(const LeakDocument& document, const StackBook& book,
+                               KindSet kinds) {
   std::string text =
       "# Written by mallogram leaks --gen-suppressions. For --suppressions, and "
       "for\n"
@@ -24,9 +24,9 @@ std::string RenderSuppressions(const LeakDocument& document,
         record.change == Change::kGone) {
       continue;
     }
-    const ShownStack stack = StackOf(document.names, frames, record.node);
+    const ShownStack stack = StackOf(book, record.node, Fold::kPlumbingAndLibrary);
     if (stack.frames.empty()) continue;
-    const FrameView& own = frames.frame(stack.frames[stack.folded].frame);
+    const CodeFrame& own = book.frame(stack.frames[stack.folded].frame);
     const std::string name = own.function.empty()
                                  ? std::string(Basename(own.module))
                                  : BareName(own.function);
@@ -51,13 +51,13 @@ std::string RenderSuppressions(const LeakDocument& document,
     }
     // The function of the malloc family that was called is not recorded; it comes
     // first with Valgrind, unless operator new is on our stack as well.
-    const FrameView& innermost = frames.frame(stack.frames[0].frame);
+    const CodeFrame& innermost = book.frame(stack.frames[0].frame);
     if (innermost.symbol.compare(0, 3, "_Zn") != 0)
       absl::StrAppend(&text, "   fun:*alloc*\n");
     size_t shown = 0;
-    for (const ShownFrame& frame : stack.frames) {
+    for (const PlacedFrame& frame : stack.frames) {
       if (shown++ == kFrames) break;
-      const FrameView& view = frames.frame(frame.frame);
+      const CodeFrame& view = book.frame(frame.frame);
       if (!view.function.empty()) {
         absl::StrAppend(&text, "   fun:",
                         view.symbol.empty() ? view.function : view.symbol, "\n");

@@ -57,7 +57,7 @@ absl::string_view ExportedName(absl::string_view function) {
   return function;
 }
 
-bool Matches(const SuppressionPattern& pattern, const FrameView& frame) {
+bool Matches(const SuppressionPattern& pattern, const CodeFrame& frame) {
   switch (pattern.of) {
     case Of::kAnyPart:
       return MatchesPart(pattern.text, frame.function) ||
@@ -87,8 +87,8 @@ bool Matches(const SuppressionPattern& pattern, const FrameView& frame) {
 // Asks once a pattern and frame.
 class Matcher {
  public:
-  Matcher(const SuppressionSet& set, const FrameTable& frames)
-      : set_(set), frames_(frames) {
+  Matcher(const SuppressionSet& set, const StackBook& book)
+      : set_(set), book_(book) {
     for (const Suppression& suppression : set.all()) {
       first_pattern_.push_back(known_.size());
       known_.resize(known_.size() + suppression.patterns.size());
@@ -122,11 +122,11 @@ class Matcher {
  private:
   bool FrameMatches(size_t suppression, size_t pattern, uint32_t frame) {
     std::vector<int8_t>& known = known_[first_pattern_[suppression] + pattern];
-    if (known.empty()) known.resize(frames_.size(), -1);
+    if (known.empty()) known.resize(book_.frame_count(), -1);
     int8_t& answer = known[frame];
     if (answer < 0) {
       answer =
-          Matches(set_.all()[suppression].patterns[pattern], frames_.frame(frame));
+          Matches(set_.all()[suppression].patterns[pattern], book_.frame(frame));
     }
     return answer != 0;
   }
@@ -174,36 +174,34 @@ class Matcher {
   }
 
   const SuppressionSet& set_;
-  const FrameTable& frames_;
+  const StackBook& book_;
   std::vector<size_t> first_pattern_;       // of a suppression, in known_
   std::vector<std::vector<int8_t>> known_;  // by frame: -1 not asked yet
 };
 
 }  // namespace
 
-std::vector<uint32_t> FramesOf(const Report& names, const FrameTable& frames,
-                               uint32_t node) {
+std::vector<uint32_t> FramesOf(const StackBook& book, uint32_t node) {
   std::vector<uint32_t> stack;
-  for (; node >= kFirstStackId; node = names.nodes[node].parent) {
-    for (const ShownFrame& frame : frames.At(names.nodes[node].location))
+  for (; node >= kFirstStackId; node = book.node(node).parent) {
+    for (const PlacedFrame& frame : book.location(book.node(node).location).frames)
       stack.push_back(frame.frame);
   }
   return stack;
 }
 
-void ApplySuppressions(const SuppressionSet& set, const FrameTable& frames,
+void ApplySuppressions(const SuppressionSet& set, const StackBook& book,
                        LeakDocument* document) {
   const size_t first = document->suppressions.size();
   for (const Suppression& suppression : set.all()) {
     document->suppressions.push_back(
         {suppression.name, suppression.source, suppression.built_in, {}});
   }
-  Matcher matcher(set, frames);
+  Matcher matcher(set, book);
   // Heads of lost blocks that are suppressed, by process and node.
   absl::flat_hash_map<std::pair<size_t, uint32_t>, size_t> heads;
   for (LeakRecord& record : document->records) {
-    const size_t found =
-        matcher.Find(record, FramesOf(document->names, frames, record.node));
+    const size_t found = matcher.Find(record, FramesOf(book, record.node));
     if (found == kNoSuppression) continue;
     record.suppression = first + found;
     if (record.kind == LeakKind::kDefinite)
@@ -215,8 +213,7 @@ void ApplySuppressions(const SuppressionSet& set, const FrameTable& frames,
     if (head != heads.end()) record.suppression = head->second;
   }
   for (MismatchView& mismatch : document->mismatches) {
-    const size_t found =
-        matcher.FindFree(FramesOf(document->names, frames, mismatch.freed));
+    const size_t found = matcher.FindFree(FramesOf(book, mismatch.freed));
     if (found != kNoSuppression) mismatch.suppression = first + found;
   }
   SumUp(document);

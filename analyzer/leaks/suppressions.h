@@ -20,7 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/leaks/document.h"
-#include "analyzer/stacks/frame_table.h"
+#include "analyzer/stacks/stack_book.h"
 
 namespace mallogram {
 
@@ -57,13 +57,12 @@ extern const char kBuiltInSuppressions[];
 
 // Marks the document's records, indirect ones with the record that they hang on,
 // and sums up.
-void ApplySuppressions(const SuppressionSet& set, const FrameTable& frames,
+void ApplySuppressions(const SuppressionSet& set, const StackBook& book,
                        LeakDocument* document);
 
 // The frames of a call stack, innermost first, without folding and without the
 // root.
-std::vector<uint32_t> FramesOf(const Report& names, const FrameTable& frames,
-                               uint32_t node);
+std::vector<uint32_t> FramesOf(const StackBook& book, uint32_t node);
 
 // LSan's: "*", "^" and "$".
 bool MatchesPart(absl::string_view pattern, absl::string_view text);

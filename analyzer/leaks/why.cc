@@ -5,8 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/command/format.h"
-#include "analyzer/leaks/shown_stack.h"
 #include "analyzer/stacks/names.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 namespace {
@@ -19,13 +19,13 @@ std::string ThreadText(const RootView& root) {
   return absl::StrCat("thread \"", root.thread, "\" (", root.tid, ")");
 }
 
-std::string ModuleText(const LeakDocument& document, const RootView& root) {
+std::string ModuleText(const StackBook& book, const RootView& root) {
   if (root.module == kNoModuleIndex) return "";
-  return std::string(Basename(document.names.modules[root.module].path));
+  return std::string(Basename(book.modules()[root.module].path));
 }
 
-std::string GlobalText(const LeakDocument& document, const RootView& root) {
-  const std::string module = ModuleText(document, root);
+std::string GlobalText(const StackBook& book, const RootView& root) {
+  const std::string module = ModuleText(book, root);
   if (root.name.empty()) {
     const std::string place = absl::StrFormat(
         "%s+0x%x", module.empty() ? "a module" : module, root.address);
@@ -37,9 +37,8 @@ std::string GlobalText(const LeakDocument& document, const RootView& root) {
                       module.empty() ? "" : absl::StrCat(" in ", module));
 }
 
-std::string HopText(const LeakDocument& document, const FrameTable& frames,
-                    const HopView& hop) {
-  const std::string place = PlaceOf(document, frames, hop.node);
+std::string HopText(const StackBook& book, const HopView& hop) {
+  const std::string place = PlaceOf(book, hop.node);
   std::string text =
       hop.repeats > 1 ? absl::StrCat(FormatCount(hop.repeats),
                                      " blocks in a row of ", FormatBytes(hop.size))
@@ -85,12 +84,12 @@ absl::string_view RootKindName(RootKind kind) {
   return index < std::size(kNames) ? kNames[index] : "";
 }
 
-std::string RootText(const LeakDocument& document, const RootView& root) {
+std::string RootText(const StackBook& book, const RootView& root) {
   switch (root.kind) {
     case RootKind::kNone:
       return "";
     case RootKind::kGlobal:
-      return GlobalText(document, root);
+      return GlobalText(book, root);
     case RootKind::kStack:
       return absl::StrCat("the stack of ", ThreadText(root));
     case RootKind::kRegister:
@@ -105,11 +104,10 @@ std::string RootText(const LeakDocument& document, const RootView& root) {
   return "";
 }
 
-std::string PlaceOf(const LeakDocument& document, const FrameTable& frames,
-                    uint32_t node) {
+std::string PlaceOf(const StackBook& book, uint32_t node) {
   if (node < kFirstStackId) return "";
-  const ShownStack stack = StackOf(document.names, frames, node);
-  const FrameView& frame = frames.frame(stack.frames[stack.folded].frame);
+  const ShownStack stack = StackOf(book, node, Fold::kPlumbingAndLibrary);
+  const CodeFrame& frame = book.frame(stack.frames[stack.folded].frame);
   if (frame.function.empty()) {
     return frame.module.empty()
                ? absl::StrFormat("0x%x", frame.offset)
@@ -120,34 +118,33 @@ std::string PlaceOf(const LeakDocument& document, const FrameTable& frames,
   return absl::StrCat(name, " (", Basename(frame.file), ":", frame.line, ")");
 }
 
-std::string WayText(const LeakDocument& document, const FrameTable& frames,
-                    const LeakReason& reason, absl::string_view arrow) {
-  std::string text = RootText(document, reason.root);
+std::string WayText(const StackBook& book, const LeakReason& reason,
+                    absl::string_view arrow) {
+  std::string text = RootText(book, reason.root);
   const size_t half = (reason.way.size() + 1) / 2;
   for (size_t i = 0; i < reason.way.size(); ++i) {
     if (reason.way_cut != 0 && i == half)
       absl::StrAppend(&text, arrow, FormatCount(reason.way_cut), " more blocks");
-    absl::StrAppend(&text, text.empty() ? "" : arrow,
-                    HopText(document, frames, reason.way[i]));
+    absl::StrAppend(&text, text.empty() ? "" : arrow, HopText(book, reason.way[i]));
   }
   return text;
 }
 
-std::string WhyText(const LeakDocument& document, const FrameTable& frames,
+std::string WhyText(const LeakDocument& document, const StackBook& book,
                     const LeakRecord& record, absl::string_view arrow) {
   const LeakReason& reason = record.reason;
   switch (record.kind) {
     case LeakKind::kDefinite:
       return "no pointer to it was found anywhere";
     case LeakKind::kIndirect: {
-      const std::string head = PlaceOf(document, frames, reason.head);
+      const std::string head = PlaceOf(book, reason.head);
       return head.empty()
                  ? "only lost blocks point to it"
                  : absl::StrCat("only lost blocks point to it: first one of ",
                                 head);
     }
     case LeakKind::kPossible: {
-      const std::string way = WayText(document, frames, reason, arrow);
+      const std::string way = WayText(book, reason, arrow);
       return absl::StrCat(
           reason.interior_offset != 0
               ? absl::StrCat("only a pointer ", FormatCount(reason.interior_offset),
@@ -157,7 +154,7 @@ std::string WhyText(const LeakDocument& document, const FrameTable& frames,
     }
     case LeakKind::kReachable:
     case LeakKind::kGrowth: {
-      const std::string way = WayText(document, frames, reason, arrow);
+      const std::string way = WayText(book, reason, arrow);
       const absl::string_view idiom = IdiomText(reason.idiom);
       return absl::StrCat("held by ", way.empty() ? "a root" : way,
                           idiom.empty() ? "" : absl::StrCat(", ", idiom));

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "analyzer/report/report.h"
-#include "analyzer/stacks/frame_table.h"
+#include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
 
@@ -33,7 +33,7 @@ struct TopSite {
   SiteEstimate estimate;  // of a sampled recording
   double share = 0;       // of the whole report's value
   uint64_t stacks = 0;    // call stacks merged
-  ShownFrame frame;
+  PlacedFrame frame;
   bool recursive = false;
   uint32_t via = 0;  // outermost folded frame of the heaviest stack, 0: none
   std::vector<CallerLine> callers;
@@ -48,7 +48,7 @@ struct TopSites {
 };
 
 // `minimum`: smallest share shown. `depth`: lines of callers a path; 0: all.
-TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by,
+TopSites FindTopSites(const Report& report, const StackBook& book, Measure by,
                       size_t top, double minimum, size_t depth);
 
 // ---- call tree ------------------------------------------------------------
@@ -69,7 +69,7 @@ struct TreeRow {
 
 // Top-down: who called what, heaviest first. Branches below `minimum` of the
 // total are cut, and what lies deeper than `depth` (0: nothing).
-std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frames,
+std::vector<TreeRow> BuildCallTree(const Report& report, const StackBook& book,
                                    Measure by, double minimum, size_t depth);
 
 // ---- timeline -------------------------------------------------------------

@@ -25,14 +25,14 @@ struct Node {
 // Node 0 is the whole program; a parent precedes its children.
 class TreeBuilder {
  public:
-  TreeBuilder(const Report& report, const FrameTable& frames)
-      : report_(report), frames_(frames), nodes_(1) {}
+  TreeBuilder(const Report& report, const StackBook& book)
+      : report_(report), book_(book), nodes_(1) {}
 
   std::vector<Node> Build(Measure by) {
     for (const Site& site : report_.sites) {
       const uint64_t value = ValueOf(site.totals, by);
       if (value == 0) continue;
-      const StackCursor cursor(report_, frames_, site.node);
+      const StackCursor cursor(book_, site.node);
       Node& leaf = nodes_[Leaf(cursor)];
       leaf.self += value;
       leaf.value += value;
@@ -50,12 +50,12 @@ class TreeBuilder {
  private:
   uint32_t Child(uint32_t parent, uint32_t frame) {
     if (parent != 0 &&
-        frames_.function(nodes_[parent].frame) == frames_.function(frame)) {
+        book_.function(nodes_[parent].frame) == book_.function(frame)) {
       nodes_[parent].recursive = true;
       return parent;
     }
     const auto [entry, is_new] =
-        children_.try_emplace(std::pair(parent, frames_.function(frame)),
+        children_.try_emplace(std::pair(parent, book_.function(frame)),
                               static_cast<uint32_t>(nodes_.size()));
     if (is_new) {
       nodes_.push_back({parent, frame, false, false, 0, 0, 0, {}});
@@ -68,7 +68,7 @@ class TreeBuilder {
   // The tree node of all frames from the outermost to those of `location`, but
   // for the innermost `skip` of that.
   uint32_t Descend(uint32_t parent, uint32_t location, uint32_t skip) {
-    const std::vector<ShownFrame>& shown = frames_.At(location);
+    const std::vector<PlacedFrame>& shown = book_.location(location).frames;
     for (size_t i = shown.size(); i > skip; --i) {
       parent = Child(parent, shown[i - 1].frame);
     }
@@ -78,9 +78,9 @@ class TreeBuilder {
   uint32_t Whole(uint32_t call_node) {
     std::vector<uint32_t> pending;
     uint32_t at = 0;
-    for (uint32_t node = call_node;; node = report_.nodes[node].parent) {
+    for (uint32_t node = call_node;; node = book_.node(node).parent) {
       if (node < kFirstStackId) {
-        at = node == 0 ? 0 : Child(0, FrameTable::RootFrame(node));
+        at = node == 0 ? 0 : Child(0, StackBook::RootFrame(node));
         break;
       }
       if (const auto known = whole_.find(node); known != whole_.end()) {
@@ -90,7 +90,7 @@ class TreeBuilder {
       pending.push_back(node);
     }
     for (auto node = pending.rbegin(); node != pending.rend(); ++node) {
-      at = Descend(at, report_.nodes[*node].location, 0);
+      at = Descend(at, book_.node(*node).location, 0);
       whole_[*node] = at;
     }
     return at;
@@ -98,12 +98,12 @@ class TreeBuilder {
 
   uint32_t Leaf(const StackCursor& cursor) {
     if (cursor.AtRoot()) return Whole(cursor.node());
-    const CallNode& node = report_.nodes[cursor.node()];
+    const CallNode& node = book_.node(cursor.node());
     return Descend(Whole(node.parent), node.location, cursor.position());
   }
 
   const Report& report_;
-  const FrameTable& frames_;
+  const StackBook& book_;
   std::vector<Node> nodes_;
   absl::flat_hash_map<std::pair<uint32_t, uint32_t>, uint32_t> children_;
   absl::flat_hash_map<uint32_t, uint32_t> whole_;  // by call node
@@ -111,9 +111,9 @@ class TreeBuilder {
 
 }  // namespace
 
-std::vector<TreeRow> BuildCallTree(const Report& report, const FrameTable& frames,
+std::vector<TreeRow> BuildCallTree(const Report& report, const StackBook& book,
                                    Measure by, double minimum, size_t depth) {
-  std::vector<Node> nodes = TreeBuilder(report, frames).Build(by);
+  std::vector<Node> nodes = TreeBuilder(report, book).Build(by);
   const double total = static_cast<double>(nodes[0].value);
   std::vector<TreeRow> rows;
   if (nodes[0].value == 0) return rows;

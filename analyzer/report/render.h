@@ -24,7 +24,7 @@ struct TextOptions {
 
 struct TextInput {
   const Report& report;
-  const FrameTable& frames;
+  const StackBook& book;
   TopSites top;               // unless tree
   std::vector<TreeRow> tree;  // if tree
   Curve curve;                // CurveColumns() wide
@@ -43,7 +43,7 @@ using Sink = absl::FunctionRef<void(absl::string_view)>;
 // One JSON object as analyzer/report/report.schema.json says. Piecewise: a report
 // of a million stacks is larger than memory should be asked for. `top`: that many
 // sites, heaviest by `by` first; 0: all.
-void RenderReportJson(const Report& report, const FrameTable& frames,
+void RenderReportJson(const Report& report, const StackBook& book,
                       const CostEstimate& cost, Measure by, size_t top, Sink sink);
 
 std::string RenderInfo(const Trace& trace, const Style& style);

@@ -179,15 +179,16 @@ Json SizeJson(size_t bucket, const SizeClass& size, bool sampled) {
           {"temporary", KnownJson(size.temporary, sampled)}};
 }
 
-Json FrameJson(const Report& report, const Location& location, const Frame& frame,
-               bool folded) {
+Json FrameJson(const StackBook& book, const Location& location,
+               const PlacedFrame& placed, bool folded) {
+  const CodeFrame& frame = book.frame(placed.frame);
   const bool known = location.module != kNoModuleIndex;
   return {{"function", frame.function.empty() ? Json() : Json(frame.function)},
           {"file", frame.file.empty() ? Json() : Json(frame.file)},
           {"line", frame.line == 0 ? Json() : Json(frame.line)},
-          {"module", known ? Json(report.modules[location.module].path) : Json()},
+          {"module", known ? Json(book.modules()[location.module].path) : Json()},
           {"offset", location.offset},
-          {"inlined", frame.inlined},
+          {"inlined", placed.inlined},
           {"folded", folded}};
 }
 
@@ -202,8 +203,8 @@ absl::string_view StackEnd(uint32_t root) {
 // by an order of magnitude.
 class SiteWriter {
  public:
-  SiteWriter(const Report& report, const FrameTable& frames)
-      : report_(report), frames_(frames), locations_(report.locations.size()) {}
+  SiteWriter(const Report& report, const StackBook& book)
+      : report_(report), book_(book), locations_(book.location_count()) {}
 
   std::string Write(const Site& site) {
     const SiteTotals& totals = site.totals;
@@ -235,18 +236,18 @@ class SiteWriter {
                   {"intervals", intervals}});
     text.pop_back();  // the closing brace: the stack follows
     absl::StrAppend(&text, ",\"stack\":[");
-    uint32_t folded = StackCursor(report_, frames_, site.node).folded();
+    uint32_t folded = StackCursor(book_, site.node).folded();
     uint32_t node = site.node;
     const char* separator = "";
-    for (; node >= kFirstStackId; node = report_.nodes[node].parent) {
-      const uint32_t location = report_.nodes[node].location;
+    for (; node >= kFirstStackId; node = book_.node(node).parent) {
+      const uint32_t location = book_.node(node).location;
       if (folded == 0) {
         absl::StrAppend(&text, separator, Whole(location));
       } else {
-        for (const Frame& frame : report_.locations[location].frames) {
-          absl::StrAppend(&text, separator,
-                          Dump(FrameJson(report_, report_.locations[location],
-                                         frame, folded != 0)));
+        for (const PlacedFrame& frame : book_.location(location).frames) {
+          absl::StrAppend(
+              &text, separator,
+              Dump(FrameJson(book_, book_.location(location), frame, folded != 0)));
           separator = ",";
           if (folded != 0) --folded;
         }
@@ -262,16 +263,16 @@ class SiteWriter {
   const std::string& Whole(uint32_t location) {
     std::string& text = locations_[location];
     if (!text.empty()) return text;
-    for (const Frame& frame : report_.locations[location].frames) {
+    for (const PlacedFrame& frame : book_.location(location).frames) {
       absl::StrAppend(&text, text.empty() ? "" : ",",
-                      Dump(FrameJson(report_, report_.locations[location], frame,
+                      Dump(FrameJson(book_, book_.location(location), frame,
                                      /*folded=*/false)));
     }
     return text;
   }
 
   const Report& report_;
-  const FrameTable& frames_;
+  const StackBook& book_;
   std::vector<std::string> locations_;
 };
 
@@ -291,7 +292,7 @@ void WriteArray(absl::string_view key, const Items& items, Sink sink,
 
 }  // namespace
 
-void RenderReportJson(const Report& report, const FrameTable& frames,
+void RenderReportJson(const Report& report, const StackBook& book,
                       const CostEstimate& cost, Measure by, size_t top, Sink sink) {
   const auto field = [&sink](absl::string_view key, const Json& value) {
     sink(absl::StrCat(",\n\"", key, "\":", Dump(value)));
@@ -308,7 +309,7 @@ void RenderReportJson(const Report& report, const FrameTable& frames,
   WriteArray("warnings", report.warnings, sink,
              [](const std::string& warning) { return Json(warning); });
   WriteArray("processes", report.processes, sink, ProcessJson);
-  WriteArray("modules", report.modules, sink, [](const ReportModule& module) {
+  WriteArray("modules", book.modules(), sink, [](const CodeModule& module) {
     return Json{{"path", module.path}, {"build_id", Hex(module.build_id)}};
   });
   WriteArray("timeline", report.timeline, sink, SampleJson);
@@ -326,7 +327,7 @@ void RenderReportJson(const Report& report, const FrameTable& frames,
     return ValueOf(a->totals, by) > ValueOf(b->totals, by);
   });
   if (top != 0 && sites.size() > top) sites.resize(top);
-  SiteWriter writer(report, frames);
+  SiteWriter writer(report, book);
   sink(",\n\"sites\":[");
   const char* separator = "\n";
   for (const Site* site : sites) {

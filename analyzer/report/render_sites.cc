@@ -1,4 +1,6 @@
 // The call sites and the call tree of a text report.
+#include "analyzer/report/render_sites.h"
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "analyzer/command/text_writer.h"
 #include "analyzer/recording/estimate.h"
 #include "analyzer/report/render.h"
+#include "analyzer/stacks/frame_text.h"
 #include "analyzer/stacks/names.h"
 
 namespace mallogram {
@@ -92,12 +95,12 @@ struct FrameLook {
 };
 
 // "function   file.cc:12 (inlined)"; `prefix` columns are taken already.
-std::string FrameText(const TextWriter& out, const FrameView& frame, size_t prefix,
+std::string FrameText(const TextWriter& out, const CodeFrame& frame, size_t prefix,
                       const FrameLook& look) {
   const size_t column = out.style().width - kPlaceWidth;
   const size_t room = std::max(column, prefix + kLeastName + 2) - prefix - 2;
-  std::string function = out.FunctionText(frame, room);
-  std::vector<std::string> place = {out.PlaceText(frame, look.any_line)};
+  std::string function = FunctionText(out, frame, room);
+  std::vector<std::string> place = {PlaceText(out, frame, look.any_line)};
   if (place[0].empty()) place.clear();
   if (look.inlined && !frame.note) place.push_back("(inlined)");
   if (look.recursive) place.push_back("(recursive)");
@@ -128,7 +131,7 @@ void WriteCallers(const TextInput& input, const TopSite& site, TextWriter* out) 
       continue;
     }
     out->Line(out->Dim(prefix),
-              FrameText(*out, input.frames.frame(line.frame), DisplayWidth(prefix),
+              FrameText(*out, input.book.frame(line.frame), DisplayWidth(prefix),
                         {line.any_line, line.inlined, line.recursive}));
   }
 }
@@ -161,7 +164,7 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
               out->Cyan(Bar(site.share, kBarWidth, out->utf8())), " ",
               out->Bold(PadLeft(FormatPercent(site.share), 7)), "  ",
               Figures(site, input.report.sampling.interval, options.by));
-    const FrameView& frame = input.frames.frame(site.frame.frame);
+    const CodeFrame& frame = input.book.frame(site.frame.frame);
     FrameLook look{false, site.frame.inlined, site.recursive};
     look.bold = true;
     out->Line(
@@ -170,11 +173,10 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
             ? ""
             : out->Dim(absl::StrCat(" in ", out->Safe(Basename(frame.module)))));
     if (site.via != 0) {
-      out->Line(
-          std::string(kIndent + 2, ' '),
-          out->Dim(absl::StrCat(
-              "through ", out->FunctionText(input.frames.frame(site.via),
-                                            out->style().width - kIndent - 12))));
+      out->Line(std::string(kIndent + 2, ' '),
+                out->Dim(absl::StrCat(
+                    "through ", FunctionText(*out, input.book.frame(site.via),
+                                             out->style().width - kIndent - 12))));
     }
     WriteCallers(input, site, out);
   }
@@ -228,7 +230,7 @@ void WriteTree(const TextInput& input, const TextOptions& options,
     FrameLook look{row.any_line, false, row.recursive};
     look.aligned = false;
     out->Line(row.chain ? figures : out->Bold(figures), out->Dim(prefix),
-              FrameText(*out, input.frames.frame(row.frame),
+              FrameText(*out, input.book.frame(row.frame),
                         kFigures + DisplayWidth(prefix), look));
   }
   if (input.tree.empty()) out->Line("  nothing");

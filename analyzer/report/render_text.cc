@@ -10,6 +10,7 @@
 #include "analyzer/command/text_writer.h"
 #include "analyzer/recording/estimate.h"
 #include "analyzer/report/render.h"
+#include "analyzer/report/render_sites.h"
 #include "analyzer/stacks/names.h"
 
 namespace mallogram {

@@ -1,12 +1,12 @@
 // The result that every report renders: one recording, or several merged, as
-// plain data. Made by report_builder; cut, ranked and grouped by analyses.
+// plain data. Made by report_builder; cut, ranked and grouped by analyses. Names
+// are in the StackBook that the report was built with.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "analyzer/stacks/symbolizer.h"
 #include "preload/trace/summary.h"
 
 namespace mallogram {
@@ -46,30 +46,9 @@ struct Process {
   bool still_recording = false;
 };
 
-struct ReportModule {
-  std::string path;
-  std::string build_id;  // raw bytes
-};
-
-inline constexpr uint32_t kNoModuleIndex = 0xffffffffu;
-
-// One address of code; its frames innermost first.
-struct Location {
-  uint32_t module = kNoModuleIndex;  // in Report.modules
-  uint64_t offset = 0;
-  std::vector<Frame> frames;  // never empty
-};
-
-// A call stack is the path from a node to a root: nodes 0…3 are the roots of
-// records.h, a parent precedes its children.
-struct CallNode {
-  uint32_t parent = 0;
-  uint32_t location = 0;
-};
-
 struct Site {
   uint32_t id = 0;    // one recording: the stack's id in the file; else a number
-  uint32_t node = 0;  // innermost frame
+  uint32_t node = 0;  // of the StackBook: innermost frame
   SiteTotals totals;  // `stack` is not used
 };
 
@@ -82,10 +61,7 @@ struct Report {
   SelfReport self;
   std::vector<Sample> timeline;  // of all processes together, since the first start
   std::vector<SizeClass> sizes;  // kSizeBuckets of them
-  std::vector<ReportModule> modules;
-  std::vector<Location> locations;
-  std::vector<CallNode> nodes;
-  std::vector<Site> sites;  // one a node
+  std::vector<Site> sites;       // one a node
   // If any of the recordings is sampled: the longest interval, and estimates of all
   // of them together, for intervals; `sampling.sites` then goes with `sites`.
   Sampling sampling;

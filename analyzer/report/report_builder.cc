@@ -25,8 +25,7 @@ SiteEstimate Certain(const SiteTotals& totals) {
 
 }  // namespace
 
-ReportBuilder::ReportBuilder(Symbolizer* symbolizer, bool by_name)
-    : symbolizer_(symbolizer), call_nodes_(symbolizer, by_name, &report_) {
+ReportBuilder::ReportBuilder(StackBook* book) : book_(book) {
   report_.sizes.resize(kSizeBuckets);
 }
 
@@ -82,13 +81,13 @@ void ReportBuilder::Add(const Trace& trace,
     }
   }
   sampling.interval = std::max(sampling.interval, more.interval);
-  call_nodes_.Begin();
+  book_->Begin(trace);
   if (report_.sites.empty()) report_.sites.reserve(trace.summary.sites.size());
   uint64_t done = 0;
   for (const SiteTotals& totals : trace.summary.sites) {
     progress(done++, trace.summary.sites.size());
-    const uint32_t node = call_nodes_.NodeOf(trace, totals.stack);
-    if (node >= site_of_node_.size()) site_of_node_.resize(report_.nodes.size());
+    const uint32_t node = book_->NodeOf(totals.stack);
+    if (node >= site_of_node_.size()) site_of_node_.resize(book_->node_count());
     uint32_t& site = site_of_node_[node];
     if (site == 0) {
       report_.sites.push_back({totals.stack, node, SiteTotals()});
@@ -181,8 +180,7 @@ Report ReportBuilder::Finish() {
         "which "
         "need not have been at the same time");
   }
-  for (const std::string& note : symbolizer_->notes())
-    report.warnings.push_back(note);
+  for (const std::string& note : book_->notes()) report.warnings.push_back(note);
   return std::move(report_);
 }
 

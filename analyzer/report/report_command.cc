@@ -88,10 +88,10 @@ absl::StatusOr<ReportOptions> ParseReport(int argc, char** argv) {
 
 // A broken file among several is left out and named; alone, it is the error.
 absl::StatusOr<Report> BuildReport(const ReportOptions& options,
-                                   const std::vector<std::string>& files) {
+                                   const std::vector<std::string>& files,
+                                   StackBook* book) {
   // One trace in memory at a time: a directory may hold hundreds.
-  Symbolizer symbolizer(options.debug_dir);
-  ReportBuilder builder(&symbolizer, /*by_name=*/!options.json);
+  ReportBuilder builder(book);
   ProgressBar bar("reading");
   const auto progress = [&bar](uint64_t done, uint64_t total) {
     bar.Update(done, total);
@@ -163,29 +163,30 @@ absl::Status RunReport(int argc, char** argv) {
   if (!options.ok()) return options.status();
   absl::StatusOr<std::vector<std::string>> files = FindTraces(options->paths);
   if (!files.ok()) return files.status();
-  absl::StatusOr<Report> built = BuildReport(*options, *files);
+  StackBook book(options->json ? SameLocation::kByAddress : SameLocation::kByText,
+                 options->debug_dir);
+  absl::StatusOr<Report> built = BuildReport(*options, *files, &book);
   if (!built.ok()) return built.status();
   const Report& report = *built;
   if (report.sampled() && options->text.by == Measure::kTemporary) {
     return UsageError("--by temporary: a sampled recording cannot tell");
   }
-  const FrameTable frames(report);
 
   if (options->json) {
-    RenderReportJson(report, frames, EstimateCost(report), options->text.by,
+    RenderReportJson(report, book, EstimateCost(report), options->text.by,
                      options->top, Print);
     return Flush();
   }
   // Beyond this point names and sums are fixed: what follows ranks, groups, prints.
   TextOptions text = options->text;
   text.style = DetectStyle();
-  TextInput input{report, frames, {}, {}, {}, EstimateCost(report)};
+  TextInput input{report, book, {}, {}, {}, EstimateCost(report)};
   if (text.tree) {
     input.tree =
-        BuildCallTree(report, frames, text.by, kTreeMinimum,
+        BuildCallTree(report, book, text.by, kTreeMinimum,
                       options->depth_set ? options->depth : kDefaultTreeDepth);
   } else {
-    input.top = FindTopSites(report, frames, text.by,
+    input.top = FindTopSites(report, book, text.by,
                              options->top_set ? options->top : kDefaultTop,
                              options->top_set ? 0 : kTopMinimum,
                              options->depth_set ? options->depth : kDefaultDepth);

@@ -36,9 +36,9 @@ struct Group {
 // Lists the callers of `paths`, level by level.
 class CallerLister {
  public:
-  CallerLister(const FrameTable& frames, uint64_t total, size_t depth,
+  CallerLister(const StackBook& book, uint64_t total, size_t depth,
                std::vector<CallerLine>* out)
-      : frames_(frames), total_(total), depth_(depth), out_(out) {}
+      : book_(book), total_(total), depth_(depth), out_(out) {}
 
   void List(std::vector<Path> paths, int level, size_t lines) {
     for (;;) {
@@ -81,7 +81,7 @@ class CallerLister {
 
  private:
   struct Branch {
-    ShownFrame frame;
+    PlacedFrame frame;
     uint64_t value = 0;
     bool any_line = false, recursive = false;
     bool ended = false;  // a root's note
@@ -114,11 +114,11 @@ class CallerLister {
     for (Path& path : paths) {
       const bool ended = path.cursor.AtRoot();
       if (ended && path.cursor.root() == 0) continue;
-      const ShownFrame frame =
-          ended ? ShownFrame{FrameTable::RootFrame(path.cursor.root()), false}
+      const PlacedFrame frame =
+          ended ? PlacedFrame{StackBook::RootFrame(path.cursor.root()), false}
                 : path.cursor.frame();
       const auto [entry, is_new] =
-          index.try_emplace(frames_.function(frame.frame), branches.size());
+          index.try_emplace(book_.function(frame.frame), branches.size());
       if (is_new) branches.push_back({frame, 0, false, false, ended, {}});
       Branch& branch = branches[entry->second];
       branch.value += path.value;
@@ -149,7 +149,7 @@ class CallerLister {
     return deepest;
   }
 
-  const FrameTable& frames_;
+  const StackBook& book_;
   const uint64_t total_;
   const size_t depth_;
   std::vector<CallerLine>* const out_;
@@ -157,7 +157,7 @@ class CallerLister {
 
 }  // namespace
 
-TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by,
+TopSites FindTopSites(const Report& report, const StackBook& book, Measure by,
                       size_t top, double minimum, size_t depth) {
   TopSites result;
   std::vector<Group> groups;
@@ -167,10 +167,10 @@ TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by
     const uint64_t value = ValueOf(site.totals, by);
     result.value += value;
     if (value == 0) continue;
-    StackCursor cursor(report, frames, site.node);
+    StackCursor cursor(book, site.node);
     const bool nameless = cursor.AtRoot();
-    const ShownFrame frame =
-        nameless ? ShownFrame{FrameTable::RootFrame(cursor.root()), false}
+    const PlacedFrame frame =
+        nameless ? PlacedFrame{StackBook::RootFrame(cursor.root()), false}
                  : cursor.frame();
     const auto [entry, is_new] = index.try_emplace(frame.frame, groups.size());
     if (is_new) {
@@ -206,7 +206,7 @@ TopSites FindTopSites(const Report& report, const FrameTable& frames, Measure by
     group.site.share =
         static_cast<double>(group.value) / static_cast<double>(result.value);
     result.shown_share += group.site.share;
-    CallerLister(frames, group.value, depth, &group.site.callers)
+    CallerLister(book, group.value, depth, &group.site.callers)
         .List(std::move(group.paths), 0, 0);
     result.sites.push_back(std::move(group.site));
   }

@@ -8,6 +8,7 @@
 #include "analyzer/command/text_writer.h"
 #include "analyzer/scaling/render_fit.h"
 #include "analyzer/scaling/render_scaling.h"
+#include "analyzer/stacks/frame_text.h"
 #include "analyzer/stacks/names.h"
 
 namespace mallogram {
@@ -243,17 +244,6 @@ class ScalingText {
                               100 * parts.largest_remainder))));
   }
 
-  std::string FunctionText(const StackFrame& frame, size_t width) const {
-    return out_.Safe(options_.full_names
-                         ? frame.function
-                         : ShortName(frame.function, width, out_.utf8()));
-  }
-  std::string PlaceText(absl::string_view file, uint32_t line) const {
-    if (file.empty()) return "";
-    const std::string path(options_.full_names ? file : Basename(file));
-    return out_.Safe(line == 0 ? path : absl::StrCat(path, ":", line));
-  }
-
   std::string LawColumn(const fit::SeriesFit& fit) const {
     std::string text(GrowthName(fit.growth));
     if (fit.word == fit::Word::kNotEnoughData) {
@@ -275,13 +265,13 @@ class ScalingText {
     for (size_t i = own + 1;
          i < site.stack.size() && callers.size() < options_.depth; ++i) {
       if (site.stack[i].plumbing) continue;
-      std::string text = FunctionText(site.stack[i], kCallerWidth);
-      const std::string place = PlaceText(site.stack[i].file, site.stack[i].line);
+      std::string text = FunctionText(out_, site.stack[i], kCallerWidth);
+      const std::string place = PlaceText(out_, site.stack[i]);
       if (!place.empty()) absl::StrAppend(&text, " (", place, ")");
       callers.push_back(text);
     }
     if (own > 0) {
-      const std::string via = FunctionText(site.stack[own - 1], kCallerWidth);
+      const std::string via = FunctionText(out_, site.stack[own - 1], kCallerWidth);
       callers.insert(callers.begin(), absl::StrCat("by ", via));
     }
     if (callers.empty()) return;
@@ -345,10 +335,9 @@ class ScalingText {
         continue;
       }
       const CallSite& call = sites_[site.site];
-      StackFrame own;
-      own.function = call.function;
-      const std::string place = PlaceText(call.file, call.line);
-      out_.Line(line, out_.Bold(FunctionText(own, kNameWidth)),
+      const StackFrame own = {call.function, call.file, call.line};
+      const std::string place = PlaceText(out_, own);
+      out_.Line(line, out_.Bold(FunctionText(out_, own, kNameWidth)),
                 place.empty() ? "" : "  ", out_.Dim(place));
       if (options_.depth > 0) WriteCallers(call, std::string(12, ' '));
     }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "analyzer/stacks/site_book.h"
 
 namespace mallogram {
 
@@ -30,31 +31,6 @@ inline constexpr size_t kSiteMetrics = 4, kProgramMetrics = 5;
 
 absl::string_view MetricName(Metric metric);  // "peak", "live", "allocated" …
 absl::string_view MetricText(Metric metric);  // for people: "live at the peak"
-
-// What makes two places of different recordings the same call site.
-enum class SiteIdentity : uint8_t {
-  kStack,     // the whole call stack, with lines
-  kNames,     // its functions that are not plumbing, no lines: survives a rebuild
-  kLine,      // the innermost function that is not plumbing, and its line
-  kFunction,  // the same without the line
-};
-
-struct StackFrame {
-  std::string function;  // demangled, or "libx.so+0x12ab"; never empty
-  std::string file;      // empty: not known
-  uint32_t line = 0;
-  bool plumbing = false;  // of the allocator or the standard library (names.h)
-};
-
-struct CallSite {
-  std::string id;        // unique, the same in every sweep of the same program
-  std::string function;  // innermost that is not plumbing; never empty
-  std::string file;      // of that function; empty: not known
-  uint32_t line = 0;
-  // Innermost first, folded. With an identity other than kStack: of one of the
-  // stacks, the one that allocated most in a run.
-  std::vector<StackFrame> stack;
-};
 
 struct SiteValues {
   uint32_t site = 0;                            // in Runs::sites

@@ -22,8 +22,8 @@ absl::string_view MetricText(Metric metric) {
   return kTexts[static_cast<size_t>(metric)];
 }
 
-RunsBuilder::RunsBuilder(SiteIdentity identity, absl::string_view debug_dir)
-    : table_(identity, debug_dir) {}
+RunsBuilder::RunsBuilder(StackBook* book, SiteIdentity identity)
+    : book_(book), sites_(book, identity) {}
 
 void RunsBuilder::Warn(absl::string_view file, absl::string_view text) {
   for (Warning& warning : warnings_) {
@@ -42,10 +42,10 @@ void RunsBuilder::Accumulate(const Trace& trace, Run* run) {
       summary.totals.peak_rss_bytes};
   for (size_t i = 0; i < kProgramMetrics; ++i) run->values[i] += values[i];
   run->sampled |= summary.sampling.interval != 0;
-  table_.Begin(trace);
+  book_->Begin(trace);
   for (const SiteTotals& totals : summary.sites) {
     std::array<uint64_t, kSiteMetrics>& sum =
-        values_[table_.SiteOf(totals.stack, totals.bytes_allocated)];
+        values_[sites_.SiteOf(totals.stack, totals.bytes_allocated)];
     const uint64_t more[kSiteMetrics] = {totals.peak_bytes, totals.live_bytes,
                                          totals.bytes_allocated, totals.calls};
     for (size_t i = 0; i < kSiteMetrics; ++i) sum[i] += more[i];
@@ -123,8 +123,8 @@ Runs RunsBuilder::Finish() {
     }
     runs_.warnings.push_back(std::move(text));
   }
-  for (const std::string& note : table_.notes()) runs_.warnings.push_back(note);
-  runs_.sites = table_.TakeSites();
+  for (const std::string& note : book_->notes()) runs_.warnings.push_back(note);
+  runs_.sites = sites_.TakeSites();
   return std::move(runs_);
 }
 

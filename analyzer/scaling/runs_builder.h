@@ -12,7 +12,7 @@
 #include "analyzer/recording/chunk_directory.h"
 #include "analyzer/recording/trace.h"
 #include "analyzer/scaling/runs.h"
-#include "analyzer/stacks/site_table.h"
+#include "analyzer/stacks/site_book.h"
 
 namespace mallogram {
 
@@ -26,7 +26,8 @@ struct RunFiles {
 
 class RunsBuilder {
  public:
-  explicit RunsBuilder(SiteIdentity identity, absl::string_view debug_dir = "");
+  // `book` names the call stacks; it must outlive the object.
+  RunsBuilder(StackBook* book, SiteIdentity identity);
 
   // Processes of a run are added up. An error names the file; what was added before
   // stays.
@@ -41,7 +42,8 @@ class RunsBuilder {
   void FinishRun(Run run);
   void Warn(absl::string_view file, absl::string_view text);
 
-  SiteTable table_;
+  StackBook* const book_;
+  SiteBook sites_;
   Runs runs_;
   // Of the run at hand, by site.
   absl::flat_hash_map<uint32_t, std::array<uint64_t, kSiteMetrics>> values_;

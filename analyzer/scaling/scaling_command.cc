@@ -81,7 +81,8 @@ absl::StatusOr<bool> ParseScalingOption(const ParsedArguments::Option& option,
 absl::Status ReportScaling(const std::vector<RunFiles>& files,
                            const ScalingOptions& options) {
   constexpr uint64_t kPerRun = 1000;
-  RunsBuilder builder(options.identity, options.debug_dir);
+  StackBook book(SameLocation::kByText, options.debug_dir);
+  RunsBuilder builder(&book, options.identity);
   ProgressBar bar("reading");
   uint64_t before = 0;
   for (const RunFiles& run : files) {

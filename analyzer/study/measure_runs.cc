@@ -12,7 +12,7 @@
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/scaling/runs_builder.h"
-#include "analyzer/stacks/site_table.h"
+#include "analyzer/stacks/site_book.h"
 
 namespace mallogram::study {
 namespace {
@@ -62,8 +62,9 @@ class Measurer {
  public:
   explicit Measurer(const StudySpec& spec)
       : matcher_(spec.groups),
-        builder_(SiteIdentity::kStack),
-        table_(SiteIdentity::kStack) {}
+        book_(SameLocation::kByText),
+        builder_(&book_, SiteIdentity::kStack),
+        phase_sites_(&book_, SiteIdentity::kStack) {}
 
   absl::Status Add(const SweepRun& run) {
     const auto ignore = [](uint64_t, uint64_t) {};
@@ -125,7 +126,7 @@ class Measurer {
     if (matcher_.size() != 0) {
       trace = ReadTrace(*recording, ReadOptions(), ignore);
       if (!trace.ok()) return trace.status();
-      table_.Begin(*trace);
+      book_.Begin(*trace);
     }
     for (const PhaseHeap& phase : *phases) {
       // A phase that is reached again is where it was last.
@@ -149,9 +150,9 @@ class Measurer {
   void AddGroups(const LiveHeap& heap, size_t phase, RunMeasures* measures) {
     if (matcher_.size() == 0) return;
     for (const LiveSite& live : heap.sites) {
-      const uint32_t site = table_.SiteOf(live.stack);
+      const uint32_t site = phase_sites_.SiteOf(live.stack);
       while (groups_.size() <= site) {
-        groups_.push_back(matcher_.GroupsOf(table_.sites()[groups_.size()]));
+        groups_.push_back(matcher_.GroupsOf(phase_sites_.sites()[groups_.size()]));
       }
       for (size_t g = 0; g < matcher_.size(); ++g) {
         if (groups_[site][g]) measures->groups[g].phases[phase] += live.bytes;
@@ -160,8 +161,9 @@ class Measurer {
   }
 
   GroupMatcher matcher_;
+  StackBook book_;
   RunsBuilder builder_;
-  SiteTable table_;                        // of the phases
+  SiteBook phase_sites_;
   std::vector<std::vector<bool>> groups_;  // of its sites
   VariantMeasures variant_;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "preload/stack_roots.h"
 #include "preload/trace_format.h"
 
 namespace mallogram {
@@ -70,8 +71,8 @@ absl::StatusOr<std::vector<ModuleFile>> DecodeModuleFiles(std::string_view paylo
 
 // ---- kStacks --------------------------------------------------------------
 
-// File stack ids: 0…3 are roots (the values and meanings of kRootComplete …
-// kRootUnknown in image.h), nodes start at 4 and are numbered in file order. A
+// File stack ids: 0…3 are the roots of stack_roots.h, nodes start at 4 and are
+// numbered in file order. A
 // node's parent has a smaller id. A stack is named by its innermost node.
 inline constexpr uint32_t kFirstStackId = 4;
 struct Stack {

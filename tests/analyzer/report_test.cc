@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
 
@@ -21,9 +22,9 @@ namespace {
 class Maker {
  public:
   Maker() {
-    report.nodes.resize(kFirstStackId);
     report.sizes.resize(kSizeBuckets);
-    report.modules = {{"/usr/bin/app", "\x01\x02"}, {"/lib/libstdc++.so.6", ""}};
+    book->AddModule("/usr/bin/app", "\x01\x02");
+    book->AddModule("/lib/libstdc++.so.6", "");
     Process process;
     process.file = "app.7.mgram";
     process.program = "app";
@@ -40,7 +41,7 @@ class Maker {
   // inlined, "" for an unknown one.
   uint32_t Call(uint32_t parent, std::vector<std::string> texts,
                 uint32_t module = 0) {
-    Location location{module, 0x1000 + 0x10 * report.locations.size(), {}};
+    std::vector<Frame> frames;
     for (std::string text : texts) {
       Frame frame;
       frame.inlined = !text.empty() && text[0] == '~';
@@ -51,12 +52,10 @@ class Maker {
         frame.file = "/src/app/main.cc";
         frame.line = static_cast<uint32_t>(std::stoul(text.substr(colon + 1)));
       }
-      location.frames.push_back(frame);
+      frames.push_back(frame);
     }
-    report.locations.push_back(location);
-    report.nodes.push_back(
-        {parent, static_cast<uint32_t>(report.locations.size() - 1)});
-    return static_cast<uint32_t>(report.nodes.size() - 1);
+    const uint64_t offset = 0x1000 + 0x10 * book->location_count();
+    return book->Child(parent, book->AddLocation(module, offset, frames));
   }
 
   void Allocate(uint32_t node, uint64_t calls, uint64_t bytes, uint64_t live = 0) {
@@ -86,6 +85,9 @@ class Maker {
     size.temporary += totals.temporary;
   }
 
+  // Equal frames at several addresses stay apart.
+  std::unique_ptr<StackBook> book =
+      std::make_unique<StackBook>(SameLocation::kByAddress);
   Report report;
 };
 
@@ -142,36 +144,34 @@ Maker Realistic() {
 
 TEST(TopSites, FoldsPlumbingAndMergesRecursion) {
   const Maker maker = Realistic();
-  const FrameTable frames(maker.report);
-  const TopSites top =
-      FindTopSites(maker.report, frames, Measure::kCalls, 100, 0, 0);
+  const StackBook& book = *maker.book;
+  const TopSites top = FindTopSites(maker.report, book, Measure::kCalls, 100, 0, 0);
   ASSERT_EQ(top.count, 6u);  // Add, Copy, Leak, unknown, entry, nothing
   const TopSite& add = top.sites[0];
-  EXPECT_EQ(frames.frame(add.frame.frame).function,
+  EXPECT_EQ(book.frame(add.frame.frame).function,
             "app::Parser<std::vector<int> >::Add(int)");
   EXPECT_EQ(add.stacks, 3u);
   EXPECT_EQ(add.totals.calls, 700u);
-  EXPECT_EQ(frames.frame(add.via).function,
+  EXPECT_EQ(book.frame(add.via).function,
             "void std::vector<int>::_M_realloc_insert<int>(int*)");
   // Parse (recursive), Read (inlined), Load, main, _start.
   ASSERT_EQ(add.callers.size(), 5u);
   EXPECT_TRUE(add.callers[0].recursive);
   EXPECT_TRUE(add.callers[1].inlined);
-  EXPECT_EQ(frames.frame(add.callers[4].frame).function, "_start");
+  EXPECT_EQ(book.frame(add.callers[4].frame).function, "_start");
   for (const CallerLine& line : add.callers) EXPECT_EQ(line.level, 0);
 }
 
 TEST(TopSites, RanksByEachMeasure) {
   const Maker maker = Realistic();
-  const FrameTable frames(maker.report);
+  const StackBook& book = *maker.book;
   const auto first = [&](Measure by) {
-    const TopSites top = FindTopSites(maker.report, frames, by, 1, 0, 0);
-    return top.sites.empty() ? "" : frames.frame(top.sites[0].frame.frame).function;
+    const TopSites top = FindTopSites(maker.report, book, by, 1, 0, 0);
+    return top.sites.empty() ? "" : book.frame(top.sites[0].frame.frame).function;
   };
   EXPECT_EQ(first(Measure::kLive), "app::Leak()");
   EXPECT_EQ(first(Measure::kAllocated), "app::Parser<std::vector<int> >::Add(int)");
-  const TopSites leaked =
-      FindTopSites(maker.report, frames, Measure::kLive, 9, 0, 0);
+  const TopSites leaked = FindTopSites(maker.report, book, Measure::kLive, 9, 0, 0);
   EXPECT_EQ(leaked.count, 1u);  // sites without any are not listed
   EXPECT_DOUBLE_EQ(leaked.sites[0].share, 1);
 }
@@ -185,33 +185,33 @@ TEST(TopSites, BranchesAndDepth) {
     uint32_t node = maker.Call(caller, {"middle@2"});
     maker.Allocate(maker.Call(node, {"leaf@3"}), 10, i == 4 ? 40 : 1000);
   }
-  const FrameTable frames(maker.report);
-  TopSites top = FindTopSites(maker.report, frames, Measure::kAllocated, 9, 0, 0);
+  const StackBook& book = *maker.book;
+  TopSites top = FindTopSites(maker.report, book, Measure::kAllocated, 9, 0, 0);
   ASSERT_EQ(top.sites.size(), 1u);
   // middle; three of five callers, each with main.
   ASSERT_EQ(top.sites[0].callers.size(), 7u);
   EXPECT_TRUE(top.sites[0].callers[1].branch);
   EXPECT_EQ(top.sites[0].callers[1].level, 1);
   EXPECT_NEAR(top.sites[0].callers[1].share, 1000.0 / 4040, 1e-9);
-  top = FindTopSites(maker.report, frames, Measure::kAllocated, 9, 0, 1);
+  top = FindTopSites(maker.report, book, Measure::kAllocated, 9, 0, 1);
   ASSERT_EQ(top.sites[0].callers.size(), 2u);
   EXPECT_EQ(top.sites[0].callers[1].cut, 2u);
 }
 
 TEST(CallTree, SumsUpAndCuts) {
   const Maker maker = Realistic();
-  const FrameTable frames(maker.report);
+  const StackBook& book = *maker.book;
   const std::vector<TreeRow> rows =
-      BuildCallTree(maker.report, frames, Measure::kAllocated, 0.01, 0);
+      BuildCallTree(maker.report, book, Measure::kAllocated, 0.01, 0);
   ASSERT_GT(rows.size(), 5u);
   EXPECT_EQ(rows[0].value, maker.report.totals.bytes_allocated);
   EXPECT_EQ(rows[0].calls, maker.report.totals.allocations);
-  EXPECT_EQ(frames.frame(rows[1].frame).function, "_start");
+  EXPECT_EQ(book.frame(rows[1].frame).function, "_start");
   for (const TreeRow& row : rows) {
     EXPECT_TRUE(row.cut != 0 || row.share >= 0.01);
   }
   EXPECT_TRUE(
-      BuildCallTree(Maker().report, frames, Measure::kAllocated, 0.01, 0).empty());
+      BuildCallTree(Maker().report, book, Measure::kAllocated, 0.01, 0).empty());
 }
 
 TEST(Curve, KeepsThePeakInEveryWidth) {
@@ -250,8 +250,8 @@ TEST(Builder, MergesProcesses) {
     made.summary.timeline = {{0, 50, 50, 10}, {2'000'000'000, 100, 100, 20}};
     return made;
   };
-  Symbolizer symbolizer;
-  ReportBuilder builder(&symbolizer, false);
+  StackBook book(SameLocation::kByAddress);
+  ReportBuilder builder(&book);
   const auto none = [](uint64_t, uint64_t) {};
   builder.Add(trace("b", 2, 1003), none);  // the later one first
   builder.Add(trace("a", 1, 1000), none);
@@ -278,8 +278,8 @@ TEST(Builder, NodesOfLostStacks) {
   site.stack = 77;
   site.calls = 1;
   trace.summary.sites = {site};
-  Symbolizer symbolizer;
-  ReportBuilder builder(&symbolizer, true);
+  StackBook book(SameLocation::kByText);
+  ReportBuilder builder(&book);
   builder.Add(trace, [](uint64_t, uint64_t) {});
   const Report report = builder.Finish();
   ASSERT_EQ(report.sites.size(), 1u);
@@ -299,13 +299,14 @@ void ExpectGolden(const std::string& name, const std::string& text) {
   EXPECT_EQ(golden.str(), text) << "MALLOGRAM_UPDATE_GOLDENS=1 updates " << path;
 }
 
-std::string Render(const Report& report, const TextOptions& options) {
-  const FrameTable frames(report);
-  TextInput input{report, frames, {}, {}, {}, EstimateCost(report)};
+std::string Render(const Maker& maker, const TextOptions& options) {
+  const Report& report = maker.report;
+  const StackBook& book = *maker.book;
+  TextInput input{report, book, {}, {}, {}, EstimateCost(report)};
   if (options.tree) {
-    input.tree = BuildCallTree(report, frames, options.by, 0.01, 0);
+    input.tree = BuildCallTree(report, book, options.by, 0.01, 0);
   } else {
-    input.top = FindTopSites(report, frames, options.by, 10, 0.001, 8);
+    input.top = FindTopSites(report, book, options.by, 10, 0.001, 8);
   }
   input.curve = Resample(report.timeline, report.totals.duration_ns,
                          CurveColumns(options.style));
@@ -316,15 +317,15 @@ TEST(Golden, Report) {
   setenv("TZ", "UTC", 1);
   TextOptions options;
   options.style = {false, true, 100};
-  ExpectGolden("peak.txt", Render(Realistic().report, options));
+  ExpectGolden("peak.txt", Render(Realistic(), options));
   options.by = Measure::kCalls;
   options.tree = true;
-  ExpectGolden("tree.txt", Render(Realistic().report, options));
+  ExpectGolden("tree.txt", Render(Realistic(), options));
   options.style = {false, false, 80};
   options.tree = false;
   options.by = Measure::kLive;
   options.full_names = true;
-  const std::string ascii = Render(Realistic().report, options);
+  const std::string ascii = Render(Realistic(), options);
   for (const char c : ascii) ASSERT_LT(static_cast<unsigned char>(c), 0x80);
   ExpectGolden("leaked_ascii.txt", ascii);
 }
@@ -341,25 +342,25 @@ TEST(Golden, LossAndTroubleStandOut) {
   maker.report.warnings = {"app.7.mgram: \x1b[2Jsomething"};
   TextOptions options;
   options.style = {true, true, 100};
-  ExpectGolden("trouble_color.txt", Render(maker.report, options));
+  ExpectGolden("trouble_color.txt", Render(maker, options));
 }
 
 TEST(Golden, Json) {
-  const Report report = Realistic().report;
+  const Maker maker = Realistic();
   std::string json;
   RenderReportJson(
-      report, FrameTable(report), EstimateCost(report), Measure::kPeak, 0,
+      maker.report, *maker.book, EstimateCost(maker.report), Measure::kPeak, 0,
       [&json](absl::string_view piece) { absl::StrAppend(&json, piece); });
   ExpectGolden("report.json", json);
 }
 
 TEST(Json, BrokenNamesDoNotThrow) {
   Maker maker = Realistic();
-  maker.report.locations[1].frames[0].function = "bad \xff\xfe name";
+  maker.Allocate(maker.Call(0, {"bad \xff\xfe name"}), 1, 1);
   maker.report.processes[0].argv = {"\x80"};
   std::string json;
   RenderReportJson(
-      maker.report, FrameTable(maker.report), CostEstimate(), Measure::kPeak, 0,
+      maker.report, *maker.book, CostEstimate(), Measure::kPeak, 0,
       [&json](absl::string_view piece) { absl::StrAppend(&json, piece); });
   EXPECT_TRUE(absl::StrContains(json, "bad \xef\xbf\xbd"));
 }

@@ -14,7 +14,7 @@
 #include "absl/strings/str_join.h"
 #include "analyzer/fit/fit_all.h"
 #include "analyzer/scaling/runs_builder.h"
-#include "analyzer/stacks/site_table.h"
+#include "analyzer/stacks/site_book.h"
 
 namespace mallogram {
 namespace {
@@ -66,8 +66,9 @@ class MadeTrace {
 std::string Folded(const std::vector<uint64_t>& frames) {
   MadeTrace made;
   const uint32_t stack = made.Stack(frames);
-  SiteTable table(SiteIdentity::kStack);
-  table.Begin(made.trace());
+  StackBook table_book(SameLocation::kByText);
+  SiteBook table(&table_book, SiteIdentity::kStack);
+  table_book.Begin(made.trace());
   std::vector<std::string> functions;
   for (const StackFrame& frame : table.sites()[table.SiteOf(stack)].stack)
     functions.push_back(frame.function);
@@ -96,28 +97,30 @@ TEST(Folding, DeepStacksAreNoProblem) {
   EXPECT_EQ(Folded(frames), "made+0x50 made+0x30 made+0x20 made+0x10");
 }
 
-TEST(SiteTable, SitesAreTheSameInEveryTrace) {
+TEST(SiteBook, SitesAreTheSameInEveryTrace) {
   MadeTrace one, other(7, 1000);
   const uint32_t a = one.Stack({kMain, kA, kLeaf}),
                  b = one.Stack({kMain, kB, kLeaf});
   const uint32_t b2 = other.Stack({kMain, kB, kB, kLeaf}),
                  a2 = other.Stack({kMain, kA, kLeaf});
-  SiteTable table(SiteIdentity::kStack);
-  table.Begin(one.trace());
+  StackBook table_book(SameLocation::kByText);
+  SiteBook table(&table_book, SiteIdentity::kStack);
+  table_book.Begin(one.trace());
   const uint32_t site_a = table.SiteOf(a), site_b = table.SiteOf(b);
   EXPECT_NE(site_a, site_b);
-  table.Begin(other.trace());
+  table_book.Begin(other.trace());
   EXPECT_EQ(table.SiteOf(a2), site_a);
   EXPECT_EQ(table.SiteOf(b2), site_b);
   EXPECT_EQ(table.sites().size(), 2u);
   EXPECT_NE(table.sites()[0].id, table.sites()[1].id);
   // And in every process: ids are made of what is read.
-  SiteTable later(SiteIdentity::kStack);
-  later.Begin(other.trace());
+  StackBook later_book(SameLocation::kByText);
+  SiteBook later(&later_book, SiteIdentity::kStack);
+  later_book.Begin(other.trace());
   EXPECT_EQ(later.sites()[later.SiteOf(a2)].id, table.sites()[site_a].id);
 }
 
-TEST(SiteTable, CoarserIdentitiesMergeStacks) {
+TEST(SiteBook, CoarserIdentitiesMergeStacks) {
   const std::vector<std::pair<SiteIdentity, size_t>> kSites = {
       {SiteIdentity::kStack, 3},
       {SiteIdentity::kLine, 2},
@@ -125,22 +128,24 @@ TEST(SiteTable, CoarserIdentitiesMergeStacks) {
       {SiteIdentity::kNames, 1}};  // nameless: all that is left is the module
   for (const auto& [identity, sites] : kSites) {
     MadeTrace made;
-    SiteTable table(identity);
+    StackBook table_book(SameLocation::kByText);
+    SiteBook table(&table_book, identity);
     const uint32_t ids[] = {made.Stack({kMain, kA, kLeaf}),
                             made.Stack({kMain, kB, kLeaf}),
                             made.Stack({kMain, kC})};
-    table.Begin(made.trace());
+    table_book.Begin(made.trace());
     for (const uint32_t id : ids) table.SiteOf(id, id);
     EXPECT_EQ(table.sites().size(), sites);
   }
 }
 
-TEST(SiteTable, TheHeaviestStackStandsForItsSite) {
+TEST(SiteBook, TheHeaviestStackStandsForItsSite) {
   MadeTrace made;
   const uint32_t light = made.Stack({kMain, kA, kLeaf}),
                  heavy = made.Stack({kMain, kB, kLeaf});
-  SiteTable table(SiteIdentity::kFunction);
-  table.Begin(made.trace());
+  StackBook table_book(SameLocation::kByText);
+  SiteBook table(&table_book, SiteIdentity::kFunction);
+  table_book.Begin(made.trace());
   const uint32_t site = table.SiteOf(light, 10);
   EXPECT_EQ(table.SiteOf(heavy, 20), site);
   EXPECT_EQ(table.SiteOf(light, 15), site);
@@ -148,7 +153,8 @@ TEST(SiteTable, TheHeaviestStackStandsForItsSite) {
 }
 
 TEST(RunsBuilder, AddsUpEqualSitesAndCountsWarnings) {
-  RunsBuilder builder(SiteIdentity::kStack);
+  StackBook book(SameLocation::kByText);
+  RunsBuilder builder(&book, SiteIdentity::kStack);
   for (int run = 1; run <= 3; ++run) {
     MadeTrace made;
     made.Add({kMain, kA, kLeaf}, 100);

@@ -61,26 +61,25 @@ void Require(bool truth) {
 void ReportOn(Trace trace) {
   // No file of this machine has a part in it.
   for (Module& module : trace.modules) module.path = absl::StrCat("[", module.path);
-  Symbolizer symbolizer;
   for (const bool by_name : {false, true}) {
-    ReportBuilder builder(&symbolizer, by_name);
+    StackBook book(by_name ? SameLocation::kByText : SameLocation::kByAddress);
+    ReportBuilder builder(&book);
     builder.Add(trace, [](uint64_t, uint64_t) {});
     if (by_name) builder.Add(trace, [](uint64_t, uint64_t) {});
     const Report report = builder.Finish();
-    const FrameTable frames(report);
     TextOptions options;
-    TextInput input{report, frames, {}, {}, {}, EstimateCost(report)};
+    TextInput input{report, book, {}, {}, {}, EstimateCost(report)};
     input.curve = Resample(report.timeline, report.totals.duration_ns, 80);
     for (const Measure by : {Measure::kPeak, Measure::kTemporary}) {
       options.by = by;
       options.tree = !options.tree;
       options.style.utf8 = by_name;
-      input.top = FindTopSites(report, frames, by, 5, 0, 8);
-      input.tree = BuildCallTree(report, frames, by, 0.01, 80);
+      input.top = FindTopSites(report, book, by, 5, 0, 8);
+      input.tree = BuildCallTree(report, book, by, 0.01, 80);
       Require(!RenderReport(input, options).empty());
     }
     size_t bytes = 0;
-    RenderReportJson(report, frames, input.cost, Measure::kPeak, 20,
+    RenderReportJson(report, book, input.cost, Measure::kPeak, 20,
                      [&bytes](absl::string_view piece) { bytes += piece.size(); });
     Require(bytes != 0);
   }

@@ -19,34 +19,32 @@ namespace {
 //   ns::Copy(char const*)  copy.cc:12     libapp.so
 //   (unknown)                             libstripped.so
 //   main                   main.cc:3      app
+class Names : public StackBook {
+ public:
+  Names() : StackBook(SameLocation::kByAddress) {
+    const auto frame = [](std::string function, std::string file, uint32_t line,
+                          std::string symbol) {
+      Frame made;
+      made.function = std::move(function);
+      made.file = std::move(file);
+      made.line = line;
+      made.symbol = std::move(symbol);
+      return std::vector<Frame>{made};
+    };
+    uint32_t node = 0;
+    const auto call = [&](const char* module, const std::vector<Frame>& frames) {
+      node = Child(node, AddLocation(AddModule(module, ""), 0x10 * node, frames));
+    };
+    call("/opt/app", frame("main", "/src/main.cc", 3, ""));
+    call("/opt/libstripped.so", {Frame()});
+    call("/opt/libapp.so",
+         frame("ns::Copy(char const*)", "/src/copy.cc", 12, "_ZN2ns4CopyEPKc"));
+    call("/lib/libc.so.6", frame("__GI___strdup", "", 0, ""));
+  }
+};
+
 LeakDocument SomeDocument(LeakKind kind) {
   LeakDocument document;
-  Report& names = document.names;
-  names.modules = {{"/lib/libc.so.6", ""},
-                   {"/opt/libapp.so", ""},
-                   {"/opt/libstripped.so", ""},
-                   {"/opt/app", ""}};
-  const auto frame = [](std::string function, std::string file, uint32_t line,
-                        std::string symbol) {
-    Frame made;
-    made.function = std::move(function);
-    made.file = std::move(file);
-    made.line = line;
-    made.symbol = std::move(symbol);
-    return made;
-  };
-  names.locations = {
-      {0, 0x10, {frame("__GI___strdup", "", 0, "")}},
-      {1,
-       0x20,
-       {frame("ns::Copy(char const*)", "/src/copy.cc", 12, "_ZN2ns4CopyEPKc")}},
-      {2, 0x30, {Frame()}},
-      {3, 0x40, {frame("main", "/src/main.cc", 3, "")}}};
-  names.nodes.resize(kFirstStackId);
-  names.nodes.push_back({0, 3});
-  names.nodes.push_back({4, 2});
-  names.nodes.push_back({5, 1});
-  names.nodes.push_back({6, 0});
   document.processes.resize(1);
   LeakRecord record;
   record.kind = kind;
@@ -63,8 +61,8 @@ bool Hits(const std::string& text, LeakKind kind = LeakKind::kDefinite) {
   const absl::Status status = set.Add(text, "x.supp", false);
   EXPECT_TRUE(status.ok()) << status;
   LeakDocument document = SomeDocument(kind);
-  const FrameTable frames(document.names);
-  ApplySuppressions(set, frames, &document);
+  const Names book;
+  ApplySuppressions(set, book, &document);
   return document.records[0].suppressed();
 }
 
@@ -205,8 +203,8 @@ TEST(LeakSuppressions, FreesThatDoNotFit) {
     EXPECT_TRUE(set.Add(absl::StrCat("{\n n\n Memcheck:Free\n", frames, "\n}\n"),
                         "x", false)
                     .ok());
-    const FrameTable table(document.names);
-    ApplySuppressions(set, table, &document);
+    const Names book;
+    ApplySuppressions(set, book, &document);
     EXPECT_FALSE(document.records[0].suppressed());  // leaks are another matter
     return document.mismatches[0].suppression != kNoSuppression;
   };
@@ -227,8 +225,8 @@ TEST(LeakSuppressions, IndirectGoesWithItsHead) {
   document.records.push_back(indirect);
   SuppressionSet set;
   ASSERT_TRUE(set.Add("leak:strdup", "x.supp", false).ok());
-  const FrameTable frames(document.names);
-  ApplySuppressions(set, frames, &document);
+  const Names book;
+  ApplySuppressions(set, book, &document);
   EXPECT_TRUE(document.records[1].suppressed());
   EXPECT_EQ(document.processes[0].suppressed.bytes, 28u);
   EXPECT_EQ(document.suppressions[0].amount.records, 2u);

@@ -1,0 +1,74 @@
+#include "analyzer/stacks/stack_cursor.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "analyzer/stacks/names.h"
+
+namespace mallogram {
+namespace {
+
+bool IsLibrary(const CodeFrame& frame) {
+  const absl::string_view file = Basename(frame.module);
+  return absl::StartsWith(file, "libc.so.") || absl::StartsWith(file, "libc-") ||
+         absl::StartsWith(file, "libstdc++.so") ||
+         absl::StartsWith(file, "ld-linux") || absl::StartsWith(file, "ld-musl");
+}
+
+bool IsFolded(const CodeFrame& frame, Fold fold) {
+  return frame.plumbing || (fold == Fold::kPlumbingAndLibrary && IsLibrary(frame));
+}
+
+}  // namespace
+
+StackCursor::StackCursor(const StackBook& book, uint32_t node, Fold fold)
+    : book_(&book), node_(node) {
+  while (!AtRoot() && IsFolded(book.frame(frame().frame), fold)) {
+    outermost_folded_ = frame().frame;
+    ++folded_;
+    Next();
+  }
+  if (AtRoot()) {
+    node_ = node;
+    position_ = 0;
+    folded_ = 0;
+  }
+}
+
+const PlacedFrame& StackCursor::frame() const {
+  return book_->location(book_->node(node_).location).frames[position_];
+}
+
+void StackCursor::Next() {
+  const CallNode& node = book_->node(node_);
+  if (++position_ == book_->location(node.location).frames.size()) {
+    node_ = node.parent;
+    position_ = 0;
+  }
+}
+
+bool StackCursor::NextFunction() {
+  const uint32_t function = book_->function(frame().frame);
+  bool recursive = false;
+  for (Next(); !AtRoot() && book_->function(frame().frame) == function; Next()) {
+    recursive = true;
+  }
+  return recursive;
+}
+
+ShownStack StackOf(const StackBook& book, uint32_t node, Fold fold) {
+  ShownStack stack;
+  bool folding = true;
+  for (; node >= kFirstStackId; node = book.node(node).parent) {
+    for (const PlacedFrame& frame :
+         book.location(book.node(node).location).frames) {
+      folding = folding && IsFolded(book.frame(frame.frame), fold);
+      if (folding) ++stack.folded;
+      stack.frames.push_back(frame);
+    }
+  }
+  if (stack.folded == stack.frames.size()) stack.folded = 0;
+  stack.root = node;
+  return stack;
+}
+
+}  // namespace mallogram
