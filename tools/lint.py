@@ -41,7 +41,7 @@ FREESTANDING_C = re.compile(
     r'limits|alloca|malloc|pthread|sched|signal|spawn|stdarg|stddef|stdint|stdlib|string|'
     r'time|ucontext|unistd|setjmp|poll|assert)\.h')
 
-TRACE = [r'preload/(trace_format|block_kind)\.h', r'preload/trace/[a-z_]+\.h']
+TRACE = [r'preload/(trace_format|block_kind|stack_roots)\.h', r'preload/trace/[a-z_]+\.h']
 
 
 
@@ -52,7 +52,7 @@ def rooms(*names):
 
 # First match decides. (files, project includes allowed, freestanding?)
 ROOMS = [
-    (r'preload/(trace_format|block_kind|unrecordable)\.h', [], True),
+    (r'preload/(trace_format|block_kind|stack_roots|unrecordable)\.h', [], True),
     (r'preload/trace/pch/[^/]+', [], False),
     (r'preload/trace/[^/]+', TRACE, False),
     # A leak check reads a stopped process: it knows the blocks and where the image is,

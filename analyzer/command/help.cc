@@ -70,7 +70,7 @@ Examples:
   mallogram report xmllint.4711.mgram
   mallogram report --by live --depth 20 server.*.mgram
   mallogram report --tree --by calls run.mgram
-  mallogram report --json run.mgram | jq '.sites[0].stack[0].function'
+  mallogram report --json run.mgram | jq '.frames[.sites[0].stack[0]]'
 )";
 
 const char kHelpInfo[] = R"(Usage: mallogram info [--json] [--check] FILE...

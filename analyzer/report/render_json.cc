@@ -1,10 +1,12 @@
 // The report as JSON, see report.schema.json. A field is never absent because its
-// value is unknown: it is null then, so that readers need no existence checks.
-// Numbers are JSON integers; all that occur are below 2^53 but the last size class.
+// value is unknown: it is null then. Absent from sites is what is 0, none or
+// complete: a compiler has 100,000 of them. Numbers are JSON integers; all that
+// occur are below 2^53 but the last size class.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "analyzer/recording/estimate.h"
 #include "analyzer/report/render.h"
 
@@ -13,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 // Paths and names are bytes; JSON is UTF-8. What is not becomes U+FFFD.
 std::string Dump(const Json& json) {
@@ -179,17 +181,17 @@ Json SizeJson(size_t bucket, const SizeClass& size, bool sampled) {
           {"temporary", KnownJson(size.temporary, sampled)}};
 }
 
+// One line of the frame table. `module` is an index in `modules`.
 Json FrameJson(const StackBook& book, const Location& location,
-               const PlacedFrame& placed, bool folded) {
+               const PlacedFrame& placed) {
   const CodeFrame& frame = book.frame(placed.frame);
   const bool known = location.module != kNoModuleIndex;
   return {{"function", frame.function.empty() ? Json() : Json(frame.function)},
           {"file", frame.file.empty() ? Json() : Json(frame.file)},
           {"line", frame.line == 0 ? Json() : Json(frame.line)},
-          {"module", known ? Json(book.modules()[location.module].path) : Json()},
+          {"module", known ? Json(location.module) : Json()},
           {"offset", location.offset},
-          {"inlined", placed.inlined},
-          {"folded", folded}};
+          {"inlined", placed.inlined}};
 }
 
 absl::string_view StackEnd(uint32_t root) {
@@ -198,83 +200,103 @@ absl::string_view StackEnd(uint32_t root) {
   return kEnds[root < 4 ? root : 3];
 }
 
-// Sites to text. A program has few places of code and stacks of hundreds of frames:
-// every location is rendered once and copied, which makes the whole report faster
-// by an order of magnitude.
-class SiteWriter {
+// The frames of the sites shown, numbered for the lists of their stacks. A program
+// has few places of code and stacks of hundreds of frames: what stands on most
+// stacks gets the shortest numbers, which halves the report.
+class FrameNumbers {
  public:
-  SiteWriter(const Report& report, const StackBook& book)
-      : report_(report), book_(book), locations_(book.location_count()) {}
-
-  std::string Write(const Site& site) {
-    const SiteTotals& totals = site.totals;
-    const bool sampled = report_.sampled();
-    Json samples, intervals;
-    if (sampled) {
-      const auto index = static_cast<size_t>(&site - report_.sites.data());
-      const SiteEstimate& estimate = report_.sampling.sites[index];
-      samples = estimate.allocated.samples;
-      intervals =
-          IntervalsJson(estimate, report_.sampling.interval, /*totals=*/false);
+  FrameNumbers(const StackBook& book, absl::Span<const Site* const> sites)
+      : book_(book), first_(book.location_count(), kUnused) {
+    std::vector<uint64_t> uses(book.location_count());
+    for (const Site* site : sites) {
+      for (uint32_t node = site->node; node >= kFirstStackId;
+           node = book.node(node).parent) {
+        ++uses[book.node(node).location];
+      }
     }
-    std::string text =
-        Dump(Json{{"id", site.id},
-                  {"peak_bytes", totals.peak_bytes},
-                  {"peak_blocks", totals.peak_blocks},
-                  {"own_peak_bytes", totals.own_peak_bytes},
-                  {"live_bytes", totals.live_bytes},
-                  {"live_blocks", totals.live_blocks},
-                  {"calls", totals.calls},
-                  {"reallocations", KnownJson(totals.reallocations, sampled)},
-                  {"bytes_allocated", totals.bytes_allocated},
-                  {"frees", totals.frees},
-                  {"temporary", KnownJson(totals.temporary, sampled)},
-                  {"lifetime_s", Seconds(totals.lifetime_ns)},
-                  {"lost", totals.lost},
-                  {"lost_bytes", totals.lost_bytes},
-                  {"samples", samples},
-                  {"intervals", intervals}});
-    text.pop_back();  // the closing brace: the stack follows
-    absl::StrAppend(&text, ",\"stack\":[");
-    uint32_t folded = StackCursor(book_, site.node).folded();
-    uint32_t node = site.node;
-    const char* separator = "";
+    for (uint32_t location = 0; location < uses.size(); ++location) {
+      if (uses[location] != 0) order_.push_back(location);
+    }
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&uses](uint32_t a, uint32_t b) { return uses[a] > uses[b]; });
+    uint32_t count = 0;
+    for (const uint32_t location : order_) {
+      first_[location] = count;
+      count += static_cast<uint32_t>(book.location(location).frames.size());
+    }
+  }
+
+  // Locations, their frames' numbers rising.
+  const std::vector<uint32_t>& order() const { return order_; }
+
+  // The two lists of a stack, innermost frame first, and how the stack ends.
+  std::string StackText(uint32_t node) const {
+    const uint32_t folded = StackCursor(book_, node).folded();
+    std::string plumbing, rest;
+    uint32_t position = 0;
     for (; node >= kFirstStackId; node = book_.node(node).parent) {
       const uint32_t location = book_.node(node).location;
-      if (folded == 0) {
-        absl::StrAppend(&text, separator, Whole(location));
-      } else {
-        for (const PlacedFrame& frame : book_.location(location).frames) {
-          absl::StrAppend(
-              &text, separator,
-              Dump(FrameJson(book_, book_.location(location), frame, folded != 0)));
-          separator = ",";
-          if (folded != 0) --folded;
-        }
+      const auto frames =
+          static_cast<uint32_t>(book_.location(location).frames.size());
+      for (uint32_t i = 0; i < frames; ++i) {
+        std::string& list = position++ < folded ? plumbing : rest;
+        absl::StrAppend(&list, list.empty() ? "" : ",", first_[location] + i);
       }
-      separator = ",";
     }
-    absl::StrAppend(&text, "],\"stack_end\":\"", StackEnd(node), "\"}");
+    std::string text;
+    if (!plumbing.empty()) absl::StrAppend(&text, "\"plumbing\":[", plumbing, "],");
+    absl::StrAppend(&text, "\"stack\":[", rest, "]");
+    if (node != kRootComplete)
+      absl::StrAppend(&text, ",\"stack_end\":\"", StackEnd(node), "\"");
     return text;
   }
 
  private:
-  // The frames of a location none of which is folded.
-  const std::string& Whole(uint32_t location) {
-    std::string& text = locations_[location];
-    if (!text.empty()) return text;
-    for (const PlacedFrame& frame : book_.location(location).frames) {
-      absl::StrAppend(&text, text.empty() ? "" : ",",
-                      Dump(FrameJson(book_, book_.location(location), frame,
-                                     /*folded=*/false)));
-    }
-    return text;
-  }
+  static constexpr uint32_t kUnused = 0xffffffffu;
 
-  const Report& report_;
   const StackBook& book_;
-  std::vector<std::string> locations_;
+  std::vector<uint32_t> order_;
+  std::vector<uint32_t> first_;  // by location: the number of its innermost frame
 };
+
+std::string SiteText(const Report& report, const FrameNumbers& frames,
+                     const Site& site) {
+  const SiteTotals& totals = site.totals;
+  const bool sampled = report.sampled();
+  Json json = {{"id", site.id},
+               {"calls", totals.calls},
+               {"bytes_allocated", totals.bytes_allocated},
+               {"own_peak_bytes", totals.own_peak_bytes},
+               {"lifetime_s", Seconds(totals.lifetime_ns)}};
+  // Most sites of a program hold nothing at the peak and nothing at the end.
+  const auto add = [&json](const char* key, uint64_t value, bool known) {
+    if (!known) {
+      json[key] = nullptr;
+    } else if (value != 0) {
+      json[key] = value;
+    }
+  };
+  add("peak_bytes", totals.peak_bytes, true);
+  add("peak_blocks", totals.peak_blocks, true);
+  add("live_bytes", totals.live_bytes, true);
+  add("live_blocks", totals.live_blocks, true);
+  add("frees", totals.frees, true);
+  add("reallocations", totals.reallocations, !sampled);
+  add("temporary", totals.temporary, !sampled);
+  add("lost", totals.lost, true);
+  add("lost_bytes", totals.lost_bytes, true);
+  if (sampled) {
+    const auto index = static_cast<size_t>(&site - report.sites.data());
+    const SiteEstimate& estimate = report.sampling.sites[index];
+    json["samples"] = estimate.allocated.samples;
+    json["intervals"] =
+        IntervalsJson(estimate, report.sampling.interval, /*totals=*/false);
+  }
+  std::string text = Dump(json);
+  text.pop_back();  // the closing brace: the stack follows
+  absl::StrAppend(&text, ",", frames.StackText(site.node), "}");
+  return text;
+}
 
 // `"key":[item,…]`, one item a line.
 template <typename Items, typename ToJson>
@@ -327,12 +349,22 @@ void RenderReportJson(const Report& report, const StackBook& book,
     return ValueOf(a->totals, by) > ValueOf(b->totals, by);
   });
   if (top != 0 && sites.size() > top) sites.resize(top);
-  SiteWriter writer(report, book);
-  sink(",\n\"sites\":[");
+  const FrameNumbers frames(book, sites);
+  sink(",\n\"frames\":[");
   const char* separator = "\n";
+  for (const uint32_t location : frames.order()) {
+    for (const PlacedFrame& frame : book.location(location).frames) {
+      sink(separator);
+      sink(Dump(FrameJson(book, book.location(location), frame)));
+      separator = ",\n";
+    }
+  }
+  sink("]");
+  sink(",\n\"sites\":[");
+  separator = "\n";
   for (const Site* site : sites) {
     sink(separator);
-    sink(writer.Write(*site));
+    sink(SiteText(report, frames, *site));
     separator = ",\n";
   }
   sink("]");

@@ -153,7 +153,7 @@ class Handoff(harness.Case):
         recorded = harness.command("record", "-q", "-o", trace,
                                    BUILD / "tests" / "programs" / "handoff", "50000", "4")
         self.assertEqual(json.loads(recorded.stdout), truth)
-        report = json.loads(harness.command("report", "--json", trace, check=True).stdout)
+        report = harness.report(trace)
         self.assertEqual(report["loss"]["order_violations"], 0)
         self.assertEqual(report["loss"]["events_lost"], 0)
         [site] = [s for s in report["sites"]

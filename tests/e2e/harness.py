@@ -22,7 +22,10 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+
 import processes
+import report_json
 
 # A hang is a failure after this many seconds, whatever the machine.
 LIMIT = float(os.environ.get("MALLOGRAM_TEST_LIMIT", "150"))
@@ -104,10 +107,14 @@ def bare_env(out=None, **more):
     return env
 
 
-def report(*files, options=()):
+def printed_report(*files, options=()):
     """The object that `mallogram report --json` prints."""
-    result = command("report", "--json", *options, *files, check=True)
-    return json.loads(result.stdout)
+    return json.loads(command("report", "--json", *options, *files, check=True).stdout)
+
+
+def report(*files, options=()):
+    """The same with whole stacks."""
+    return report_json.whole(printed_report(*files, options=options))
 
 
 def totals(*files):

@@ -144,10 +144,14 @@ class Sampled(harness.Case):
         self.assertEqual(report["sampling"], again["sampling"])
         self.assertEqual(report["sizes"], again["sizes"])
 
+    def valid(self, *traces):
+        jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).validate(
+            harness.printed_report(*traces))
+
     def test_reports(self):
         """JSON as its schema says; in text nothing but estimates that say so."""
         _, report = self.sample(11)
-        jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).validate(report)
+        self.valid(self.dir / "t.mgram")
         for entry in [report["totals"], *report["sites"], *report["sizes"]]:
             self.assertIsNone(entry.get("temporary", entry.get("temporary_allocations")))
             self.assertIsNone(entry.get("reallocations"))
@@ -174,7 +178,7 @@ class Sampled(harness.Case):
         # With a recording that is not sampled: still estimates.
         self.record(["/bin/true"], "-q", "-o", self.dir / "whole.mgram")
         both = harness.report(trace, self.dir / "whole.mgram")
-        jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).validate(both)
+        self.valid(trace, self.dir / "whole.mgram")
         self.assertEqual(both["sampling"]["interval_bytes"], INTERVAL)
         self.assertEqual([p["sample_interval_bytes"] for p in both["processes"]],
                          [INTERVAL, None])

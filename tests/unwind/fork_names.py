@@ -5,9 +5,13 @@ usage: fork_names.py MALLOGRAM
 
 import glob
 import json
+import pathlib
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import report_json
 
 # Parent and child allocate at the same places, so that the child's stacks meet
 # rules which the parent compiled.
@@ -27,8 +31,9 @@ def main():
         children = glob.glob(f"{folder}/x.*.mgram")
         if len(children) != 1:
             sys.exit(f"FAILED: expected one child's file, found {children}")
-        report = json.loads(subprocess.run([mallogram, "report", "--json", children[0]],
-                                           check=True, stdout=subprocess.PIPE).stdout)
+        report = report_json.whole(json.loads(
+            subprocess.run([mallogram, "report", "--json", children[0]], check=True,
+                           stdout=subprocess.PIPE).stdout))
     frames = [frame for site in report["sites"] for frame in site["stack"]]
     nameless = [frame for frame in frames if not frame["module"]]
     modules = {(frame["module"] or "").rsplit("/", 1)[-1] for frame in frames}
