@@ -89,10 +89,10 @@ ROOMS = [
       r'analyzer/recording/(estimate|phase_marks|trace)\.h'], False),
     (r'analyzer/command/[^/]+', rooms('command'), False),
     (r'analyzer/recording/[^/]+',
-     TRACE + rooms('recording') + [r'analyzer/fit/distributions\.h'], False),
+     TRACE + rooms('recording') + [r'analyzer/command/cli\.h', r'analyzer/fit/distributions\.h'], False),
     (r'analyzer/stacks/[^/]+',
-     TRACE + rooms('stacks') + [r'analyzer/command/(format|text_writer)\.h',
-                                r'analyzer/recording/trace\.h'], False),
+     TRACE + rooms('stacks') + [r'analyzer/command/(cli|files|format|text_writer)\.h',
+                                r'analyzer/recording/(block_filter|named_moment|trace)\.h'], False),
     (r'analyzer/report/[^/]+', TRACE + rooms('command', 'recording', 'stacks', 'report'), False),
     # Arithmetic on plain numbers, for any caller.
     (r'analyzer/fit/[^/]+', rooms('fit'), False),

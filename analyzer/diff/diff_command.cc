@@ -26,6 +26,7 @@
 #include "analyzer/command/terminal.h"
 #include "analyzer/diff/difference.h"
 #include "analyzer/diff/render_diff.h"
+#include "analyzer/recording/named_moment.h"
 #include "analyzer/recording/phase_marks.h"
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
@@ -259,51 +260,6 @@ absl::StatusOr<Difference> CompareRecordings(const DiffOptions& options) {
 
 // ---- two moments ----------------------------------------------------------
 
-struct NamedMoment {
-  std::string name;  // as given
-  Moment moment;
-};
-
-// "1.5s", "200ms", "1.5": nanoseconds.
-std::optional<uint64_t> ParseTime(absl::string_view text) {
-  constexpr std::pair<absl::string_view, double> kUnits[] = {
-      {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
-  double scale = 1e9;
-  for (const auto& [unit, ns] : kUnits) {
-    if (!absl::EndsWith(text, unit)) continue;
-    text.remove_suffix(unit.size());
-    scale = ns;
-    break;
-  }
-  double value = 0;
-  if (!absl::SimpleAtod(text, &value) || !(value >= 0) || value * scale > 1e18)
-    return std::nullopt;
-  return static_cast<uint64_t>(std::llround(value * scale));
-}
-
-absl::StatusOr<NamedMoment> FindMoment(absl::string_view option,
-                                       const std::string& word,
-                                       const std::vector<Phase>& phases,
-                                       const DiffOptions& options) {
-  if (const Phase* phase = FindPhase(phases, word)) return {{word, phase->moment}};
-  if (word == "start") return {{word, {0, 0}}};
-  if (word == "end") return {{word, {0, Moment::kByTime - 1}}};
-  if (const std::optional<uint64_t> time = ParseTime(word))
-    return {{word, {*time}}};
-  std::vector<absl::string_view> names;
-  for (const Phase& phase : phases) names.push_back(phase.name);
-  if (names.empty()) {
-    return UsageError(absl::StrCat(
-        option, " takes a time (1.5s), start, end, or a phase; ", options.paths[0],
-        options.marks.empty() ? " has no phases, and --marks was not given"
-                              : " and --marks have no phases",
-        ": not \"", word, "\""));
-  }
-  return UsageError(absl::StrCat(
-      option, ": no phase \"", word, "\" in ", options.paths[0], "; it has ",
-      absl::StrJoin(names, ", "), DidYouMean(word, names)));
-}
-
 absl::StatusOr<std::string> ReadText(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -360,10 +316,11 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   if (!marks.ok()) return marks.status();
   const std::vector<Phase> phases = FindPhases(*marks, ParsePhaseLines(text));
   const absl::StatusOr<NamedMoment> from =
-      FindMoment("--from", options.from.value_or("start"), phases, options);
+      FindMoment("--from", options.from.value_or("start"), phases, path,
+                 !options.marks.empty());
   if (!from.ok()) return from.status();
-  const absl::StatusOr<NamedMoment> to =
-      FindMoment("--to", options.to.value_or("end"), phases, options);
+  const absl::StatusOr<NamedMoment> to = FindMoment(
+      "--to", options.to.value_or("end"), phases, path, !options.marks.empty());
   if (!to.ok()) return to.status();
   const absl::StatusOr<std::vector<LiveHeap>> heaps =
       LiveAt(*recording, std::vector<Moment>{from->moment, to->moment}, progress);

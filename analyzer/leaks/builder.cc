@@ -1,7 +1,6 @@
 #include "analyzer/leaks/builder.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -108,20 +107,6 @@ LeakProcess ProcessOf(const Trace& trace) {
   return process;
 }
 
-// What is lost comes first; what hangs on it, and what is not lost, after.
-constexpr int RankOf(LeakKind kind) {
-  switch (kind) {
-    case LeakKind::kIndirect:
-      return 1;
-    case LeakKind::kReachable:
-      return 2;
-    case LeakKind::kIgnored:
-      return 3;
-    default:
-      return 0;
-  }
-}
-
 absl::Status NoSuchCheck(const Trace& trace, size_t number) {
   const size_t count = trace.leak_checks.size();
   return absl::OutOfRangeError(
@@ -174,10 +159,18 @@ LeakReason LeakBuilder::ReasonOf(const Trace& trace, const LeakGroup& group) {
 
 LeakBuilder::Records LeakBuilder::Classified(const Trace& trace,
                                              const LeakCheck& check,
-                                             const GrowthOf& growth) {
+                                             const GrowthOf& growth,
+                                             const BlocksByStack* only) {
   Records records;
   absl::flat_hash_map<std::pair<LeakKind, uint32_t>, size_t> index;
   for (const LeakGroup& group : check.groups) {
+    uint64_t blocks = group.blocks, bytes = group.bytes;
+    if (only != nullptr) {
+      const auto selected = only->find(group.stack);
+      if (selected == only->end()) continue;
+      blocks = std::min(blocks, selected->second.blocks);
+      bytes = std::min(bytes, selected->second.bytes);
+    }
     LeakKind kind = KindOf(group.kind);
     std::optional<GrowthLabel> label;
     if (growth) label = growth(trace, group.stack);
@@ -196,8 +189,8 @@ LeakBuilder::Records LeakBuilder::Classified(const Trace& trace,
     }
     LeakRecord& record = records[entry->second];
     record.stacks.push_back(group.stack);
-    record.blocks += group.blocks;
-    record.bytes += group.bytes;
+    record.blocks += blocks;
+    record.bytes += bytes;
     record.indirect_blocks += group.indirect_blocks;
     record.indirect_bytes += group.indirect_bytes;
     const auto age = [&check](uint64_t born_ns) {
@@ -239,7 +232,7 @@ LeakBuilder::Records LeakBuilder::Unclassified(const Trace& trace,
 }
 
 absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
-                              const GrowthOf& growth) {
+                              const GrowthOf& growth, const BlocksByStack* only) {
   const size_t count = trace.leak_checks.size();
   for (const size_t number : {request.check, request.since}) {
     if (number > count) return NoSuchCheck(trace, number);
@@ -261,7 +254,7 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
                          ? check->reason
                          : WhyUnclassified(trace);
   }
-  Records records = process.classified ? Classified(trace, *check, growth)
+  Records records = process.classified ? Classified(trace, *check, growth, only)
                                        : Unclassified(trace, growth);
   if (process.since != 0) {
     const LeakCheck& earlier = trace.leak_checks[process.since - 1];
@@ -272,7 +265,7 @@ absl::Status LeakBuilder::Add(const Trace& trace, const LeakRequest& request,
                        " is not classified, so checks ", process.since, " and ",
                        process.check, " cannot be compared"));
     }
-    Compare(Classified(trace, earlier, growth), &records);
+    Compare(Classified(trace, earlier, growth, only), &records);
   }
   if (trace.summary.sampling.interval != 0) {
     document_.warnings.push_back(
@@ -325,13 +318,7 @@ void LeakBuilder::AddRest(const Trace& trace) {
 }
 
 LeakDocument LeakBuilder::Finish() {
-  std::stable_sort(document_.records.begin(), document_.records.end(),
-                   [](const LeakRecord& a, const LeakRecord& b) {
-                     return std::tuple(RankOf(a.kind), b.lost_bytes(), b.blocks,
-                                       a.kind, a.node) <
-                            std::tuple(RankOf(b.kind), a.lost_bytes(), a.blocks,
-                                       b.kind, b.node);
-                   });
+  SortRecords(&document_);
   for (LeakRecord& record : document_.records)
     record.container = ContainerOf(*book_, record.node);
   for (const std::string& note : book_->notes()) document_.warnings.push_back(note);

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "analyzer/leaks/document.h"
+#include "analyzer/recording/selected_blocks.h"
 #include "analyzer/recording/trace.h"
 #include "analyzer/stacks/stack_book.h"
 
@@ -31,9 +32,11 @@ class LeakBuilder {
   // `book` names the call stacks; it must outlive the object.
   explicit LeakBuilder(StackBook* book);
 
+  // `only`: the blocks that count; nullptr: all. Of a stack with blocks of several
+  // kinds, each kind's are at most these.
   // OutOfRange: the trace has no such check; the message is complete.
   absl::Status Add(const Trace& trace, const LeakRequest& request,
-                   const GrowthOf& growth);
+                   const GrowthOf& growth, const BlocksByStack* only = nullptr);
   // Once, after the last Add.
   LeakDocument Finish();
 
@@ -43,7 +46,7 @@ class LeakBuilder {
   RootView ViewOf(const Trace& trace, const LeakRoot& root);
   LeakReason ReasonOf(const Trace& trace, const LeakGroup& group);
   Records Classified(const Trace& trace, const LeakCheck& check,
-                     const GrowthOf& growth);
+                     const GrowthOf& growth, const BlocksByStack* only);
   Records Unclassified(const Trace& trace, const GrowthOf& growth);
   void AddRest(const Trace& trace);  // mismatches and pools
 

@@ -1,5 +1,8 @@
 #include "analyzer/leaks/document.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "absl/strings/str_cat.h"
 
 namespace mallogram {
@@ -66,6 +69,34 @@ std::string MismatchText(const Mismatch& mismatch) {
       return absl::StrCat("freed", by, ": an address that is no block");
   }
   return "";
+}
+
+namespace {
+
+// What is lost comes first; what hangs on it, and what is not lost, after.
+constexpr int RankOf(LeakKind kind) {
+  switch (kind) {
+    case LeakKind::kIndirect:
+      return 1;
+    case LeakKind::kReachable:
+      return 2;
+    case LeakKind::kIgnored:
+      return 3;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+void SortRecords(LeakDocument* document) {
+  std::stable_sort(document->records.begin(), document->records.end(),
+                   [](const LeakRecord& a, const LeakRecord& b) {
+                     return std::tuple(RankOf(a.kind), b.lost_bytes(), b.blocks,
+                                       a.kind, a.node) <
+                            std::tuple(RankOf(b.kind), a.lost_bytes(), a.blocks,
+                                       b.kind, b.node);
+                   });
 }
 
 void SumUp(LeakDocument* document) {

@@ -205,6 +205,8 @@ struct LeakDocument {
   }
 };
 
+// In the order that LeakDocument.records says.
+void SortRecords(LeakDocument* document);
 // Sets the sums of processes and suppressions from the records.
 void SumUp(LeakDocument* document);
 // Over all processes.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct Trace {
   Mismatches mismatches;
   std::vector<Pool> pools;
   Summary summary;  // its timeline is never empty if samples exist
+  // If only some blocks were asked for: the totals over all of them.
+  std::optional<Totals> unfiltered;
   IndexState index = IndexState::kIntact;
   bool still_recording = false;    // no footer, but the program is running here
   std::vector<ChunkStats> chunks;  // only if asked for

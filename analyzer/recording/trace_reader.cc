@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/recording/fetch_ahead.h"
+#include "analyzer/recording/selected_blocks.h"
 #include "preload/trace/heap_model.h"
 #include "preload/trace/sampled_model.h"
 
@@ -354,6 +355,10 @@ absl::StatusOr<Trace> Reader::Read() {
   if (!have_summary_) Rebuild();
   Settle();
   if (options_.chunk_stats) CountChunks();
+  if (options_.blocks.active()) {
+    status = KeepSelected(recording_, options_.blocks, &trace_, progress_);
+    if (!status.ok()) return status;
+  }
   return std::move(trace_);
 }
 

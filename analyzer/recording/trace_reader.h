@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "analyzer/recording/block_filter.h"
 #include "analyzer/recording/chunk_directory.h"
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace.h"
@@ -17,6 +18,7 @@ namespace mallogram {
 struct ReadOptions {
   bool chunk_stats = false;  // fill Trace.chunks: reads every chunk's header
   bool check = false;        // verify every chunk's checksum: reads everything
+  BlockFilter blocks;        // the summary is over these alone (selected_blocks.h)
 };
 
 // The message of an error is complete: it names the path.

@@ -68,7 +68,7 @@ class TreeBuilder {
   // The tree node of all frames from the outermost to those of `location`, but
   // for the innermost `skip` of that.
   uint32_t Descend(uint32_t parent, uint32_t location, uint32_t skip) {
-    const std::vector<PlacedFrame>& shown = book_.location(location).frames;
+    const std::vector<PlacedFrame>& shown = book_.location(location).visible();
     for (size_t i = shown.size(); i > skip; --i) {
       parent = Child(parent, shown[i - 1].frame);
     }

@@ -62,6 +62,20 @@ Json SamplingJson(const Report& report) {
            IntervalsJson(sampling.totals, sampling.interval, /*totals=*/true)}};
 }
 
+Json FilteredJson(const Report& report) {
+  if (!report.filtered.has_value()) return nullptr;
+  const auto sums = [](const SiteTotals& totals) {
+    return Json{{"peak_bytes", totals.peak_bytes},
+                {"live_bytes", totals.live_bytes},
+                {"bytes_allocated", totals.bytes_allocated},
+                {"calls", totals.calls},
+                {"temporary", totals.temporary}};
+  };
+  return {{"options", report.filtered->words},
+          {"shown", sums(report.filtered->shown)},
+          {"all", sums(report.filtered->all)}};
+}
+
 Json TotalsJson(const Totals& totals, bool sampled) {
   return {{"allocations", totals.allocations},
           {"frees", totals.frees},
@@ -222,7 +236,7 @@ class FrameNumbers {
     uint32_t count = 0;
     for (const uint32_t location : order_) {
       first_[location] = count;
-      count += static_cast<uint32_t>(book.location(location).frames.size());
+      count += static_cast<uint32_t>(book.location(location).visible().size());
     }
   }
 
@@ -237,7 +251,7 @@ class FrameNumbers {
     for (; node >= kFirstStackId; node = book_.node(node).parent) {
       const uint32_t location = book_.node(node).location;
       const auto frames =
-          static_cast<uint32_t>(book_.location(location).frames.size());
+          static_cast<uint32_t>(book_.location(location).visible().size());
       for (uint32_t i = 0; i < frames; ++i) {
         std::string& list = position++ < folded ? plumbing : rest;
         absl::StrAppend(&list, list.empty() ? "" : ",", first_[location] + i);
@@ -325,6 +339,7 @@ void RenderReportJson(const Report& report, const StackBook& book,
   field("end", EndJson(first));
   field("peak_basis", report.merged() ? "sum_of_process_peaks" : "exact");
   field("sampling", SamplingJson(report));
+  field("filtered", FilteredJson(report));
   field("totals", TotalsJson(report.totals, report.sampled()));
   field("loss", LossJson(report.loss));
   field("self", SelfJson(report.self, cost));
@@ -353,7 +368,7 @@ void RenderReportJson(const Report& report, const StackBook& book,
   sink(",\n\"frames\":[");
   const char* separator = "\n";
   for (const uint32_t location : frames.order()) {
-    for (const PlacedFrame& frame : book.location(location).frames) {
+    for (const PlacedFrame& frame : book.location(location).visible()) {
       sink(separator);
       sink(Dump(FrameJson(book, book.location(location), frame)));
       separator = ",\n";

@@ -22,11 +22,6 @@ constexpr size_t kIndent = 6;
 constexpr size_t kPlaceWidth = 30;
 constexpr size_t kLeastName = 24;
 
-std::string Value(uint64_t value, Measure by) {
-  return by == Measure::kCalls || by == Measure::kTemporary ? FormatCount(value)
-                                                            : FormatBytes(value);
-}
-
 std::string Average(const SiteTotals& totals) {
   return totals.calls == 0 ? "0 B"
                            : FormatBytes(totals.bytes_allocated / totals.calls);
@@ -154,7 +149,7 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
               ? "all"
               : absl::StrCat(top.sites.size(), " of ", FormatCount(top.count)),
           ", ", FormatPercent(top.shown_share), " of ",
-          Value(top.value, options.by),
+          MeasureValue(top.value, options.by),
           top.cut ? "; the others have less than 0.1 % each" : ""));
   size_t rank = 0;
   for (const TopSite& site : top.sites) {
@@ -218,11 +213,11 @@ void WriteTree(const TextInput& input, const TextOptions& options,
       continue;
     }
     const std::string figures =
-        row.chain
-            ? std::string(kFigures, ' ')
-            : absl::StrCat(PadLeft(FormatPercent(row.share), kShareWidth),
-                           PadLeft(Value(row.value, options.by), kValueWidth),
-                           PadLeft(FormatCount(row.calls), kCallsWidth), "  ");
+        row.chain ? std::string(kFigures, ' ')
+                  : absl::StrCat(
+                        PadLeft(FormatPercent(row.share), kShareWidth),
+                        PadLeft(MeasureValue(row.value, options.by), kValueWidth),
+                        PadLeft(FormatCount(row.calls), kCallsWidth), "  ");
     if (row.level == 0) {
       out->Line(out->Bold(figures), "all");
       continue;

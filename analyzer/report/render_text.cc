@@ -43,7 +43,7 @@ std::string CommandText(const std::vector<std::string>& argv,
   return line.size() <= kMost ? text : absl::StrCat(text, "…");
 }
 
-void WriteHeader(const Report& report, TextWriter* out) {
+void WriteHeader(const Report& report, Measure by, TextWriter* out) {
   const Process& first = report.processes.front();
   if (report.merged()) {
     out->Line(out->Bold("mallogram report"), "   ",
@@ -72,6 +72,13 @@ void WriteHeader(const Report& report, TextWriter* out) {
         "Sampled: one in ", FormatBytes(report.sampling.interval), ", ",
         Plural(report.sampling.totals.allocated.samples, "block"),
         "; all figures are estimates, with 95 % intervals")));
+  }
+  if (report.filtered.has_value()) {
+    const uint64_t shown = ValueOf(report.filtered->shown, by),
+                   all = ValueOf(report.filtered->all, by);
+    out->Line(out->Yellow(absl::StrCat(
+        "Filtered: ", out->Safe(report.filtered->words), ": ", Share(shown, all),
+        " of ", MeasureValue(all, by), " ", MeasureText(by))));
   }
   for (const std::string& warning : report.warnings) {
     out->Line(out->Yellow(absl::StrCat("! ", out->Safe(warning))));
@@ -331,6 +338,11 @@ absl::string_view MeasureText(Measure by) {
   return "";
 }
 
+std::string MeasureValue(uint64_t value, Measure by) {
+  return by == Measure::kCalls || by == Measure::kTemporary ? FormatCount(value)
+                                                            : FormatBytes(value);
+}
+
 std::string EndText(EndReason end, int64_t detail, absl::string_view text) {
   switch (end) {
     case EndReason::kUnknown:
@@ -356,7 +368,7 @@ size_t CurveColumns(const Style& style) {
 
 std::string RenderReport(const TextInput& input, const TextOptions& options) {
   TextWriter out(options.style, options.full_names);
-  WriteHeader(input.report, &out);
+  WriteHeader(input.report, options.by, &out);
   WriteTotals(input.report, &out);
   WriteLoss(input.report, &out);
   WriteCurve(input, &out);

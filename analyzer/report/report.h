@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,12 @@ struct Site {
   SiteTotals totals;  // `stack` is not used
 };
 
+// What filters left of the recordings.
+struct Filtered {
+  std::string words;      // the filters, as options
+  SiteTotals shown, all;  // `stack` is not used
+};
+
 struct Report {
   std::vector<Process> processes;  // by start
   // Sums over the processes, but for duration (first start to last end), and
@@ -65,6 +72,7 @@ struct Report {
   // If any of the recordings is sampled: the longest interval, and estimates of all
   // of them together, for intervals; `sampling.sites` then goes with `sites`.
   Sampling sampling;
+  std::optional<Filtered> filtered;
   std::vector<std::string> warnings;
 
   bool merged() const { return processes.size() > 1; }

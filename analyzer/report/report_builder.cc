@@ -23,10 +23,33 @@ SiteEstimate Certain(const SiteTotals& totals) {
           sum(totals.peak_blocks, totals.peak_bytes), UINT64_MAX};
 }
 
+// What sites would add up to.
+SiteTotals OfAll(const Totals& totals) {
+  SiteTotals all;
+  all.calls = totals.allocations;
+  all.bytes_allocated = totals.bytes_allocated;
+  all.peak_bytes = totals.peak_heap_bytes;
+  all.peak_blocks = totals.peak_heap_blocks;
+  all.live_bytes = totals.live_bytes;
+  all.live_blocks = totals.live_blocks;
+  all.temporary = totals.temporary;
+  return all;
+}
+
 }  // namespace
 
-ReportBuilder::ReportBuilder(StackBook* book) : book_(book) {
+ReportBuilder::ReportBuilder(StackBook* book)
+    : book_(book), filtered_(book->filter().active()) {
   report_.sizes.resize(kSizeBuckets);
+}
+
+// Whether the filters take a site, which counts either way.
+bool ReportBuilder::Takes(const Trace& trace, const SiteTotals& site,
+                          uint32_t node) {
+  if (!trace.unfiltered.has_value()) filter_.all += site;
+  if (!book_->Selects(node)) return false;
+  filter_.shown += site;
+  return true;
 }
 
 void ReportBuilder::AddTotals(const Trace& trace) {
@@ -50,6 +73,10 @@ void ReportBuilder::AddTotals(const Trace& trace) {
   report_.processes.push_back(std::move(process));
   timelines_.push_back(summary.timeline);
 
+  if (trace.unfiltered.has_value()) {
+    filtered_ = true;
+    filter_.all += OfAll(*trace.unfiltered);
+  }
   report_.totals += summary.totals;
   report_.loss += summary.loss;
   report_.self += summary.self;
@@ -87,6 +114,7 @@ void ReportBuilder::Add(const Trace& trace,
   for (const SiteTotals& totals : trace.summary.sites) {
     progress(done++, trace.summary.sites.size());
     const uint32_t node = book_->NodeOf(totals.stack);
+    if (!Takes(trace, totals, node)) continue;
     if (node >= site_of_node_.size()) site_of_node_.resize(book_->node_count());
     uint32_t& site = site_of_node_[node];
     if (site == 0) {
@@ -180,6 +208,7 @@ Report ReportBuilder::Finish() {
         "which "
         "need not have been at the same time");
   }
+  if (filtered_) report.filtered = filter_;
   for (const std::string& note : book_->notes()) report.warnings.push_back(note);
   return std::move(report_);
 }

@@ -24,12 +24,15 @@ class ReportBuilder {
 
  private:
   void AddTotals(const Trace& trace);
+  bool Takes(const Trace& trace, const SiteTotals& site, uint32_t node);
   void MergeTimelines();
 
   StackBook* const book_;
   Report report_;
   std::vector<std::vector<Sample>> timelines_;  // a process each
   std::vector<uint32_t> site_of_node_;          // index + 1
+  bool filtered_ = false;
+  Filtered filter_;
 };
 
 }  // namespace mallogram

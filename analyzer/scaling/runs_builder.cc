@@ -22,8 +22,9 @@ absl::string_view MetricText(Metric metric) {
   return kTexts[static_cast<size_t>(metric)];
 }
 
-RunsBuilder::RunsBuilder(StackBook* book, SiteIdentity identity)
-    : book_(book), sites_(book, identity) {}
+RunsBuilder::RunsBuilder(StackBook* book, SiteIdentity identity,
+                         const Filters& filters)
+    : book_(book), sites_(book, identity), filters_(filters) {}
 
 void RunsBuilder::Warn(absl::string_view file, absl::string_view text) {
   for (Warning& warning : warnings_) {
@@ -44,6 +45,7 @@ void RunsBuilder::Accumulate(const Trace& trace, Run* run) {
   run->sampled |= summary.sampling.interval != 0;
   book_->Begin(trace);
   for (const SiteTotals& totals : summary.sites) {
+    if (filters_.active() && !book_->Selects(book_->NodeOf(totals.stack))) continue;
     std::array<uint64_t, kSiteMetrics>& sum =
         values_[sites_.SiteOf(totals.stack, totals.bytes_allocated)];
     const uint64_t more[kSiteMetrics] = {totals.peak_bytes, totals.live_bytes,
@@ -74,12 +76,14 @@ void RunsBuilder::FinishRun(Run run) {
 }
 
 absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress) {
+  ReadOptions options;
+  options.blocks = filters_.blocks;
   Run run;
   run.n = files.n;
   run.rep = files.rep;
   run.file = files.name;
   for (const std::string& file : files.files) {
-    const absl::StatusOr<Trace> trace = ReadTrace(file, ReadOptions(), progress);
+    const absl::StatusOr<Trace> trace = ReadTrace(file, options, progress);
     if (!trace.ok()) {
       values_.clear();
       return trace.status();
@@ -116,6 +120,13 @@ void RunsBuilder::AddTrace(double n, uint32_t rep, const Trace& trace) {
 }
 
 Runs RunsBuilder::Finish() {
+  if (filters_.active()) {
+    runs_.warnings.push_back(
+        absl::StrCat("filtered by ", filters_.Text(),
+                     filters_.stacks.active()
+                         ? ": the call sites are only part of the program's memory"
+                         : ""));
+  }
   for (const Warning& warning : warnings_) {
     std::string text = absl::StrCat(warning.file, ": ", warning.text);
     if (warning.count > 1) {

@@ -12,6 +12,7 @@
 #include "analyzer/recording/chunk_directory.h"
 #include "analyzer/recording/trace.h"
 #include "analyzer/scaling/runs.h"
+#include "analyzer/stacks/filters.h"
 #include "analyzer/stacks/site_book.h"
 
 namespace mallogram {
@@ -27,7 +28,10 @@ struct RunFiles {
 class RunsBuilder {
  public:
   // `book` names the call stacks; it must outlive the object.
-  RunsBuilder(StackBook* book, SiteIdentity identity);
+  // `filters`: which blocks and call sites count; programs' totals are of the
+  // blocks.
+  RunsBuilder(StackBook* book, SiteIdentity identity,
+              const Filters& filters = Filters());
 
   // Processes of a run are added up. An error names the file; what was added before
   // stays.
@@ -44,6 +48,7 @@ class RunsBuilder {
 
   StackBook* const book_;
   SiteBook sites_;
+  const Filters filters_;
   Runs runs_;
   // Of the run at hand, by site.
   absl::flat_hash_map<uint32_t, std::array<uint64_t, kSiteMetrics>> values_;

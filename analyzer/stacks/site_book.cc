@@ -71,8 +71,7 @@ uint32_t SiteBook::Folded(uint32_t call_node) {
     pending_.push_back(at);
   }
   for (auto at = pending_.rbegin(); at != pending_.rend(); ++at) {
-    const std::vector<PlacedFrame>& frames =
-        book_->location(book_->node(*at).location).frames;
+    const std::vector<PlacedFrame>& frames = book_->Shown(*at);
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame)
       node = Push(node, frame->frame);
     folded_[*at] = node + 1;

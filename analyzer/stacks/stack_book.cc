@@ -1,14 +1,22 @@
 #include "analyzer/stacks/stack_book.h"
 
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/stacks/names.h"
+#include "analyzer/stacks/stack_cursor.h"
 #include "preload/trace/records.h"
 
 namespace mallogram {
 
-StackBook::StackBook(SameLocation same, absl::string_view debug_dir)
-    : same_(same), symbolizer_(debug_dir) {
+StackBook::StackBook(SameLocation same, absl::string_view debug_dir,
+                     StackFilter filter)
+    : same_(same), filter_(std::move(filter)), symbolizer_(debug_dir) {
   nodes_.resize(kFirstStackId);
+  node_marks_.resize(kFirstStackId);
   // In the order of the roots of records.h.
   for (const char* text :
        {"[outermost frame]", "[cut by --max-depth]",
@@ -17,6 +25,7 @@ StackBook::StackBook(SameLocation same, absl::string_view debug_dir)
     frame.function = text;
     frame.note = true;
     functions_.push_back(static_cast<uint32_t>(frames_.size()));
+    frame_marks_.push_back(0);
     frames_.push_back(std::move(frame));
   }
 }
@@ -56,6 +65,7 @@ uint32_t StackBook::FrameOf(const Frame& frame, const std::string& module,
     frames_.push_back({frame.function, frame.file, frame.line, module, offset,
                        IsPlumbing(frame.function, frame.symbol), /*note=*/false,
                        frame.symbol});
+    frame_marks_.push_back(filter_.MarksOf(frames_.back()));
   }
   return entry->second;
 }
@@ -65,10 +75,19 @@ uint32_t StackBook::AddLocation(uint32_t module, uint64_t offset,
   const bool known = module != kNoModuleIndex;
   const std::string path = known ? modules_[module].path : std::string();
   Location location{module, offset, {}};
+  const auto is_hidden = [this](const PlacedFrame& frame) {
+    return (frame_marks_[frame.frame] & kHiddenFrame) != 0;
+  };
   std::string key = path;
   for (const Frame& frame : frames) {
     location.frames.push_back({FrameOf(frame, path, offset), frame.inlined});
     absl::StrAppend(&key, "\n", location.frames.back().frame);
+    location.marks |= frame_marks_[location.frames.back().frame];
+  }
+  location.hides = absl::c_any_of(location.frames, is_hidden);
+  if (location.hides) {
+    absl::c_copy_if(location.frames, std::back_inserter(location.shown),
+                    std::not_fn(is_hidden));
   }
   const auto index = static_cast<uint32_t>(locations_.size());
   if (same_ == SameLocation::kByText && known && !frames[0].function.empty()) {
@@ -101,8 +120,25 @@ uint32_t StackBook::LocationOf(const Stack& stack) {
 uint32_t StackBook::Child(uint32_t parent, uint32_t location) {
   const auto [entry, is_new] = child_.try_emplace(
       std::pair(parent, location), static_cast<uint32_t>(nodes_.size()));
-  if (is_new) nodes_.push_back({parent, location});
+  if (is_new) {
+    nodes_.push_back({parent, location});
+    node_marks_.push_back(node_marks_[parent] | locations_[location].marks);
+  }
   return entry->second;
+}
+
+bool StackBook::Selects(uint32_t node) const {
+  if (!filter_.active()) return true;
+  const FrameMarks marks = node_marks_[node];
+  if ((marks & kIgnoredFrame) != 0) return false;
+  if (filter_.focuses() && (marks & kFocusFrame) == 0) return false;
+  // All frames hidden. A stack that is not known hides nothing.
+  if ((marks & kShownFrame) == 0 && (node >= kFirstStackId || filter_.shows()))
+    return false;
+  if (!filter_.asks_module()) return true;
+  const StackCursor cursor(*this, node);
+  return !cursor.AtRoot() &&
+         (frame_marks_[cursor.frame().frame] & kModuleFrame) != 0;
 }
 
 // Iterative: recursion of the traced program makes stacks of 100,000 frames.

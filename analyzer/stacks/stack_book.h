@@ -21,6 +21,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/recording/trace.h"
+#include "analyzer/stacks/code_frame.h"
+#include "analyzer/stacks/stack_filter.h"
 #include "analyzer/stacks/symbolizer.h"
 #include "preload/trace/mapped_array.h"
 
@@ -33,30 +35,23 @@ struct CodeModule {
 
 inline constexpr uint32_t kNoModuleIndex = 0xffffffffu;
 
-// A function at a place, as the user reads it.
-struct CodeFrame {
-  std::string function;  // empty: not known
-  std::string file;      // empty: not known
-  uint32_t line = 0;
-  std::string module;     // path; empty: none
-  uint64_t offset = 0;    // of the first address with this frame
-  bool plumbing = false;  // IsPlumbing
-  // A line that says how the stack ends, instead of a frame.
-  bool note = false;
-  std::string symbol = {};  // mangled; empty: none
-};
-
 // A frame where it stands.
 struct PlacedFrame {
   uint32_t frame = 0;
   bool inlined = false;
 };
 
-// One address of code; its frames innermost first, never none.
+// One address of code; its frames innermost first.
 struct Location {
   uint32_t module = kNoModuleIndex;  // in modules()
   uint64_t offset = 0;
-  std::vector<PlacedFrame> frames;
+  std::vector<PlacedFrame> frames;  // all, never none
+  // Those that the filter shows, if it hides any of them.
+  std::vector<PlacedFrame> shown = {};
+  bool hides = false;
+  FrameMarks marks = 0;  // of all its frames
+
+  const std::vector<PlacedFrame>& visible() const { return hides ? shown : frames; }
 };
 
 // A call stack is the path from a node to a root. Nodes 0…3 are the roots of
@@ -75,7 +70,8 @@ enum class SameLocation : uint8_t {
 class StackBook {
  public:
   // `debug_dir`: searched like /usr/lib/debug, and before it; may be empty.
-  explicit StackBook(SameLocation same, absl::string_view debug_dir = "");
+  explicit StackBook(SameLocation same, absl::string_view debug_dir = "",
+                     StackFilter filter = StackFilter());
   StackBook(const StackBook&) = delete;
   StackBook& operator=(const StackBook&) = delete;
 
@@ -98,6 +94,13 @@ class StackBook {
   size_t node_count() const { return nodes_.size(); }
   const Location& location(uint32_t location) const { return locations_[location]; }
   size_t location_count() const { return locations_.size(); }
+  // The frames of a node's location that the filter shows; may be none.
+  const std::vector<PlacedFrame>& Shown(uint32_t node) const {
+    return locations_[nodes_[node].location].visible();
+  }
+  // Whether the filter takes the stack at all.
+  bool Selects(uint32_t node) const;
+  const StackFilter& filter() const { return filter_; }
   const CodeFrame& frame(uint32_t frame) const { return frames_[frame]; }
   size_t frame_count() const { return frames_.size(); }
   // Frames with one function in one module have one number (unknown ones: one
@@ -114,12 +117,15 @@ class StackBook {
   uint32_t FrameOf(const Frame& frame, const std::string& module, uint64_t offset);
 
   const SameLocation same_;
+  const StackFilter filter_;
   Symbolizer symbolizer_;
   std::vector<CodeModule> modules_;
   std::vector<Location> locations_;
   std::vector<CallNode> nodes_;
   std::vector<CodeFrame> frames_;
-  std::vector<uint32_t> functions_;  // a frame each
+  std::vector<uint32_t> functions_;      // a frame each
+  std::vector<FrameMarks> frame_marks_;  // a frame each
+  std::vector<FrameMarks> node_marks_;   // a node each: of all its stack
   absl::flat_hash_map<std::pair<std::string, std::string>, uint32_t> module_index_;
   absl::flat_hash_map<std::pair<uint32_t, uint64_t>, uint32_t> location_index_;
   absl::flat_hash_map<std::string, uint32_t> location_by_text_;

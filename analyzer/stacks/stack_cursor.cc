@@ -22,6 +22,7 @@ bool IsFolded(const CodeFrame& frame, Fold fold) {
 
 StackCursor::StackCursor(const StackBook& book, uint32_t node, Fold fold)
     : book_(&book), node_(node) {
+  Settle();
   while (!AtRoot() && IsFolded(book.frame(frame().frame), fold)) {
     outermost_folded_ = frame().frame;
     ++folded_;
@@ -31,19 +32,24 @@ StackCursor::StackCursor(const StackBook& book, uint32_t node, Fold fold)
     node_ = node;
     position_ = 0;
     folded_ = 0;
+    Settle();
   }
 }
 
 const PlacedFrame& StackCursor::frame() const {
-  return book_->location(book_->node(node_).location).frames[position_];
+  return book_->Shown(node_)[position_];
+}
+
+void StackCursor::Settle() {
+  while (!AtRoot() && position_ == book_->Shown(node_).size()) {
+    node_ = book_->node(node_).parent;
+    position_ = 0;
+  }
 }
 
 void StackCursor::Next() {
-  const CallNode& node = book_->node(node_);
-  if (++position_ == book_->location(node.location).frames.size()) {
-    node_ = node.parent;
-    position_ = 0;
-  }
+  ++position_;
+  Settle();
 }
 
 bool StackCursor::NextFunction() {
@@ -59,8 +65,7 @@ ShownStack StackOf(const StackBook& book, uint32_t node, Fold fold) {
   ShownStack stack;
   bool folding = true;
   for (; node >= kFirstStackId; node = book.node(node).parent) {
-    for (const PlacedFrame& frame :
-         book.location(book.node(node).location).frames) {
+    for (const PlacedFrame& frame : book.Shown(node)) {
       folding = folding && IsFolded(book.frame(frame.frame), fold);
       if (folding) ++stack.folded;
       stack.frames.push_back(frame);

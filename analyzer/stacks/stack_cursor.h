@@ -39,6 +39,8 @@ class StackCursor {
   uint32_t outermost_folded() const { return outermost_folded_; }
 
  private:
+  void Settle();  // past locations that show no frame (any more)
+
   const StackBook* book_;
   uint32_t node_;
   uint32_t position_ = 0;

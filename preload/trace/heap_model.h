@@ -60,6 +60,9 @@ class HeapModel {
   // Returns the new slot (the same as the old one, by the rule above).
   uint32_t Move(uint32_t thread, uint32_t slot, uint32_t stack, uint64_t size,
                 uint64_t time_ns);
+  // The thread allocated a block that is not followed: what it frees from now on
+  // was not its last one.
+  void Skip(uint32_t thread) { last_slot_[thread] = 0; }
   void FreeUnknown(uint64_t time_ns);
   void Lose(uint32_t stack, uint64_t count, uint64_t bytes, uint64_t time_ns);
 
