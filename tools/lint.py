@@ -75,7 +75,7 @@ ROOMS = [
     # variables. Nobody else here sees how recording works.
     (r'analyzer/launcher/[^/]+',
      TRACE + rooms('command', 'launcher') + [
-         r'analyzer/recording/estimate\.h',
+         r'analyzer/recording/(estimate|process_facts)\.h',
          r'preload/collector/(collector|control|hello|naming|process_facts|processes|resource_limits)\.h',
          r'preload/(image|program_file|unrecordable)\.h'], False),
     (r'analyzer/main\.cc',
@@ -86,7 +86,7 @@ ROOMS = [
     (r'analyzer/([a-z]+/)+render_[a-z_]+\.(cc|h)',
      TRACE + rooms('command', 'fit', 'report', 'leaks', 'diff', 'scaling', 'sweep', 'study', 'check') +
      [r'analyzer/stacks/(frame_text|names|site_book|stack_book|stack_cursor)\.h',
-      r'analyzer/recording/(estimate|phase_marks|trace)\.h'], False),
+      r'analyzer/recording/(estimate|phase_marks|process_facts|trace)\.h'], False),
     (r'analyzer/command/[^/]+', rooms('command'), False),
     (r'analyzer/recording/[^/]+',
      TRACE + rooms('recording') + [r'analyzer/command/cli\.h', r'analyzer/fit/distributions\.h'], False),

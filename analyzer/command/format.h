@@ -37,6 +37,8 @@ size_t DisplayWidth(absl::string_view text);
 std::string PadLeft(absl::string_view text, size_t width);
 std::string PadRight(absl::string_view text, size_t width);
 
+inline double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
+
 // A command line as one would type it.
 std::string JoinCommand(const std::vector<std::string>& argv);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "analyzer/command/format.h"
 #include "analyzer/recording/estimate.h"
+#include "analyzer/recording/process_facts.h"
 
 namespace mallogram {
 namespace {
@@ -43,8 +44,6 @@ class Lines {
   const bool color_;
   std::string out_;
 };
-
-double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 // " (1.0 MiB to 1.3 MiB)" of a sampled recording.
 std::string Range(const Sampling& sampling, const Estimate& sum) {
@@ -96,12 +95,8 @@ std::string ChildrenLine(const RecordingReport& report) {
 }  // namespace
 
 std::string DescribeEnd(int wait_status) {
-  if (WIFSIGNALED(wait_status)) {
-    const char* name = sigabbrev_np(WTERMSIG(wait_status));
-    return name != nullptr
-               ? absl::StrCat("was killed by SIG", name)
-               : absl::StrCat("was killed by signal ", WTERMSIG(wait_status));
-  }
+  if (WIFSIGNALED(wait_status))
+    return absl::StrCat("was killed by ", SignalName(WTERMSIG(wait_status)));
   return absl::StrCat("exited with ", WEXITSTATUS(wait_status));
 }
 

@@ -1,5 +1,7 @@
 #include "analyzer/leaks/builder.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -61,17 +63,16 @@ std::string WhyUnclassified(const Trace& trace) {
                         trace.run.pid, " looks into it");
   }
   switch (trace.summary.end) {
-    case EndReason::kSignalled:
-      if (trace.summary.end_detail == 9) return "killed by SIGKILL";
-      break;
-    case EndReason::kExeced:
-      return "replaced by another program";
-    case EndReason::kDetached:
-      return "the recording ended before the program";
     case EndReason::kUnknown:
       return "the recording has no end";
+    case EndReason::kDetached:
+      return "the recording ended before the program";
+    case EndReason::kExeced:
     case EndReason::kVanished:
-      return "killed, or ended by a system call of its own";
+      return EndText(FactsOf(trace));
+    case EndReason::kSignalled:
+      if (trace.summary.end_detail == SIGKILL) return EndText(FactsOf(trace));
+      break;
     case EndReason::kExited:
       break;
   }
@@ -80,21 +81,9 @@ std::string WhyUnclassified(const Trace& trace) {
 
 LeakProcess ProcessOf(const Trace& trace) {
   LeakProcess process;
+  static_cast<ProcessFacts&>(process) = FactsOf(trace);
   const Totals& totals = trace.summary.totals;
-  process.file = trace.path;
-  process.program = std::string(Basename(trace.run.executable));
-  process.argv = trace.run.argv;
-  process.cwd = trace.run.cwd;
-  process.host = trace.run.host;
-  process.pid = trace.run.pid;
-  process.ppid = trace.run.ppid;
-  process.start_unix_ns = trace.run.start_unix_ns;
   process.duration_ns = totals.duration_ns;
-  process.sample_interval = trace.summary.sampling.interval;
-  process.end = trace.summary.end;
-  process.end_detail = trace.summary.end_detail;
-  process.detail_text = trace.summary.detail_text;
-  process.still_recording = trace.still_recording;
   process.allocations = totals.allocations;
   process.frees = totals.frees;
   process.bytes_allocated = totals.bytes_allocated;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "analyzer/recording/process_facts.h"
 #include "analyzer/stacks/stack_book.h"
 #include "preload/trace/leaks.h"
 #include "preload/trace/mismatches.h"
@@ -120,18 +121,8 @@ struct CheckView {
   LeakCheck check;    // groups empty
 };
 
-struct LeakProcess {
-  std::string file;  // the trace; empty: it was temporary
-  std::string program;
-  std::vector<std::string> argv;
-  std::string cwd, host;
-  int64_t pid = 0, ppid = 0;
-  uint64_t start_unix_ns = 0, duration_ns = 0;
-  uint64_t sample_interval = 0;
-  EndReason end = EndReason::kUnknown;
-  int64_t end_detail = -1;
-  std::string detail_text;
-  bool still_recording = false;
+struct LeakProcess : ProcessFacts {
+  uint64_t duration_ns = 0;
   uint64_t allocations = 0, frees = 0, bytes_allocated = 0;
   std::vector<CheckView> checks;  // all of the file
   size_t check = 0, since = 0;    // numbers of those used; 0: none

@@ -44,7 +44,7 @@ std::string XmlLines(absl::string_view text) {
   return result;
 }
 
-std::string Seconds(uint64_t ns) {
+std::string SecondsText(uint64_t ns) {
   return absl::StrFormat("%.3f", static_cast<double>(ns) / 1e9);
 }
 
@@ -105,7 +105,7 @@ std::string RenderJunit(const LeakDocument& document, const StackBook& book,
     }
     absl::StrAppend(&suites, "  <testsuite name=\"", Xml(name), "\" tests=\"",
                     count, "\" failures=\"", failed, "\" errors=\"", broken,
-                    "\" skipped=\"0\" time=\"", Seconds(process.duration_ns),
+                    "\" skipped=\"0\" time=\"", SecondsText(process.duration_ns),
                     "\">\n", cases, "  </testsuite>\n");
     tests += count;
     failures += failed;

@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/command/format.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/why.h"
+#include "analyzer/report/process_json.h"
 #include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
@@ -16,12 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kSchemaVersion = 1;
-
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 Json TextOrNull(const std::string& text) {
   return text.empty() ? Json() : Json(text);
@@ -43,21 +39,6 @@ Json SummaryJson(const std::array<Amount, kLeakKinds>& sums,
   json["suppressed"] = AmountJson(suppressed);
   json["mismatches"] = mismatches;
   return json;
-}
-
-Json EndJson(const LeakProcess& process) {
-  constexpr const char* kReasons[] = {"unknown", "exited",   "signalled",
-                                      "execed",  "detached", "vanished"};
-  const bool running = process.still_recording;
-  return {
-      {"reason", running ? "running" : kReasons[static_cast<size_t>(process.end)]},
-      {"status",
-       !running && process.end == EndReason::kExited && process.end_detail >= 0
-           ? Json(process.end_detail)
-           : Json()},
-      {"signal", !running && process.end == EndReason::kSignalled
-                     ? Json(process.end_detail)
-                     : Json()}};
 }
 
 Json CheckJson(const CheckView& view, int64_t pid) {
@@ -161,7 +142,9 @@ class Records {
         {"change", changed ? Json(std::string(ChangeName(record.change))) : Json()},
         {"before_blocks", changed ? Json(record.before_blocks) : Json()},
         {"before_bytes", changed ? Json(record.before_bytes) : Json()},
-        {"stack_end", StackEnd(record.node)},
+        {"stack_end",
+         std::string(StackEnd(
+             StackOf(book_, record.node, Fold::kPlumbingAndLibrary).root))},
         {"stack", StackJson(record.node)}};
   }
 
@@ -212,12 +195,6 @@ class Records {
   }
 
  private:
-  const char* StackEnd(uint32_t node) const {
-    constexpr const char* kEnds[] = {"complete", "max_depth", "stopped", "unknown"};
-    const uint32_t root = StackOf(book_, node, Fold::kPlumbingAndLibrary).root;
-    return kEnds[root < 4 ? root : 3];
-  }
-
   Json RootJson(const RootView& root) const {
     if (root.kind == RootKind::kNone) return nullptr;
     return {{"kind", std::string(RootKindName(root.kind))},

@@ -23,8 +23,6 @@ constexpr size_t kIndent = 6, kPlaceWidth = 30, kLeastName = 24;
 // So many processes get a line each even if they have no leaks.
 constexpr size_t kSingly = 6;
 
-double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
-
 class LeakText {
  public:
   LeakText(const LeakDocument& document, const StackBook& book,
@@ -168,10 +166,7 @@ class LeakText {
   void WriteHeader(const LeakProcess& process) {
     out_.Line(out_.Bold(absl::StrCat("Leaks of ", out_.Safe(ProcessName(process)))),
               out_.Dim(absl::StrCat("   ", out_.Safe(JoinCommand(process.argv)))));
-    const std::string end =
-        process.still_recording
-            ? "still running"
-            : EndText(process.end, process.end_detail, process.detail_text);
+    const std::string end = EndText(process);
     const LeakCheck* check = process.used();
     if (!process.classified) {
       out_.Line(out_.Yellow(

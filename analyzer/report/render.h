@@ -38,8 +38,6 @@ std::string RenderReport(const TextInput& input, const TextOptions& options);
 absl::string_view MeasureText(Measure by);
 // "12.3 MiB", or a count.
 std::string MeasureValue(uint64_t value, Measure by);
-// How the process ended: "exited with status 0".
-std::string EndText(EndReason end, int64_t detail, absl::string_view text);
 
 using Sink = absl::FunctionRef<void(absl::string_view)>;
 // One JSON object as analyzer/report/report.schema.json says. Piecewise: a report

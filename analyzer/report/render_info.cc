@@ -6,6 +6,7 @@
 #include "analyzer/command/format.h"
 #include "analyzer/command/text_writer.h"
 #include "analyzer/recording/phase_marks.h"
+#include "analyzer/recording/process_facts.h"
 #include "analyzer/report/render.h"
 
 namespace mallogram {
@@ -67,14 +68,6 @@ absl::string_view IndexName(IndexState state) {
       return "missing";
   }
   return "";
-}
-
-double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
-
-std::string EndOf(const Trace& trace) {
-  if (trace.still_recording) return "still running";
-  return EndText(trace.summary.end, trace.summary.end_detail,
-                 trace.summary.detail_text);
 }
 
 absl::string_view CauseName(CheckCause cause) {
@@ -160,7 +153,7 @@ std::string RenderInfo(const Trace& trace, const Style& style) {
                                   : absl::StrCat(" (", run.parent_trace, ")")));
   row("Started", FormatTime(run.start_unix_ns));
   row("Ran", FormatSeconds(Seconds(trace.summary.totals.duration_ns)));
-  row("End", EndOf(trace));
+  row("End", EndText(FactsOf(trace)));
   row("Host", run.host);
   row("System", run.os);
   row("CPU", run.cpu);
@@ -259,7 +252,7 @@ std::string RenderInfoJson(const Trace& trace) {
       {"cpu", run.cpu},
       {"start_unix_s", Seconds(run.start_unix_ns)},
       {"duration_s", Seconds(trace.summary.totals.duration_ns)},
-      {"end", EndOf(trace)},
+      {"end", EndText(FactsOf(trace))},
       {"tsc_hz", run.tsc_hz},
       {"max_depth", run.max_depth},
       {"sample_interval_bytes",

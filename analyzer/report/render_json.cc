@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
+#include "analyzer/command/format.h"
 #include "analyzer/recording/estimate.h"
+#include "analyzer/report/process_json.h"
 #include "analyzer/report/render.h"
 
 namespace mallogram {
@@ -16,13 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kSchemaVersion = 2;
-
-// Paths and names are bytes; JSON is UTF-8. What is not becomes U+FFFD.
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 std::string Hex(const std::string& bytes) { return BuildIdText(bytes); }
 
@@ -130,34 +125,6 @@ Json SelfJson(const SelfReport& self, const CostEstimate& cost) {
   return json;
 }
 
-Json EndJson(const Process& process) {
-  Json json = Json::object();
-  switch (process.end) {
-    case EndReason::kUnknown:
-      json["reason"] = process.still_recording ? "running" : "unknown";
-      break;
-    case EndReason::kExited:
-      json["reason"] = "exited";
-      json["status"] = process.end_detail < 0 ? Json() : Json(process.end_detail);
-      break;
-    case EndReason::kSignalled:
-      json["reason"] = "signalled";
-      json["signal"] = process.end_detail;
-      break;
-    case EndReason::kExeced:
-      json["reason"] = "execed";
-      break;
-    case EndReason::kDetached:
-      json["reason"] = "detached";
-      break;
-    case EndReason::kVanished:
-      json["reason"] = "vanished";
-      break;
-  }
-  json["detail"] = process.detail_text;
-  return json;
-}
-
 Json ProcessJson(const Process& process) {
   return {{"file", process.file},
           {"program", process.program},
@@ -206,12 +173,6 @@ Json FrameJson(const StackBook& book, const Location& location,
           {"module", known ? Json(location.module) : Json()},
           {"offset", location.offset},
           {"inlined", placed.inlined}};
-}
-
-absl::string_view StackEnd(uint32_t root) {
-  constexpr absl::string_view kEnds[] = {"complete", "max_depth", "stopped",
-                                         "unknown"};
-  return kEnds[root < 4 ? root : 3];
 }
 
 // The frames of the sites shown, numbered for the lists of their stacks. A program

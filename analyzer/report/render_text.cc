@@ -19,8 +19,6 @@ namespace {
 constexpr size_t kLabel = 16, kNumber = 11;  // columns
 constexpr size_t kCurveLabel = 8, kCurveMax = 12;
 
-double Seconds(uint64_t ns) { return static_cast<double>(ns) / 1e9; }
-
 std::string Share(uint64_t part, uint64_t whole) {
   return FormatPercent(
       whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole));
@@ -58,9 +56,7 @@ void WriteHeader(const Report& report, Measure by, TextWriter* out) {
                   FormatSeconds(Seconds(report.totals.duration_ns)));
   std::string end;
   if (!report.merged()) {
-    end = first.still_recording
-              ? "still running"
-              : EndText(first.end, first.end_detail, first.detail_text);
+    end = EndText(first);
   }
   const bool bad = first.end == EndReason::kSignalled ||
                    first.end == EndReason::kDetached ||
@@ -203,21 +199,16 @@ void WriteProcesses(const Report& report, TextWriter* out) {
   for (const Process& process : report.processes) {
     const std::string program =
         process.program.empty() ? "?" : out->Safe(process.program);
-    out->Line("  ", PadRight(program, 20), PadLeft(absl::StrCat(process.pid), 9),
-              PadLeft(FormatBytes(process.totals.peak_heap_bytes), 12),
-              PadLeft(FormatBytes(process.totals.live_bytes), 12),
-              PadLeft(FormatCount(process.totals.allocations), 14),
-              PadLeft(FormatSeconds(Seconds(process.totals.duration_ns)), 10),
-              "   ", out->Safe(process.file),
-              process.end == EndReason::kExited && process.end_detail == 0
-                  ? ""
-                  : out->Dim(absl::StrCat(
-                        "  (",
-                        process.still_recording
-                            ? "still running"
-                            : out->Safe(EndText(process.end, process.end_detail,
-                                                process.detail_text)),
-                        ")")));
+    out->Line(
+        "  ", PadRight(program, 20), PadLeft(absl::StrCat(process.pid), 9),
+        PadLeft(FormatBytes(process.totals.peak_heap_bytes), 12),
+        PadLeft(FormatBytes(process.totals.live_bytes), 12),
+        PadLeft(FormatCount(process.totals.allocations), 14),
+        PadLeft(FormatSeconds(Seconds(process.totals.duration_ns)), 10), "   ",
+        out->Safe(process.file),
+        process.end == EndReason::kExited && process.end_detail == 0
+            ? ""
+            : out->Dim(absl::StrCat("  (", out->Safe(EndText(process)), ")")));
   }
 }
 
@@ -341,25 +332,6 @@ absl::string_view MeasureText(Measure by) {
 std::string MeasureValue(uint64_t value, Measure by) {
   return by == Measure::kCalls || by == Measure::kTemporary ? FormatCount(value)
                                                             : FormatBytes(value);
-}
-
-std::string EndText(EndReason end, int64_t detail, absl::string_view text) {
-  switch (end) {
-    case EndReason::kUnknown:
-      return "end not recorded";
-    case EndReason::kExited:
-      return detail < 0 ? "exited" : absl::StrCat("exited with status ", detail);
-    case EndReason::kSignalled:
-      return absl::StrCat("killed by signal ", detail);
-    case EndReason::kExeced:
-      return "replaced by another program (exec)";
-    case EndReason::kDetached:
-      return absl::StrCat("recording stopped early", text.empty() ? "" : ": ",
-                          text);
-    case EndReason::kVanished:
-      return "killed, or ended by a system call of its own";
-  }
-  return "";
 }
 
 size_t CurveColumns(const Style& style) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/recording/process_facts.h"
 #include "preload/trace/summary.h"
 
 namespace mallogram {
@@ -31,20 +32,9 @@ constexpr uint64_t ValueOf(const SiteTotals& totals, Measure by) {
   return 0;
 }
 
-struct Process {
-  std::string file;  // the trace
-  std::string program;
-  std::vector<std::string> argv;
-  std::string cwd, host;
-  int64_t pid = 0, ppid = 0;
-  uint64_t start_unix_ns = 0;
-  uint64_t sample_interval = 0;  // 0: every block was recorded
+struct Process : ProcessFacts {
   Totals totals;
   Loss loss;
-  EndReason end = EndReason::kUnknown;
-  int64_t end_detail = -1;
-  std::string detail_text;
-  bool still_recording = false;
 };
 
 struct Site {

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/stacks/names.h"
 #include "preload/trace/records.h"
 
 namespace mallogram {
@@ -55,21 +54,9 @@ bool ReportBuilder::Takes(const Trace& trace, const SiteTotals& site,
 void ReportBuilder::AddTotals(const Trace& trace) {
   const Summary& summary = trace.summary;
   Process process;
-  process.file = trace.path;
-  process.program = std::string(Basename(trace.run.executable));
-  process.argv = trace.run.argv;
-  process.cwd = trace.run.cwd;
-  process.host = trace.run.host;
-  process.pid = trace.run.pid;
-  process.ppid = trace.run.ppid;
-  process.start_unix_ns = trace.run.start_unix_ns;
-  process.sample_interval = summary.sampling.interval;
+  static_cast<ProcessFacts&>(process) = FactsOf(trace);
   process.totals = summary.totals;
   process.loss = summary.loss;
-  process.end = summary.end;
-  process.end_detail = summary.end_detail;
-  process.detail_text = summary.detail_text;
-  process.still_recording = trace.still_recording;
   report_.processes.push_back(std::move(process));
   timelines_.push_back(summary.timeline);
 

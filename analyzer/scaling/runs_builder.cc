@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "analyzer/recording/process_facts.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/stacks/names.h"
 
@@ -61,8 +62,8 @@ void RunsBuilder::Accumulate(const Trace& trace, Run* run) {
   if (trace.still_recording) {
     Warn(trace.path, "still being recorded: values are those so far");
   } else if (summary.end == EndReason::kSignalled) {
-    Warn(trace.path, absl::StrCat("the program was killed by signal ",
-                                  summary.end_detail, ": values are those so far"));
+    Warn(trace.path, absl::StrCat("the program was ", EndText(FactsOf(trace)),
+                                  ": values are those so far"));
   }
 }
 

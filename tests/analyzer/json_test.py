@@ -85,8 +85,7 @@ class JsonTest(unittest.TestCase):
 
         for path, key in places:
             with self.subTest(path=path, key=key):
-                optional = key in ("status", "signal") or (  # of `end`
-                    path[:1] == ["sites"] and key in report_json.ABSENT)
+                optional = path[:1] == ["sites"] and key in report_json.ABSENT
                 self.assertEqual(planted(path, lambda n: n.pop(key)), not optional)
                 self.assertTrue(planted(path, lambda n: n.update({key: {"no": "such"}})))
                 self.assertTrue(planted(path, lambda n: n.update({"unknown_key": 1})))

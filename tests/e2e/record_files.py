@@ -155,7 +155,7 @@ class Children(harness.Case):
         child, = [path for path in harness.traces(self.dir) if ".ls." in path.name]
         self.assertEqual(harness.report(self.dir / "x.mgram")["end"]["reason"], "execed")
         self.assertEqual(harness.report(child)["end"],
-                         {"reason": "exited", "status": 0, "detail": ""})
+                         {"reason": "exited", "status": 0, "signal": None, "detail": ""})
 
     def test_exec_of_a_static_program(self):
         static = harness.compile_c(self.dir, "static", r"""
