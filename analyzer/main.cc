@@ -1,22 +1,30 @@
-// The command: a table of verbs. The only printer of errors (but for record and
-// collect, which must speak while their program runs). A new verb is a line in
-// kVerbs and a help text.
+// The command: a table of verbs, and the only printer of the errors that end one
+// (command/exit.h). What a verb has to say while it goes on is said by Say
+// (terminal.h); record also writes where there may be no memory left for that. A
+// new verb is a line in kVerbs, its options' rows and its help beside them.
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <clocale>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <new>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "analyzer/check/check_command.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
 #include "analyzer/command/help.h"
+#include "analyzer/command/options.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/command/verb_names.h"
 #include "analyzer/diff/diff_command.h"
 #include "analyzer/launcher/record.h"
@@ -33,48 +41,31 @@
 namespace mallogram {
 namespace {
 
-int Fail(absl::string_view verb, const absl::Status& status) {
-  const bool usage = absl::IsInvalidArgument(status);
-  fprintf(stderr, "mallogram: %s%s\n", std::string(status.message()).c_str(),
-          usage ? absl::StrCat("; see mallogram help ", verb).c_str() : "");
-  return usage ? kUsage : kFailure;
+absl::StatusOr<int> RunVersion(Arguments) {
+  return ExitAfter(PrintOut("mallogram " MALLOGRAM_VERSION "\n"));
 }
 
-int Report(int argc, char** argv) {
-  const absl::Status status = RunReport(argc, argv);
-  return status.ok() ? 0 : Fail("report", status);
-}
-
-int Info(int argc, char** argv) {
-  const absl::Status status = RunInfoVerb(argc, argv);
-  return status.ok() ? 0 : Fail("info", status);
-}
-
-int Version(int, char**) {
-  puts("mallogram " MALLOGRAM_VERSION);
-  return 0;
-}
-
-int Help(int argc, char** argv);
+absl::StatusOr<int> RunHelp(Arguments arguments);
+std::string MainHelp() { return kHelpMain; }
 
 struct Verb {
   absl::string_view name;
-  int (*run)(int argc, char** argv);  // argv[0] is the verb
-  const char* help;                   // nullptr: not for people
+  absl::StatusOr<int> (*run)(Arguments arguments);
+  std::string (*help)();  // nullptr: not for people
 };
 
 constexpr Verb kVerbs[] = {
-    {"record", RunRecord, kRecordHelp},
-    {"report", Report, kHelpReport},
-    {"info", Info, kHelpInfo},
-    {"leaks", RunLeaks, kLeaksHelp},
-    {"check", RunCheck, kCheckHelp},
-    {"diff", RunDiff, kDiffHelp},
-    {"fit", RunFit, kFitHelp},
-    {"study", RunStudyVerb, kStudyHelp},
-    {"sweep", RunSweepVerb, kSweepHelp},
-    {"help", Help, kHelpMain},
-    {"version", Version, kHelpMain},
+    {"record", RunRecord, RecordHelp},
+    {"report", RunReport, ReportHelp},
+    {"info", RunInfoVerb, InfoHelp},
+    {"leaks", RunLeaks, LeaksHelp},
+    {"check", RunCheck, CheckHelp},
+    {"diff", RunDiff, DiffHelp},
+    {"fit", RunFit, FitHelp},
+    {"study", RunStudy, StudyHelp},
+    {"sweep", RunSweep, SweepHelp},
+    {"help", RunHelp, MainHelp},
+    {"version", RunVersion, MainHelp},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
 };
 
@@ -104,54 +95,61 @@ std::string MeantVerb(absl::string_view word) {
   return DidYouMean(word, names);
 }
 
-int Help(int argc, char** argv) {
-  if (argc < 2) {
-    fputs(kHelpMain, stdout);
-    return 0;
-  }
-  const Verb* verb = FindVerb(argv[1]);
+absl::StatusOr<int> RunHelp(Arguments arguments) {
+  const absl::StatusOr<Words> words = ParseOptions(arguments, {});
+  if (!words.ok()) return words.status();
+  if (words->operands.empty()) return HelpAsked();
+  const std::string& name = words->operands[0];
+  const Verb* verb = FindVerb(name);
   if (verb == nullptr || verb->help == nullptr) {
-    fprintf(stderr, "mallogram: no verb \"%s\"%s\n", argv[1],
-            MeantVerb(argv[1]).c_str());
-    return kUsage;
+    return InputError(absl::NotFoundError(
+        absl::StrCat("no verb \"", name, "\"", MeantVerb(name))));
   }
-  fputs(verb->help, stdout);
-  return 0;
+  return ExitAfter(PrintOut(verb->help()));
 }
 
-int Run(const Verb& verb, int argc, char** argv) {
-  // These read their options themselves: --help may be their program's.
-  const bool runs_programs =
-      verb.run == RunRecord || verb.run == RunLeaks || verb.run == RunCheck;
-  for (int i = 1; i < argc && verb.help != nullptr && !runs_programs; ++i) {
-    const absl::string_view word = argv[i];
-    if (word == "--") break;
-    if (word == "--help" || word == "-h") {
-      fputs(verb.help, stdout);
-      return 0;
-    }
-  }
-  return verb.run(argc, argv);
+// So that a shell's loop ends, too.
+[[noreturn]] void DieOf(int number) {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  signal(number, SIG_DFL);
+  raise(number);
+  _exit(128 + number);
+}
+
+// Runs it, and prints what kept it from its work.
+int Run(const Verb& verb, Arguments arguments) {
+  absl::StatusOr<int> done = verb.run(arguments);
+  if (IsHelpAsked(done.status()) && verb.help != nullptr)
+    done = ExitAfter(PrintOut(verb.help()));
+  if (done.ok()) return *done;
+  Say(absl::StrCat(done.status().message(),
+                   absl::IsInvalidArgument(done.status())
+                       ? absl::StrCat("; see mallogram help ", verb.name)
+                       : ""));
+  const int number = InterruptingSignal(done.status());
+  if (number != 0) DieOf(number);
+  return ExitOf(done.status());
 }
 
 int Main(int argc, char** argv) {
   setlocale(LC_CTYPE, "");
-  if (argc < 2) {
+  const Arguments words = absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1));
+  if (words.empty()) {
     fputs(kHelpMain, stderr);
     return kUsage;
   }
-  const absl::string_view first = argv[1];
-  if (first == "--help" || first == "-h") return Help(1, argv);
-  if (first == "--version" || first == "-V") return Version(1, argv);
-  if (const Verb* verb = FindVerb(first)) return Run(*verb, argc - 1, argv + 1);
+  const absl::string_view first = words[0];
+  if (first == "--help" || first == "-h") return Run(*FindVerb("help"), {});
+  if (first == "--version" || first == "-V") return Run(*FindVerb("version"), {});
+  if (const Verb* verb = FindVerb(first)) return Run(*verb, words.subspan(1));
   // No verb: a program to record, unless it is a slip of the keyboard.
   const std::string meant = absl::StartsWith(first, "-") ? "" : MeantVerb(first);
   if (!meant.empty() && absl::IsNotFound(FindProgram(argv[1]).status())) {
-    fprintf(stderr, "mallogram: \"%s\" is neither a verb nor a program%s\n",
-            argv[1], meant.c_str());
+    Say(absl::StrCat("\"", first, "\" is neither a verb nor a program", meant));
     return kUsage;
   }
-  return Run(*FindVerb("record"), argc, argv);
+  return Run(*FindVerb("record"), words);
 }
 
 // An exception that nobody caught, in a thread as a rule. There may be no memory.
@@ -169,7 +167,7 @@ int Guarded(int argc, char** argv) {
     return Main(argc, argv);
   } catch (const std::bad_alloc&) {
     // What was built up is gone by now, so there is memory for a line.
-    fprintf(stderr, "mallogram: %s\n", OutOfMemory().c_str());
+    Say(OutOfMemory());
     return kFailure;
   }
 }

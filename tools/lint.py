@@ -87,7 +87,7 @@ ROOMS = [
      TRACE + rooms('command', 'fit', 'report', 'leaks', 'diff', 'scaling', 'sweep', 'study', 'check') +
      [r'analyzer/stacks/(frame_text|names|site_book|stack_book|stack_cursor)\.h',
       r'analyzer/recording/(estimate|phase_marks|process_facts|trace)\.h'], False),
-    (r'analyzer/command/[^/]+', rooms('command'), False),
+    (r'analyzer/command/[^/]+', rooms('command') + [r'preload/trace_format\.h'], False),
     (r'analyzer/recording/[^/]+',
      TRACE + rooms('recording') + [r'analyzer/command/cli\.h', r'analyzer/fit/distributions\.h'], False),
     (r'analyzer/stacks/[^/]+',

@@ -2,11 +2,7 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/check/render_check.h"
-#include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
+#include "analyzer/command/files.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/leaks/builder.h"
 #include "analyzer/leaks/growth_of.h"
@@ -23,40 +19,10 @@
 #include "analyzer/leaks/run_program.h"
 #include "analyzer/leaks/suppressions.h"
 #include "analyzer/recording/trace_reader.h"
-#include "analyzer/report/report_command.h"
 #include "analyzer/stacks/symbolizer.h"
 
 namespace mallogram {
 namespace {
-
-int Fail(int exit_status, absl::string_view message) {
-  fprintf(stderr, "mallogram: %s\n", std::string(message).c_str());
-  return exit_status;
-}
-
-absl::Status AddSuppressions(const CheckOptions& options, SuppressionSet* set) {
-  for (const std::string& path : options.suppressions) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": cannot be read: ", strerror(errno)));
-    }
-    const absl::Status status = set->Add(text.str(), path, /*built_in=*/false);
-    if (!status.ok()) return status;
-  }
-  return set->Add(kBuiltInSuppressions, "built-in", /*built_in=*/true);
-}
-
-bool WriteText(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (file.fail())
-    Fail(kFailure, absl::StrCat(path, ": cannot be written: ", strerror(errno)));
-  return !file.fail();
-}
 
 // The life of the program itself, which may have executed others in its place.
 struct ProgramLife {
@@ -97,7 +63,7 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, LeakBuilder* builder,
   // A limit that is kept means little for what was not seen.
   if (!trace->summary.detail_text.empty() &&
       trace->summary.end != EndReason::kDetached) {
-    Fail(0, absl::StrCat(run.name, ": ", trace->summary.detail_text));
+    Say(absl::StrCat(run.name, ": ", trace->summary.detail_text));
   }
   run.peak_bytes = trace->summary.totals.peak_heap_bytes;
   run.allocations = trace->summary.totals.allocations;
@@ -114,22 +80,23 @@ absl::StatusOr<ProcessRun> Read(const std::string& file, LeakBuilder* builder,
   return run;
 }
 
-// 0, kFound, or kFailure if nothing could be judged.
-int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
-          const std::vector<std::string>& files) {
+// 0 or kFound; the error is why nothing could be judged.
+absl::StatusOr<int> Judge(const CheckOptions& options,
+                          const SuppressionSet& suppressions,
+                          const std::vector<std::string>& files) {
   StackBook book(SameLocation::kByText);
   LeakBuilder builder(&book);
   std::vector<ProcessRun> processes;
   ProgramLife life;
   for (const std::string& file : files) {
     absl::StatusOr<ProcessRun> run = Read(file, &builder, &life);
-    if (!run.ok()) return Fail(kFailure, run.status().message());
+    if (!run.ok()) return absl::FailedPreconditionError(run.status().message());
     processes.push_back(*std::move(run));
   }
   if (life.end == EndReason::kExeced) {
-    return Fail(kFailure,
-                absl::StrCat("what ", life.last, " executed in its place ",
-                             "was not recorded, so nothing can be judged"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("what ", life.last, " executed in its place ",
+                     "was not recorded, so nothing can be judged"));
   }
   LeakDocument document = builder.Finish();
   // Beyond this point call stacks are fixed.
@@ -138,10 +105,10 @@ int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
       JudgeLimits(options.limits, document, book, processes);
   const std::string text = RenderFindings(findings, DetectStyle(STDERR_FILENO));
   fwrite(text.data(), 1, text.size(), stderr);
-  if (!options.junit_file.empty() &&
-      !WriteText(options.junit_file,
-                 RenderFindingsJunit(findings, options.program[0]))) {
-    return kFailure;
+  if (!options.junit_file.empty()) {
+    const absl::Status written = WriteTextFile(
+        options.junit_file, RenderFindingsJunit(findings, options.program[0]));
+    if (!written.ok()) return written;
   }
   for (const Finding& finding : findings) {
     if (!finding.kept) return kFound;
@@ -151,36 +118,31 @@ int Judge(const CheckOptions& options, const SuppressionSet& suppressions,
 
 }  // namespace
 
-int RunCheck(int argc, char** argv) {
-  const absl::StatusOr<CheckOptions> options =
-      ParseCheckOptions(absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)));
-  if (!options.ok()) {
-    return Fail(kUsage, absl::StrCat(options.status().message(),
-                                     "; see mallogram help check"));
-  }
-  if (options->help) {
-    const absl::Status printed = PrintOut(kCheckHelp);
-    return printed.ok() ? 0 : Fail(kFailure, printed.message());
-  }
+absl::StatusOr<int> RunCheck(Arguments arguments) {
+  const absl::StatusOr<CheckOptions> options = ParseCheckOptions(arguments);
+  if (!options.ok()) return options.status();
   SuppressionSet suppressions;
-  absl::Status status = AddSuppressions(*options, &suppressions);
-  if (!status.ok()) return Fail(kUsage, status.message());
+  absl::Status status =
+      LoadSuppressions(options->suppressions, /*built_in=*/true, &suppressions);
+  if (!status.ok()) return InputError(status);
   TemporaryDirectory temporary;
-  std::string output = options->trace;
+  std::string output = options->recording;
   if (output.empty()) {
     status = temporary.Make();
-    if (!status.ok()) return Fail(kFailure, status.message());
+    if (!status.ok()) return status;
     output = absl::StrCat(temporary.path(), "/");
   }
   const absl::StatusOr<int> program =
       RecordProgram(options->program, output, "full");
-  if (!program.ok()) return Fail(kFailure, program.status().message());
+  if (!program.ok()) return program.status();
   const absl::StatusOr<std::vector<std::string>> files = FindTraces({output});
   // record has said why there is none.
   if (!files.ok() || access(files->front().c_str(), F_OK) != 0)
     return *program != 0 ? *program : kFailure;
-  const int judged = Judge(*options, suppressions, *files);
-  return *program != 0 ? *program : judged;
+  const absl::StatusOr<int> judged = Judge(*options, suppressions, *files);
+  if (*program == 0) return judged;
+  if (!judged.ok()) return WithExit(judged.status(), *program);
+  return *program;
 }
 
 }  // namespace mallogram

@@ -1,11 +1,13 @@
-// The verb `check`: a program recorded and judged by limits.
+// The verb `check`: a gate for CI.
 #pragma once
 
+#include "absl/status/statusor.h"
 #include "analyzer/check/check_options.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
-// Prints its own errors; returns the exit status.
-int RunCheck(int argc, char** argv);
+// CheckHelp() is beside the options.
+absl::StatusOr<int> RunCheck(Arguments arguments);
 
 }  // namespace mallogram

@@ -5,23 +5,21 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "analyzer/check/judge.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
-extern const char kCheckHelp[];
+std::string CheckHelp();
 
 struct CheckOptions {
-  bool help = false;
   Limits limits;
-  std::vector<char*> program;
+  Arguments program;                      // with its arguments
   std::vector<std::string> suppressions;  // files
   std::string junit_file;
-  std::string trace;  // where the recording goes; empty: nowhere
+  std::string recording;  // where it goes; empty: nowhere
 };
 
-// Errors (InvalidArgument) are one line for the user.
-absl::StatusOr<CheckOptions> ParseCheckOptions(absl::Span<char* const> arguments);
+absl::StatusOr<CheckOptions> ParseCheckOptions(Arguments arguments);
 
 }  // namespace mallogram

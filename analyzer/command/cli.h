@@ -1,4 +1,5 @@
-// Command lines: options, and what the user probably meant.
+// Words of a command line: mistakes in them, numbers in them, and what the user
+// probably meant.
 #pragma once
 
 #include <cstddef>
@@ -19,35 +20,6 @@ namespace mallogram {
 inline absl::Status UsageError(absl::string_view message) {
   return absl::InvalidArgumentError(message);
 }
-
-struct OptionSpec {
-  absl::string_view name;  // "--by"
-  bool takes_value = false;
-  bool value_optional = false;  // may have one, but only as --name=value
-};
-
-struct ParsedArguments {
-  struct Option {
-    absl::string_view name;  // of the spec
-    std::string value;
-  };
-  std::vector<Option> options;  // in order
-  std::vector<std::string> operands;
-};
-
-// "--name value", "--name=value", "--" ends the options. `arguments` does not
-// hold the verb. `until_operand`: the first operand ends the options, too.
-absl::StatusOr<ParsedArguments> ParseArguments(absl::Span<char* const> arguments,
-                                               absl::Span<const OptionSpec> specs,
-                                               bool until_operand = false);
-
-// A decimal number; `option` names it in the error.
-absl::StatusOr<uint64_t> ParseNumber(absl::string_view option,
-                                     absl::string_view value);
-
-// A finite number above 0.
-absl::StatusOr<double> ParsePositive(absl::string_view option,
-                                     absl::string_view value);
 
 // "100000", "100MB" (10^8), "1.5 MiB", "1.5Mi", "1.5m" (1.5 * 2^20), in either
 // case; nothing: not a finite number of bytes.

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "analyzer/command/format.h"
+#include "preload/trace_format.h"
 
 namespace mallogram {
 namespace {
@@ -24,9 +25,10 @@ namespace fs = std::filesystem;
 
 constexpr size_t kTail = 8192, kLongestLine = 200;
 
-// Everything from `offset` on.
+// All of it, or its last bytes.
 absl::StatusOr<std::string> ReadFrom(const std::string& path, size_t last_bytes) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd =
+      path == "-" ? dup(STDIN_FILENO) : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return FileError("open", path);
   if (last_bytes != 0) {
     const off_t size = lseek(fd, 0, SEEK_END);
@@ -36,8 +38,9 @@ absl::StatusOr<std::string> ReadFrom(const std::string& path, size_t last_bytes)
   std::string text;
   char buffer[1 << 14];
   ssize_t got;
-  while ((got = read(fd, buffer, sizeof(buffer))) > 0) {
-    text.append(buffer, static_cast<size_t>(got));
+  while ((got = read(fd, buffer, sizeof(buffer))) > 0 ||
+         (got < 0 && errno == EINTR)) {
+    text.append(buffer, static_cast<size_t>(std::max<ssize_t>(got, 0)));
   }
   const absl::Status status = got < 0 ? FileError("read", path) : absl::OkStatus();
   close(fd);
@@ -52,7 +55,7 @@ absl::Status WriteAll(int fd, absl::string_view text, const std::string& path) {
     if (written < 0) return FileError("write", path);
     text.remove_prefix(static_cast<size_t>(written));
   }
-  return fsync(fd) == 0 ? absl::OkStatus() : FileError("write", path);
+  return absl::OkStatus();
 }
 
 std::string InDirectory(const std::string& directory, absl::string_view path) {
@@ -73,6 +76,18 @@ std::string OnPath(const std::string& name) {
   return name;
 }
 
+std::vector<std::string> TracesIn(const std::string& directory,
+                                  std::error_code* error) {
+  std::vector<std::string> files;
+  for (fs::directory_iterator at(directory, *error), end; !*error && at != end;
+       at.increment(*error)) {
+    if (at->path().extension() == kTraceSuffix)
+      files.push_back(at->path().string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 bool IsUnder(const fs::path& path, const fs::path& directory) {
   const auto [end, ignored] =
       std::mismatch(directory.begin(), directory.end(), path.begin(), path.end());
@@ -90,12 +105,20 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
   return ReadFrom(path, 0);
 }
 
+absl::Status WriteTextFile(const std::string& path, absl::string_view text) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return FileError("write", path);
+  const absl::Status status = WriteAll(fd, text, path);
+  return close(fd) == 0 || !status.ok() ? status : FileError("write", path);
+}
+
 absl::Status WriteAtomically(const std::string& path, absl::string_view text) {
   const std::string temporary = absl::StrCat(path, ".new");
   const int fd =
       open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return FileError("write", path);
   absl::Status status = WriteAll(fd, text, path);
+  if (status.ok() && fsync(fd) != 0) status = FileError("write", path);
   close(fd);
   if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
     status = FileError("write", path);
@@ -104,13 +127,38 @@ absl::Status WriteAtomically(const std::string& path, absl::string_view text) {
   return status;
 }
 
-std::vector<std::string> FindRecordings(const std::string& run_directory) {
+std::vector<std::string> ListTraces(const std::string& directory) {
+  std::error_code ignored;
+  return TracesIn(directory, &ignored);
+}
+
+absl::Status NoTraceIn(absl::string_view directory) {
+  return absl::NotFoundError(
+      absl::StrCat(directory, ": no ", kTraceSuffix, " file in this directory"));
+}
+
+absl::StatusOr<std::vector<std::string>> FindTraces(
+    const std::vector<std::string>& paths) {
   std::vector<std::string> files;
-  std::error_code error;
-  for (fs::directory_iterator entry(run_directory, error), end;
-       !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() == ".mgram") files.push_back(entry->path());
+  for (const std::string& path : paths) {
+    std::error_code error;
+    if (!fs::is_directory(path, error)) {
+      files.push_back(path);
+      continue;
+    }
+    const std::vector<std::string> found = TracesIn(path, &error);
+    if (error) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(path, ": cannot be listed: ", error.message()));
+    }
+    if (found.empty()) return NoTraceIn(path);
+    files.insert(files.end(), found.begin(), found.end());
   }
+  return files;
+}
+
+std::vector<std::string> FindRecordings(const std::string& run_directory) {
+  std::vector<std::string> files = ListTraces(run_directory);
   std::sort(files.begin(), files.end(),
             [](const std::string& a, const std::string& b) {
               const bool a_first = fs::path(a).filename() == kProgramRecording;

@@ -1,4 +1,4 @@
-// The files of a sweep's directory.
+// Files: their text, recordings in directories, and what a sweep's directory holds.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +19,21 @@ inline constexpr char kStderrFile[] = "stderr";
 // The recording of the program itself; its children's are program.NAME.PID.mgram.
 inline constexpr char kProgramRecording[] = "program.mgram";
 
+// Recordings in a directory, by name; empty as well if it cannot be listed.
+std::vector<std::string> ListTraces(const std::string& directory);
+
+// Directories stand for the recordings in them. Errors: a directory that cannot be
+// listed or that has none.
+absl::StatusOr<std::vector<std::string>> FindTraces(
+    const std::vector<std::string>& paths);
+absl::Status NoTraceIn(absl::string_view directory);
+
 // "cannot DO PATH: No space left on device", by errno.
 absl::Status FileError(absl::string_view action, absl::string_view path);
 
+// "-" is standard input.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path);
+absl::Status WriteTextFile(const std::string& path, absl::string_view text);
 
 // To a temporary that is renamed: the old content or the new one, also if this
 // process or the machine dies.

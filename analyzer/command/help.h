@@ -1,10 +1,8 @@
-// The texts of --help (that of record is beside its options).
+// The text of --help without a verb; those of the verbs are beside their options.
 #pragma once
 
 namespace mallogram {
 
 extern const char kHelpMain[];
-extern const char kHelpReport[];
-extern const char kHelpInfo[];
 
 }  // namespace mallogram

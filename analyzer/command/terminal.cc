@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
 #include "analyzer/command/format.h"
 
 namespace mallogram {
@@ -16,6 +17,10 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience(1000), kRefresh(100);
 constexpr size_t kBarWidth = 30;
+
+// Of the command line; threads only read them.
+ColorWhen color_when = ColorWhen::kAuto;
+bool quiet = false;
 
 bool IsUtf8() { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
 
@@ -29,9 +34,11 @@ bool Is(const char* variable, const char* value) {
 Style DetectStyle(int fd) {
   Style style;
   style.utf8 = IsUtf8();
+  style.color = color_when == ColorWhen::kAlways;
   if (!isatty(fd)) return style;
   const char* const no_color = getenv("NO_COLOR");
-  style.color = (no_color == nullptr || *no_color == '\0') && !Is("TERM", "dumb");
+  if (color_when == ColorWhen::kAuto)
+    style.color = (no_color == nullptr || *no_color == '\0') && !Is("TERM", "dumb");
   struct winsize size;
   if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
     style.width = std::clamp<size_t>(size.ws_col, 60, 160);
@@ -39,9 +46,21 @@ Style DetectStyle(int fd) {
   return style;
 }
 
+void SetColor(ColorWhen when) { color_when = when; }
+
+void SetQuiet() { quiet = true; }
+
+bool IsQuiet() { return quiet; }
+
+void Say(absl::string_view text) {
+  const std::string line = absl::StrCat("mallogram: ", text, "\n");
+  [[maybe_unused]] const ssize_t ignored =
+      write(STDERR_FILENO, line.data(), line.size());
+}
+
 ProgressBar::ProgressBar(absl::string_view label)
     : label_(label),
-      enabled_(isatty(STDERR_FILENO) != 0 && !Is("TERM", "dumb")),
+      enabled_(!quiet && isatty(STDERR_FILENO) != 0 && !Is("TERM", "dumb")),
       utf8_(IsUtf8()),
       next_(Clock::now() + kPatience) {}
 

@@ -1,4 +1,5 @@
-// What the terminal can show, and the progress bar. The only place that asks.
+// What the terminal can show, what is said on standard error while a verb is at
+// work, and the progress bar. The only place that asks what a descriptor is.
 #pragma once
 
 #include <chrono>
@@ -16,9 +17,21 @@ struct Style {
   size_t width = 100;  // columns
 };
 
-// For standard output, or another descriptor. Colours only on a terminal, and not
-// with NO_COLOR (set and not empty) or TERM=dumb. REQUIRES: setlocale() was called.
+// For standard output, or another descriptor; -1: a file. Colours only on a
+// terminal, and not with NO_COLOR (set and not empty) or TERM=dumb, unless SetColor
+// says otherwise. REQUIRES: setlocale() was called.
 Style DetectStyle(int fd = 1);
+
+// What the command line asks of this process, before anything is shown.
+enum class ColorWhen { kAuto, kAlways, kNever };
+void SetColor(ColorWhen when);
+void SetQuiet();  // no progress bars
+bool IsQuiet();
+
+// "mallogram: TEXT", a line on standard error, in one write: lines of several
+// processes do not mix. For what a verb has to say while it goes on; what ends it
+// is an error, and main.cc's to print.
+void Say(absl::string_view text);
 
 // A bar on standard error, if that is a terminal, for what takes more than a
 // second. Removed by Clear() or the destructor.

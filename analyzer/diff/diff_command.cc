@@ -2,27 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/types/span.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
+#include "analyzer/command/files.h"
 #include "analyzer/command/format.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/diff/difference.h"
 #include "analyzer/diff/render_diff.h"
@@ -30,12 +24,25 @@
 #include "analyzer/recording/phase_marks.h"
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
-#include "analyzer/report/report_command.h"
+#include "analyzer/scaling/identity_words.h"
 #include "analyzer/scaling/runs_builder.h"
 
 namespace mallogram {
 
-const char kDiffHelp[] = R"(Usage: mallogram diff [OPTIONS] OLD NEW
+namespace {
+
+struct DiffOptions {
+  std::vector<std::string> paths;
+  std::optional<std::string> from, to;
+  std::string marks, by, debug_dir, output;
+  std::optional<SiteIdentity> identity;
+  std::optional<uint64_t> top, depth;
+  bool json = false, full_names = false;
+
+  bool moments() const { return from.has_value() || to.has_value(); }
+};
+
+constexpr char kHead[] = R"(Usage: mallogram diff [OPTIONS] OLD NEW
        mallogram diff [OPTIONS] FILE --from MOMENT --to MOMENT
 
 Shows what changed between two recordings, or between two moments of one, call site
@@ -54,24 +61,9 @@ knows the phase; else give what the program printed with --marks. With --to alon
 all that is alive at that moment.
 
 Options:
-  --from MOMENT         compare FILE at this moment (default: start)
-  --to MOMENT           with this one (default: end)
-  --marks FILE          standard error of the program, for phases
-  --by MEASURE          rank call sites by
-                          peak       bytes held when the heap was largest (default)
-                          live       bytes alive at the end
-                          allocated  bytes allocated in all
-                          calls      allocations
-                        of two moments: live (default) or blocks
-  --sites IDENTITY      what is the same call site: stack (with lines), names (of
-                        its functions; default after a rebuild), line, function
-                        (the innermost that is not the standard library's)
-  --top N               show N call sites (default 10; JSON: all; 0: all)
-  --depth N             show N callers of each (default 8; 0: all)
-  --full-names          functions with all arguments, files with directories
-  --debug-dir DIR       look for separate debug files in DIR/.build-id as well
-  --json                one JSON object
+)";
 
+constexpr char kTail[] = R"(
 Examples:
   mallogram diff before.mgram after.mgram
   mallogram diff --by calls --top 3 v1.mgram v2.mgram
@@ -79,29 +71,44 @@ Examples:
   mallogram diff run.mgram --from baseline --to closed --marks stderr.txt
 )";
 
-namespace {
-
-struct DiffOptions {
-  std::vector<std::string> paths;
-  std::optional<std::string> from, to;
-  std::string marks, by, debug_dir;
-  std::optional<SiteIdentity> identity;
-  std::optional<uint64_t> top, depth;
-  bool json = false, full_names = false;
-
-  bool moments() const { return from.has_value() || to.has_value(); }
-};
-
-absl::Status ParseIdentity(const std::string& word, DiffOptions* options) {
-  constexpr absl::string_view kWords[] = {"stack", "names", "line", "function"};
-  for (size_t i = 0; i < std::size(kWords); ++i) {
-    if (word == kWords[i]) {
-      options->identity = static_cast<SiteIdentity>(i);
-      return absl::OkStatus();
-    }
-  }
-  return UsageError(absl::StrCat("--sites takes ", absl::StrJoin(kWords, ", "),
-                                 "; not \"", word, "\"", DidYouMean(word, kWords)));
+std::vector<Option> Rows(DiffOptions* options) {
+  std::vector<Option> rows = {
+      {"--from", 0, "MOMENT", "compare FILE at this moment (default: start)",
+       Store(&options->from)},
+      {"--to", 0, "MOMENT", "with this one (default: end)", Store(&options->to)},
+      {"--marks", 0, "FILE", "standard error of the program, for phases",
+       Store(&options->marks)},
+      {"--by", 0, "MEASURE",
+       "rank call sites by\n"
+       "  peak       bytes held when the heap was largest (default)\n"
+       "  live       bytes alive at the end\n"
+       "  allocated  bytes allocated in all\n"
+       "  calls      allocations\n"
+       "of two moments: live (default) or blocks",
+       // Which words there are depends on what is compared.
+       [options](absl::string_view, absl::string_view value) {
+         options->by = std::string(MeasureWord(value));
+         return absl::OkStatus();
+       }},
+      {"--sites", 0, "IDENTITY",
+       "what is the same call site: stack (with lines), names (of\n"
+       "its functions; default after a rebuild), line, function\n"
+       "(the innermost that is not the standard library's)",
+       OneOf(kIdentityWords, &options->identity)},
+      {"--top", 0, "N", "show N call sites (default 10; JSON: all; 0: all)",
+       Number(&options->top)},
+      {"--depth", 0, "N", "show N callers of each (default 8; 0: all)",
+       Number(&options->depth)},
+      {"--full-names", 0, "",
+       "functions with all arguments, files with directories",
+       Store(&options->full_names)},
+      OutputRow(&options->output),
+      {"--json", 0, "", "one JSON object", Store(&options->json)},
+      {"--debug-dir", 0, "DIR",
+       "look for separate debug files in DIR/.build-id as well",
+       Store(&options->debug_dir)}};
+  Append(TerminalRows(), &rows);
+  return rows;
 }
 
 absl::Status CheckPaths(const DiffOptions& options) {
@@ -122,40 +129,11 @@ absl::Status CheckPaths(const DiffOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<DiffOptions> ParseDiff(int argc, char** argv) {
-  constexpr OptionSpec kSpecs[] = {
-      {"--from", true},  {"--to", true},       {"--marks", true}, {"--by", true},
-      {"--sites", true}, {"--top", true},      {"--depth", true}, {"--json"},
-      {"--full-names"},  {"--debug-dir", true}};
-  absl::StatusOr<ParsedArguments> parsed = ParseArguments(
-      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), kSpecs);
-  if (!parsed.ok()) return parsed.status();
+absl::StatusOr<DiffOptions> Parse(Arguments arguments) {
   DiffOptions options;
-  for (const ParsedArguments::Option& option : parsed->options) {
-    absl::Status status;
-    if (option.name == "--from") {
-      options.from = option.value;
-    } else if (option.name == "--to") {
-      options.to = option.value;
-    } else if (option.name == "--marks") {
-      options.marks = option.value;
-    } else if (option.name == "--by") {
-      options.by = std::string(MeasureWord(option.value));
-    } else if (option.name == "--sites") {
-      status = ParseIdentity(option.value, &options);
-    } else if (option.name == "--top" || option.name == "--depth") {
-      const absl::StatusOr<uint64_t> number =
-          ParseNumber(option.name, option.value);
-      if (!number.ok()) return number.status();
-      (option.name == "--top" ? options.top : options.depth) = *number;
-    } else if (option.name == "--debug-dir") {
-      options.debug_dir = option.value;
-    } else {
-      (option.name == "--json" ? options.json : options.full_names) = true;
-    }
-    if (!status.ok()) return status;
-  }
-  options.paths = std::move(parsed->operands);
+  absl::StatusOr<Words> words = ParseOptions(arguments, Rows(&options));
+  if (!words.ok()) return words.status();
+  options.paths = std::move(words->operands);
   const absl::Status status = CheckPaths(options);
   if (!status.ok()) return status;
   return options;
@@ -260,17 +238,6 @@ absl::StatusOr<Difference> CompareRecordings(const DiffOptions& options) {
 
 // ---- two moments ----------------------------------------------------------
 
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || (file.peek() != std::ifstream::traits_type::eof() &&
-                !(text << file.rdbuf()))) {
-    return absl::NotFoundError(
-        absl::StrCat(path, ": cannot be read: ", strerror(errno)));
-  }
-  return text.str();
-}
-
 std::string MomentTitle(const DiffOptions& options, const NamedMoment& moment,
                         const LiveHeap& heap) {
   std::string title = absl::StrCat(options.paths[0], " at ", moment.name);
@@ -299,7 +266,7 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   const std::string& path = options.paths[0];
   std::string text;
   if (!options.marks.empty()) {
-    absl::StatusOr<std::string> read = ReadText(options.marks);
+    absl::StatusOr<std::string> read = ReadTextFile(options.marks);
     if (!read.ok()) return read.status();
     text = *std::move(read);
   }
@@ -361,43 +328,34 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   return difference;
 }
 
-absl::Status Diff(int argc, char** argv) {
-  const absl::StatusOr<DiffOptions> options = ParseDiff(argc, argv);
+}  // namespace
+
+std::string DiffHelp() {
+  DiffOptions none;
+  return absl::StrCat(kHead, DescribeOptions(Rows(&none)), kTail);
+}
+
+absl::StatusOr<int> RunDiff(Arguments arguments) {
+  const absl::StatusOr<DiffOptions> options = Parse(arguments);
   if (!options.ok()) return options.status();
   const absl::StatusOr<Difference> difference =
       options->moments() ? CompareMoments(*options) : CompareRecordings(*options);
   if (!difference.ok()) return difference.status();
   const absl::StatusOr<size_t> by = MeasureOf(*difference, options->by);
   if (!by.ok()) return by.status();
-  std::string text;
+  ReportFile out(options->output);
   if (options->json) {
-    text = RenderDiffJson(*difference, *by, options->top.value_or(0));
+    out.Write(RenderDiffJson(*difference, *by, options->top.value_or(0)));
   } else {
     DiffTextOptions how;
-    how.style = DetectStyle();
+    how.style = out.style();
     how.by = *by;
     how.top = options->top.value_or(how.top);
     how.depth = options->depth.value_or(how.depth);
     how.full_names = options->full_names;
-    text = RenderDiffText(*difference, how);
+    out.Write(RenderDiffText(*difference, how));
   }
-  if (fwrite(text.data(), 1, text.size(), stdout) != text.size() ||
-      fflush(stdout) != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot write to standard output: ", strerror(errno)));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-int RunDiff(int argc, char** argv) {
-  const absl::Status status = Diff(argc, argv);
-  if (status.ok()) return 0;
-  const bool usage = absl::IsInvalidArgument(status);
-  fprintf(stderr, "mallogram: %s%s\n", std::string(status.message()).c_str(),
-          usage ? "; see mallogram help diff" : "");
-  return usage ? 2 : 1;
+  return ExitAfter(out.Close());
 }
 
 }  // namespace mallogram

@@ -1,10 +1,14 @@
-// The verb `diff`: two recordings, or two moments of one.
+// The verb `diff`.
 #pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
-// argv[0] is the verb. Returns the exit status; prints result and errors.
-int RunDiff(int argc, char** argv);
-extern const char kDiffHelp[];
+std::string DiffHelp();
+absl::StatusOr<int> RunDiff(Arguments arguments);
 
 }  // namespace mallogram

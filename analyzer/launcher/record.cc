@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,10 +19,10 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/exit.h"
 #include "analyzer/command/suggest.h"
+#include "analyzer/command/terminal.h"
 #include "analyzer/command/verb_names.h"
 #include "analyzer/launcher/record_allocator.h"
 #include "analyzer/launcher/record_check.h"
@@ -47,24 +46,10 @@ namespace {
 
 // As env(1), timeout(1) and nohup(1): our own failures do not look like the
 // program's.
-
-// One write, so that lines of several processes do not mix.
-void Say(const std::string& text) {
-  const std::string line = absl::StrCat("mallogram: ", text, "\n");
-  [[maybe_unused]] const ssize_t ignored =
-      write(STDERR_FILENO, line.data(), line.size());
-}
-
-int Fail(int exit_status, const std::string& text) {
-  Say(text);
-  return exit_status;
-}
-
-int FailWith(const absl::Status& status) {
-  int exit_status = kOwnFailure;
-  if (absl::IsNotFound(status)) exit_status = kNotFound;
-  if (absl::IsPermissionDenied(status)) exit_status = kNotExecutable;
-  return Fail(exit_status, std::string(status.message()));
+absl::Status OwnFailure(const absl::Status& status) {
+  return WithExit(status, absl::IsNotFound(status)           ? kNotFound
+                          : absl::IsPermissionDenied(status) ? kNotExecutable
+                                                             : kOwnFailure);
 }
 
 // The program takes our place, for this reason. Allocates nothing: there may be no
@@ -171,13 +156,6 @@ std::string FindTraceOf(const RecordOptions& options, pid_t pid) {
   return absl::StrCat(output, absl::EndsWith(output, "/") ? "" : "/", found);
 }
 
-bool ColorOnStderr() {
-  const char* no_color = getenv("NO_COLOR");
-  const char* term = getenv("TERM");
-  return isatty(STDERR_FILENO) == 1 && (no_color == nullptr || *no_color == '\0') &&
-         term != nullptr && strcmp(term, "dumb") != 0;
-}
-
 // Why no process has handed over an image.
 std::string WhyNothing(const char* program, int wait_status,
                        const std::string& limits) {
@@ -219,7 +197,7 @@ bool Conclude(const RecordOptions& options, const Launch& launch,
     SummaryContext context;
     context.program = program;
     context.wait_status = wait_status;
-    context.color = ColorOnStderr();
+    context.color = DetectStyle(STDERR_FILENO).color;
     struct stat info;
     if (stat(main.path.c_str(), &info) == 0) {
       context.file_bytes = static_cast<uint64_t>(info.st_size);
@@ -343,14 +321,11 @@ bool End(const RecordOptions& options, const Launch& launch, Meeting* meeting,
 
 }  // namespace
 
-int RunRecord(int argc, char** argv) {
-  RecordOptions options;
-  const absl::Status status = ParseRecordOptions(argc, argv, &options);
-  if (absl::IsCancelled(status)) {
-    fputs(kRecordHelp, stdout);
-    return fflush(stdout) == 0 ? 0 : kOwnFailure;
-  }
-  if (!status.ok()) return Fail(kOwnFailure, std::string(status.message()));
+absl::StatusOr<int> RunRecord(Arguments arguments) {
+  const absl::StatusOr<RecordOptions> parsed = ParseRecordOptions(arguments);
+  if (IsHelpAsked(parsed.status())) return parsed.status();
+  if (!parsed.ok()) return WithExit(parsed.status(), kOwnFailure);
+  const RecordOptions& options = *parsed;
   Launch launch;
   Meeting meeting;
   CollectorProcess collector;
@@ -365,7 +340,7 @@ int RunRecord(int argc, char** argv) {
   if (!program.ok()) {
     if (!absl::IsResourceExhausted(program.status()) &&
         !NamesALimit(program.status().message())) {
-      return FailWith(program.status());
+      return OwnFailure(program.status());
     }
     Dismiss(collector);
     return RunUnrecorded(launch, options, program.status().message());
@@ -392,27 +367,21 @@ int RunRecord(int argc, char** argv) {
   Launch::EndLike(wait_status);
 }
 
-int RunCollect(int argc, char** argv) {
-  const option known[] = {{"fd", required_argument, nullptr, 'f'},
-                          {"output", required_argument, nullptr, 'o'},
-                          {nullptr, 0, nullptr, 0}};
+absl::StatusOr<int> RunCollect(Arguments arguments) {
   CollectorOptions options;
   const char* out = getenv(kEnvOut);
   if (out != nullptr) options.output = out;
   const char* budget = getenv(kEnvLeakBudget);
   if (budget != nullptr) ParseLeakBudget(budget, &options.leak_budget_ns);
   int fd = -1;
-  opterr = 0;
-  optind = 0;
-  for (int c; (c = getopt_long(argc, argv, "o:", known, nullptr)) != -1;) {
-    if (c == 'o') {
-      options.output = optarg;
-    } else if (c != 'f' || !absl::SimpleAtoi(optarg, &fd) || fd < 3) {
-      return Fail(kOwnFailure, "collect is started by the library, not by hand");
-    }
-  }
-  if (fd < 0) {
-    return Fail(kOwnFailure, "collect is started by the library, not by hand");
+  const std::vector<Option> rows = {
+      {"--fd", 0, "N", "", Number(&fd, 3)},
+      {"--output", 'o', "FILE", "", Store(&options.output)}};
+  const absl::Status status = ParseOptions(arguments, rows).status();
+  if (!status.ok() || fd < 0) {
+    return WithExit(absl::FailedPreconditionError(
+                        "collect is started by the library, not by hand"),
+                    kOwnFailure);
   }
   BecomeCollector({fd});
   return RunCollector(options, {}, fd, -1).ok() ? 0 : kOwnFailure;

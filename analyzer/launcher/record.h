@@ -3,13 +3,16 @@
 // preloaded without a launcher; users never type it.
 #pragma once
 
+#include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
+
 namespace mallogram {
 
-// argv[0] is the verb (or the command's name, record being the default verb), the
-// options follow. Both print their own errors. Returns the exit status; does not
-// return at all if the program was killed by a signal, since this process then dies
-// by the same one.
-int RunRecord(int argc, char** argv);
-int RunCollect(int argc, char** argv);
+// Errors carry a shell's exit statuses, 125 to 127, so that they do not look like
+// the program's. What is to be said while the program runs or once it has ended is
+// said here. Does not return at all if the program has run: this process then ends
+// as it did, by the same signal if by one. RecordHelp() is beside the options.
+absl::StatusOr<int> RunRecord(Arguments arguments);
+absl::StatusOr<int> RunCollect(Arguments arguments);
 
 }  // namespace mallogram

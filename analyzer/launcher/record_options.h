@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "analyzer/command/options.h"
 #include "preload/collector/collector.h"
 
 namespace mallogram {
 
-extern const char kRecordHelp[];
+std::string RecordHelp();
 
 struct RecordOptions {
   std::string output;
@@ -20,8 +21,8 @@ struct RecordOptions {
   std::string leak_check;          // none, exit or full; empty: the default
   uint64_t leak_budget_ns = kDefaultLeakBudgetNs;  // 0: none
   std::string allocator;
-  std::string mismatches;    // on or off; empty: with --leak-check full
-  char** program = nullptr;  // PROGRAM ARGUMENT… nullptr
+  std::string mismatches;          // on or off; empty: with --leak-check full
+  char* const* program = nullptr;  // PROGRAM ARGUMENT… nullptr
 
   // Whether to look for frees that do not fit.
   bool LooksForMismatches() const {
@@ -33,7 +34,6 @@ struct RecordOptions {
 // Seconds ("2", "0.5") or "none", which is 0. False: neither, and nothing is set.
 bool ParseLeakBudget(absl::string_view text, uint64_t* budget_ns);
 
-// Errors are one line for the user; Cancelled means that --help was asked for.
-absl::Status ParseRecordOptions(int argc, char** argv, RecordOptions* options);
+absl::StatusOr<RecordOptions> ParseRecordOptions(Arguments arguments);
 
 }  // namespace mallogram

@@ -10,17 +10,16 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/types/span.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/launcher/record_check.h"
 #include "analyzer/leaks/builder.h"
@@ -32,7 +31,6 @@
 #include "analyzer/leaks/suppressions.h"
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
-#include "analyzer/report/report_command.h"
 #include "analyzer/stacks/symbolizer.h"
 #include "preload/collector/check_request.h"
 
@@ -43,11 +41,6 @@ constexpr KindSet kDefaultKinds =
     SetOf(LeakKind::kDefinite) | SetOf(LeakKind::kPossible) |
     SetOf(LeakKind::kGrowth) | SetOf(LeakKind::kUnclassified);
 constexpr size_t kDefaultTop = 20, kDefaultDepth = 12;
-
-int Fail(int exit_status, absl::string_view message) {
-  fprintf(stderr, "mallogram: %s\n", std::string(message).c_str());
-  return exit_status;
-}
 
 bool IsTrace(const std::string& path) {
   struct stat status;
@@ -68,27 +61,6 @@ Operand LookAt(const std::string& word) {
   return absl::IsNotFound(status) || absl::IsPermissionDenied(status)
              ? Operand::kNeither
              : Operand::kProgram;
-}
-
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  struct stat status;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || stat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": cannot be read: ", file ? "it is a directory" : strerror(errno)));
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-absl::Status WriteText(const std::string& path, absl::string_view text) {
-  FILE* file = fopen(path.c_str(), "wb");
-  const bool written =
-      file != nullptr && fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file != nullptr && fclose(file) == 0 && written) return absl::OkStatus();
-  return absl::UnavailableError(
-      absl::StrCat(path, ": cannot be written: ", strerror(errno)));
 }
 
 // The traces of the command line, as one document.
@@ -154,19 +126,19 @@ std::string JsonText(const LeakDocument& document, const StackBook& book,
                      const LeakOptions& options) {
   std::string text;
   RenderLeaksJson(document, book, options.kinds != 0 ? options.kinds : kAllKinds,
-                  options.top_set ? options.top : 0,
-                  [&text](absl::string_view piece) {
+                  options.top.value_or(0), [&text](absl::string_view piece) {
                     text.append(piece.data(), piece.size());
                   });
   return text;
 }
 
-absl::Status WriteReport(const LeakDocument& document, const StackBook& book,
-                         const LeakOptions& options) {
+absl::Status WriteMain(const LeakDocument& document, const StackBook& book,
+                       const LeakOptions& options) {
   const KindSet kinds = options.kinds != 0 ? options.kinds : kDefaultKinds;
   // A program has standard output for itself, unless JSON is asked for.
   const bool to_stderr = !options.program.empty() && !options.json &&
                          !options.gen_suppressions && options.output.empty();
+  ReportFile out(options.output);
   std::string text;
   if (options.json) {
     text = JsonText(document, book, options);
@@ -174,17 +146,18 @@ absl::Status WriteReport(const LeakDocument& document, const StackBook& book,
     text = RenderSuppressions(document, book, kinds);
   } else {
     LeakTextOptions how;
-    how.style = DetectStyle(to_stderr ? STDERR_FILENO : STDOUT_FILENO);
-    if (!options.output.empty()) how.style.color = false;
+    how.style = to_stderr ? DetectStyle(STDERR_FILENO) : out.style();
     how.kinds = kinds;
     how.kinds_asked = options.kinds != 0;
-    how.top = options.top_set ? options.top : kDefaultTop;
-    how.depth = options.depth_set ? options.depth : kDefaultDepth;
+    how.top = options.top.value_or(kDefaultTop);
+    how.depth = options.depth.value_or(kDefaultDepth);
     how.full_names = options.full_names;
     text = RenderLeaks(document, book, how);
   }
-  if (!options.output.empty()) return WriteText(options.output, text);
-  if (!to_stderr) return PrintOut(text);
+  if (!to_stderr) {
+    out.Write(text);
+    return out.Close();
+  }
   fwrite(text.data(), 1, text.size(), stderr);
   return absl::OkStatus();
 }
@@ -194,17 +167,18 @@ absl::Status WriteAll(const LeakDocument& document, const StackBook& book,
   const KindSet kinds = options.kinds != 0 ? options.kinds : kDefaultKinds;
   absl::Status status;
   if (!options.json_file.empty())
-    status = WriteText(options.json_file, JsonText(document, book, options));
+    status = WriteTextFile(options.json_file, JsonText(document, book, options));
   if (status.ok() && !options.junit_file.empty()) {
-    status = WriteText(options.junit_file,
-                       RenderJunit(document, book,
-                                   options.fail_on != 0 ? options.fail_on : kinds));
+    status =
+        WriteTextFile(options.junit_file,
+                      RenderJunit(document, book,
+                                  options.fail_on != 0 ? options.fail_on : kinds));
   }
   if (status.ok() && !options.sarif_file.empty()) {
-    status = WriteText(options.sarif_file,
-                       RenderSarif(document, book, kinds, MALLOGRAM_VERSION));
+    status = WriteTextFile(options.sarif_file,
+                           RenderSarif(document, book, kinds, MALLOGRAM_VERSION));
   }
-  const absl::Status report = WriteReport(document, book, options);
+  const absl::Status report = WriteMain(document, book, options);
   return status.ok() ? report : status;
 }
 
@@ -216,7 +190,8 @@ bool Counts(const LeakRecord& record, KindSet fail_on) {
           record.change == Change::kGrown);
 }
 
-int Judge(const LeakDocument& document, const LeakOptions& options) {
+absl::StatusOr<int> Judge(const LeakDocument& document,
+                          const LeakOptions& options) {
   for (const LeakRecord& record : document.records) {
     if (Counts(record, options.fail_on)) return kFound;
   }
@@ -228,9 +203,10 @@ int Judge(const LeakDocument& document, const LeakOptions& options) {
   constexpr auto kUnclassified = static_cast<size_t>(LeakKind::kUnclassified);
   for (const LeakProcess& process : document.processes) {
     if (process.sums[kUnclassified].blocks == 0 && !process.ends_early()) continue;
-    return Fail(kNotJudged,
-                absl::StrCat("--fail-on cannot be judged: ", ProcessName(process),
-                             " is not classified: ", process.reason));
+    return WithExit(absl::FailedPreconditionError(absl::StrCat(
+                        "--fail-on cannot be judged: ", ProcessName(process),
+                        " is not classified: ", process.reason)),
+                    kNotJudged);
   }
   return 0;
 }
@@ -280,30 +256,21 @@ absl::StatusOr<std::vector<std::string>> FindRecorded(
 
 // ---- the verb -------------------------------------------------------------
 
-absl::Status AddSuppressions(const LeakOptions& options, SuppressionSet* set) {
-  for (const std::string& path : options.suppressions) {
-    const absl::StatusOr<std::string> text = ReadText(path);
-    if (!text.ok()) return text.status();
-    const absl::Status status = set->Add(*text, path, /*built_in=*/false);
-    if (!status.ok()) return status;
-  }
-  if (!options.builtin_suppressions) return absl::OkStatus();
-  return set->Add(kBuiltInSuppressions, "built-in", /*built_in=*/true);
-}
-
-int ReportFiles(const LeakOptions& options, std::vector<std::string> files,
-                TemporaryDirectory* temporary) {
+absl::StatusOr<int> ReportFiles(const LeakOptions& options,
+                                std::vector<std::string> files,
+                                TemporaryDirectory* temporary) {
   SortByStart(&files);
   Reading reading(options);
-  absl::Status status = AddSuppressions(options, reading.suppressions());
-  if (!status.ok()) return Fail(kUsage, status.message());
+  absl::Status status = LoadSuppressions(
+      options.suppressions, options.builtin_suppressions, reading.suppressions());
+  if (!status.ok()) return InputError(status);
   size_t used = 0;
   for (const std::string& file : files) {
     status = reading.Add(file, !temporary->path().empty());
     if (status.ok()) {
       ++used;
     } else {
-      Fail(kUsage, status.message());
+      Say(status.message());
     }
   }
   temporary->Remove();  // before anything can end us
@@ -313,68 +280,66 @@ int ReportFiles(const LeakOptions& options, std::vector<std::string> files,
   const StackBook& book = reading.book();
   ApplySuppressions(*reading.suppressions(), book, &document);
   status = WriteAll(document, book, options);
-  if (!status.ok()) return Fail(kFailure, status.message());
-  const int judged = Judge(document, options);
-  return judged == 0 && used != files.size() ? kUsage : judged;
+  if (!status.ok()) return status;
+  const absl::StatusOr<int> judged = Judge(document, options);
+  if (judged.ok() && *judged == 0 && used != files.size()) return kUsage;
+  return judged;
 }
 
-int ReportProgram(const LeakOptions& options) {
+absl::StatusOr<int> ReportProgram(const LeakOptions& options) {
   TemporaryDirectory temporary;
-  if (options.trace.empty()) {
+  if (options.recording.empty()) {
     const absl::Status status = temporary.Make();
-    if (!status.ok()) return Fail(kFailure, status.message());
+    if (!status.ok()) return status;
   }
   // The suppressions are read twice: a mistake in them should not cost a long run.
   SuppressionSet set;
-  const absl::Status status = AddSuppressions(options, &set);
-  if (!status.ok()) return Fail(kUsage, status.message());
-  const std::string output =
-      options.trace.empty() ? absl::StrCat(temporary.path(), "/") : options.trace;
+  const absl::Status status =
+      LoadSuppressions(options.suppressions, options.builtin_suppressions, &set);
+  if (!status.ok()) return InputError(status);
+  const std::string output = options.recording.empty()
+                                 ? absl::StrCat(temporary.path(), "/")
+                                 : options.recording;
   // A file system's clock may be a tick behind.
   const auto begin =
       std::filesystem::file_time_type::clock::now() - std::chrono::milliseconds(20);
   const absl::StatusOr<int> program =
       RecordProgram(options.program, output, options.leak_check);
-  if (!program.ok()) return Fail(kFailure, program.status().message());
+  if (!program.ok()) return program.status();
   const absl::StatusOr<std::vector<std::string>> files =
-      FindRecorded(options.trace.empty() ? temporary.path() : options.trace, begin);
+      FindRecorded(options.recording.empty() ? temporary.path() : output, begin);
   // record has said why there is none.
   if (!files.ok() || access(files->front().c_str(), F_OK) != 0)
     return *program != 0 ? *program : kFailure;
-  const int judged = ReportFiles(options, *files, &temporary);
-  return judged == 0 ? *program : judged;
+  const absl::StatusOr<int> judged = ReportFiles(options, *files, &temporary);
+  return judged.ok() && *judged == 0 ? *program : judged;
+}
+
+absl::StatusOr<int> ReportProcess(LeakOptions options) {
+  const absl::StatusOr<CheckAnswer> answer =
+      RequestLeakCheck(static_cast<pid_t>(options.pid));
+  if (!answer.ok()) return absl::FailedPreconditionError(answer.status().message());
+  if (!answer->error.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("process ", options.pid, " was not checked: ", answer->error));
+  }
+  if (options.check == 0) options.check = answer->index + 1;
+  TemporaryDirectory none;
+  return ReportFiles(options, {answer->path}, &none);
 }
 
 }  // namespace
 
-int RunLeaks(int argc, char** argv) {
-  const absl::StatusOr<LeakOptions> options = ParseLeakOptions(
-      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), LookAt);
-  if (!options.ok()) {
-    return Fail(kUsage, absl::StrCat(options.status().message(),
-                                     "; see mallogram help leaks"));
-  }
-  if (options->help || options->print_suppressions) {
-    const absl::Status status =
-        PrintOut(options->help ? kLeaksHelp : kBuiltInSuppressions);
-    return status.ok() ? 0 : Fail(kFailure, status.message());
-  }
+absl::StatusOr<int> RunLeaks(Arguments arguments) {
+  const absl::StatusOr<LeakOptions> options = ParseLeakOptions(arguments, LookAt);
+  if (!options.ok()) return options.status();
+  if (options->print_suppressions)
+    return ExitAfter(WriteReport(options->output, kBuiltInSuppressions));
   if (!options->program.empty()) return ReportProgram(*options);
-  TemporaryDirectory none;
-  if (options->pid != 0) {
-    const absl::StatusOr<CheckAnswer> answer =
-        RequestLeakCheck(static_cast<pid_t>(options->pid));
-    if (!answer.ok()) return Fail(kFailure, answer.status().message());
-    if (!answer->error.empty()) {
-      return Fail(kFailure, absl::StrCat("process ", options->pid,
-                                         " was not checked: ", answer->error));
-    }
-    LeakOptions of_check = *options;
-    if (of_check.check == 0) of_check.check = answer->index + 1;
-    return ReportFiles(of_check, {answer->path}, &none);
-  }
+  if (options->pid != 0) return ReportProcess(*options);
   const absl::StatusOr<std::vector<std::string>> files = FindTraces(options->files);
-  if (!files.ok()) return Fail(kUsage, files.status().message());
+  if (!files.ok()) return InputError(files.status());
+  TemporaryDirectory none;
   return ReportFiles(*options, *files, &none);
 }
 

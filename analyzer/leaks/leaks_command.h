@@ -1,10 +1,14 @@
-// The verb `leaks`: what a program lost.
+// The verb `leaks`. Files that cannot be used among several are named on standard
+// error as they come.
 #pragma once
+
+#include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
+#include "analyzer/leaks/options.h"
 
 namespace mallogram {
 
-// argv[0] is the verb. Returns the exit status; prints result and errors.
-int RunLeaks(int argc, char** argv);
-extern const char kLeaksHelp[];
+// LeaksHelp() is beside the options.
+absl::StatusOr<int> RunLeaks(Arguments arguments);
 
 }  // namespace mallogram

@@ -3,26 +3,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
+#include "analyzer/command/options.h"
 #include "analyzer/leaks/document.h"
 
 namespace mallogram {
 
-extern const char kLeaksHelp[];
+std::string LeaksHelp();
 
 struct LeakOptions {
   // One of these three.
   std::vector<std::string> files;
-  std::vector<char*> program;  // with its arguments
+  Arguments program;  // with its arguments
   int64_t pid = 0;
 
-  bool help = false, print_suppressions = false, gen_suppressions = false;
+  bool print_suppressions = false, gen_suppressions = false;
   bool builtin_suppressions = true, full_names = false;
   bool json = false;               // instead of text
   KindSet kinds = 0, fail_on = 0;  // kinds: 0 if not asked for
@@ -32,25 +33,18 @@ struct LeakOptions {
   std::string json_file, junit_file, sarif_file;
   std::string output;               // of the report; empty: standard output, or
                                     // standard error while a program uses that
-  std::string trace;                // of PROGRAM; empty: a temporary one
+  std::string recording;            // of PROGRAM; empty: a temporary one
   std::string leak_check = "full";  // of PROGRAM's recording
   std::string debug_dir;
   size_t check = 0, since = 0;  // numbers; 0: the last, none
-  uint64_t top = 0, depth = 0;
-  bool top_set = false, depth_set = false;
+  std::optional<uint64_t> top, depth;
 };
 
 // What an operand is: tells recordings from programs to run.
 enum class Operand { kTrace, kProgram, kNeither };
 
-// `look` says what the first operand is. Errors (InvalidArgument) are one line for
-// the user.
+// `look` says what the first operand is.
 absl::StatusOr<LeakOptions> ParseLeakOptions(
-    absl::Span<char* const> arguments, Operand (*look)(const std::string& word));
-
-// Words of `fail_on` or `kinds`; "mismatch" sets *mismatch, or is an error if that
-// is nullptr.
-absl::StatusOr<KindSet> ParseKinds(absl::string_view option,
-                                   absl::string_view words, bool* mismatch);
+    Arguments arguments, Operand (*look)(const std::string& word));
 
 }  // namespace mallogram

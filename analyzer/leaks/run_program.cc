@@ -45,8 +45,7 @@ void TemporaryDirectory::Remove() {
   path_.clear();
 }
 
-absl::StatusOr<int> RecordProgram(const std::vector<char*>& program,
-                                  const std::string& output,
+absl::StatusOr<int> RecordProgram(Arguments program, const std::string& output,
                                   const std::string& leak_check) {
   std::vector<std::string> words = {
       "mallogram",     "record", "--quiet", "--leak-check", leak_check,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
@@ -28,8 +29,7 @@ class TemporaryDirectory {
 // its -o. Returns the exit status as a shell tells it: 128 + signal. Signals that
 // end programs are passed on; this process survives them until the program has
 // ended, and goes on.
-absl::StatusOr<int> RecordProgram(const std::vector<char*>& program,
-                                  const std::string& output,
+absl::StatusOr<int> RecordProgram(Arguments program, const std::string& output,
                                   const std::string& leak_check);
 
 }  // namespace mallogram

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "analyzer/command/files.h"
 
 namespace mallogram {
 namespace {
@@ -203,6 +204,18 @@ bool MatchesWhole(absl::string_view pattern, absl::string_view text) {
 absl::Status SuppressionSet::Add(absl::string_view text, absl::string_view source,
                                  bool built_in) {
   return Parser(text, source, built_in).Parse(&all_);
+}
+
+absl::Status LoadSuppressions(const std::vector<std::string>& files, bool built_in,
+                              SuppressionSet* set) {
+  for (const std::string& file : files) {
+    const absl::StatusOr<std::string> text = ReadTextFile(file);
+    if (!text.ok()) return text.status();
+    const absl::Status status = set->Add(*text, file, /*built_in=*/false);
+    if (!status.ok()) return status;
+  }
+  if (!built_in) return absl::OkStatus();
+  return set->Add(kBuiltInSuppressions, "built-in", /*built_in=*/true);
 }
 
 }  // namespace mallogram

@@ -69,4 +69,9 @@ bool MatchesPart(absl::string_view pattern, absl::string_view text);
 // Valgrind's: the whole text; "*" and "?".
 bool MatchesWhole(absl::string_view pattern, absl::string_view text);
 
+// Adds the files' and, if asked to, the built-in ones. Errors: a file that cannot
+// be read, or FILE:LINE of what is no suppression.
+absl::Status LoadSuppressions(const std::vector<std::string>& files, bool built_in,
+                              SuppressionSet* set);
+
 }  // namespace mallogram

@@ -1,19 +1,15 @@
 #include "analyzer/report/report_command.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/algorithm/container.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/types/span.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/exit.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/report/analyses.h"
@@ -31,53 +27,72 @@ struct ReportOptions {
   std::vector<std::string> paths;
   TextOptions text;
   bool json = false;
-  std::string debug_dir;
-  uint64_t top = 0, depth = 0;
-  bool top_set = false, depth_set = false;
+  std::string debug_dir, output;
+  std::optional<uint64_t> top, depth;
 };
 
-absl::StatusOr<Measure> ParseMeasure(absl::string_view word) {
-  constexpr absl::string_view kWords[] = {"peak", "live", "allocated", "calls",
-                                          "temporary"};
-  for (size_t i = 0; i < std::size(kWords); ++i) {
-    if (MeasureWord(word) == kWords[i]) return static_cast<Measure>(i);
-  }
-  return UsageError(absl::StrCat("--by takes ", absl::StrJoin(kWords, ", "),
-                                 "; not \"", word, "\"", DidYouMean(word, kWords)));
+constexpr absl::string_view kMeasures[] = {"peak", "live", "allocated", "calls",
+                                           "temporary"};
+
+constexpr char kReportHead[] = R"(Usage: mallogram report [OPTIONS] FILE...
+
+Shows what a recording holds: totals, heap and RSS over time, the call sites that
+matter most, sizes of blocks, and what the recording cost. Several FILEs, or a
+directory, are merged. A recording that is still going on can be looked at.
+
+Options:
+)";
+
+constexpr char kReportTail[] = R"(
+Functions of the allocator and of the standard library at the inner end of a
+stack are folded into the line "through ...", so that the first function shown is
+your own.
+
+Examples:
+  mallogram report xmllint.4711.mgram
+  mallogram report --by live --depth 20 server.*.mgram
+  mallogram report --tree --by calls run.mgram
+  mallogram report --json run.mgram | jq '.frames[.sites[0].stack[0]]'
+)";
+
+std::vector<Option> ReportRows(ReportOptions* options) {
+  std::vector<Option> rows = {
+      {"--by", 0, "MEASURE",
+       "rank call sites by\n"
+       "  peak       bytes held when the heap was largest (default)\n"
+       "  live       bytes alive at the end\n"
+       "  allocated  bytes allocated in all\n"
+       "  calls      calls of allocation functions\n"
+       "  temporary  blocks freed before their thread's next\n"
+       "             allocation",
+       OneOf(kMeasures, &options->text.by, MeasureWord)},
+      {"--top", 0, "N", "show N call sites (default 10; JSON: all)",
+       Number(&options->top)},
+      {"--depth", 0, "N", "show N callers of each (default 8; 0: all)",
+       Number(&options->depth)},
+      {"--tree", 0, "",
+       "show a call tree from main() inwards instead; branches\n"
+       "below 1 % are cut",
+       Store(&options->text.tree)},
+      {"--full-names", 0, "",
+       "functions with all arguments, files with directories",
+       Store(&options->text.full_names)},
+      OutputRow(&options->output),
+      {"--json", 0, "", "one JSON object, described by report.schema.json",
+       Store(&options->json)},
+      {"--debug-dir", 0, "DIR",
+       "look for separate debug files in DIR/.build-id as well\n"
+       "(always: /usr/lib/debug)",
+       Store(&options->debug_dir)}};
+  Append(TerminalRows(), &rows);
+  return rows;
 }
 
-absl::StatusOr<ReportOptions> ParseReport(int argc, char** argv) {
-  constexpr OptionSpec kSpecs[] = {
-      {"--by", true}, {"--top", true}, {"--depth", true}, {"--debug-dir", true},
-      {"--tree"},     {"--json"},      {"--full-names"}};
-  absl::StatusOr<ParsedArguments> parsed = ParseArguments(
-      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), kSpecs);
-  if (!parsed.ok()) return parsed.status();
+absl::StatusOr<ReportOptions> ParseReport(Arguments arguments) {
   ReportOptions options;
-  for (const ParsedArguments::Option& option : parsed->options) {
-    absl::Status status;
-    if (option.name == "--by") {
-      absl::StatusOr<Measure> by = ParseMeasure(option.value);
-      if (by.ok()) options.text.by = *by;
-      status = by.status();
-    } else if (option.name == "--top" || option.name == "--depth") {
-      absl::StatusOr<uint64_t> number = ParseNumber(option.name, option.value);
-      status = number.status();
-      const bool is_top = option.name == "--top";
-      if (number.ok()) (is_top ? options.top : options.depth) = *number;
-      (is_top ? options.top_set : options.depth_set) = true;
-    } else if (option.name == "--debug-dir") {
-      options.debug_dir = option.value;
-    } else if (option.name == "--tree") {
-      options.text.tree = true;
-    } else if (option.name == "--json") {
-      options.json = true;
-    } else {
-      options.text.full_names = true;
-    }
-    if (!status.ok()) return status;
-  }
-  options.paths = std::move(parsed->operands);
+  absl::StatusOr<Words> words = ParseOptions(arguments, ReportRows(&options));
+  if (!words.ok()) return words.status();
+  options.paths = std::move(words->operands);
   if (options.paths.empty())
     return UsageError("report needs a FILE or a directory");
   if (options.json && options.text.tree) {
@@ -116,50 +131,49 @@ absl::StatusOr<Report> BuildReport(const ReportOptions& options,
   return report;
 }
 
-absl::Status Flush() {
-  if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot write to standard output: ", strerror(errno)));
-  }
-  return absl::OkStatus();
-}
+struct InfoOptions {
+  ReadOptions read;
+  bool json = false;
+  std::string output;
+};
 
-void Print(absl::string_view text) { fwrite(text.data(), 1, text.size(), stdout); }
+constexpr char kInfoHead[] = R"(Usage: mallogram info [OPTIONS] FILE...
+
+Shows what a recording is: host, command, time and end of the program, its
+modules and threads, and the parts of the file.
+
+Options:
+)";
+
+constexpr char kInfoTail[] = R"(
+Example:
+  mallogram info --check xmllint.4711.mgram
+)";
+
+std::vector<Option> InfoRows(InfoOptions* options) {
+  std::vector<Option> rows = {
+      {"--check", 0, "", "read the whole file and verify every checksum",
+       Store(&options->read.check)},
+      OutputRow(&options->output),
+      {"--json", 0, "", "one JSON object", Store(&options->json)}};
+  Append(TerminalRows(), &rows);
+  return rows;
+}
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> FindTraces(
-    const std::vector<std::string>& paths) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!fs::is_directory(path, error)) {
-      files.push_back(path);
-      continue;
-    }
-    std::vector<std::string> found;
-    for (fs::directory_iterator at(path, error), end; !error && at != end;
-         at.increment(error)) {
-      if (at->path().extension() == kTraceSuffix)
-        found.push_back(at->path().string());
-    }
-    if (error) {
-      return absl::PermissionDeniedError(
-          absl::StrCat(path, ": cannot be listed: ", error.message()));
-    }
-    if (found.empty()) {
-      return absl::NotFoundError(
-          absl::StrCat(path, ": no ", kTraceSuffix, " file in this directory"));
-    }
-    absl::c_sort(found);
-    files.insert(files.end(), found.begin(), found.end());
-  }
-  return files;
+std::string ReportHelp() {
+  ReportOptions none;
+  return absl::StrCat(kReportHead, DescribeOptions(ReportRows(&none)), kReportTail);
 }
 
-absl::Status RunReport(int argc, char** argv) {
-  absl::StatusOr<ReportOptions> options = ParseReport(argc, argv);
+std::string InfoHelp() {
+  InfoOptions none;
+  return absl::StrCat(kInfoHead, DescribeOptions(InfoRows(&none)), kInfoTail);
+}
+
+absl::StatusOr<int> RunReport(Arguments arguments) {
+  absl::StatusOr<ReportOptions> options = ParseReport(arguments);
   if (!options.ok()) return options.status();
   absl::StatusOr<std::vector<std::string>> files = FindTraces(options->paths);
   if (!files.ok()) return files.status();
@@ -172,56 +186,53 @@ absl::Status RunReport(int argc, char** argv) {
     return UsageError("--by temporary: a sampled recording cannot tell");
   }
 
+  ReportFile out(options->output);
   if (options->json) {
     RenderReportJson(report, book, EstimateCost(report), options->text.by,
-                     options->top, Print);
-    return Flush();
+                     options->top.value_or(0),
+                     [&out](absl::string_view piece) { out.Write(piece); });
+    return ExitAfter(out.Close());
   }
   // Beyond this point names and sums are fixed: what follows ranks, groups, prints.
   TextOptions text = options->text;
-  text.style = DetectStyle();
+  text.style = out.style();
   TextInput input{report, book, {}, {}, {}, EstimateCost(report)};
   if (text.tree) {
-    input.tree =
-        BuildCallTree(report, book, text.by, kTreeMinimum,
-                      options->depth_set ? options->depth : kDefaultTreeDepth);
+    input.tree = BuildCallTree(report, book, text.by, kTreeMinimum,
+                               options->depth.value_or(kDefaultTreeDepth));
   } else {
-    input.top = FindTopSites(report, book, text.by,
-                             options->top_set ? options->top : kDefaultTop,
-                             options->top_set ? 0 : kTopMinimum,
-                             options->depth_set ? options->depth : kDefaultDepth);
+    input.top =
+        FindTopSites(report, book, text.by, options->top.value_or(kDefaultTop),
+                     options->top.has_value() ? 0 : kTopMinimum,
+                     options->depth.value_or(kDefaultDepth));
   }
   input.curve = Resample(report.timeline, report.totals.duration_ns,
                          CurveColumns(text.style));
-  Print(RenderReport(input, text));
-  return Flush();
+  out.Write(RenderReport(input, text));
+  return ExitAfter(out.Close());
 }
 
-absl::Status RunInfoVerb(int argc, char** argv) {
-  constexpr OptionSpec kSpecs[] = {{"--json"}, {"--check"}};
-  absl::StatusOr<ParsedArguments> parsed = ParseArguments(
-      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), kSpecs);
-  if (!parsed.ok()) return parsed.status();
-  if (parsed->operands.empty()) return UsageError("info needs a FILE");
-  ReadOptions read;
-  read.chunk_stats = true;
-  bool json = false;
-  for (const ParsedArguments::Option& option : parsed->options) {
-    (option.name == "--json" ? json : read.check) = true;
-  }
-  if (json && parsed->operands.size() > 1)
-    return UsageError("--json takes one FILE");
-  for (size_t i = 0; i < parsed->operands.size(); ++i) {
+absl::StatusOr<int> RunInfoVerb(Arguments arguments) {
+  InfoOptions options;
+  options.read.chunk_stats = true;
+  const absl::StatusOr<Words> words = ParseOptions(arguments, InfoRows(&options));
+  if (!words.ok()) return words.status();
+  const std::vector<std::string>& paths = words->operands;
+  if (paths.empty()) return UsageError("info needs a FILE");
+  if (options.json && paths.size() > 1) return UsageError("--json takes one FILE");
+  ReportFile out(options.output);
+  for (size_t i = 0; i < paths.size(); ++i) {
     ProgressBar bar("reading");
     absl::StatusOr<Trace> trace = ReadTrace(
-        parsed->operands[i], read,
+        paths[i], options.read,
         [&bar](uint64_t done, uint64_t total) { bar.Update(done, total); });
     if (!trace.ok()) return trace.status();
     bar.Clear();
-    if (i != 0) Print("\n");
-    Print(json ? RenderInfoJson(*trace) : RenderInfo(*trace, DetectStyle()));
+    if (i != 0) out.Write("\n");
+    out.Write(options.json ? RenderInfoJson(*trace)
+                           : RenderInfo(*trace, out.style()));
   }
-  return Flush();
+  return ExitAfter(out.Close());
 }
 
 }  // namespace mallogram

@@ -1,18 +1,17 @@
 #include "analyzer/scaling/fit_command.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
+#include "analyzer/command/files.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/fit/fit.h"
 #include "analyzer/fit/fit_all.h"
@@ -23,7 +22,9 @@
 
 namespace mallogram {
 
-const char kFitHelp[] =
+namespace {
+
+constexpr char kHead[] =
     R"(Usage: mallogram fit [OPTIONS] FILE.mgram... | DIR...
        mallogram fit --data FILE.tsv [--predict N,...] [--budget BYTES] [--json]
 
@@ -38,34 +39,18 @@ recursion folded. A FILE is a run, and so is a directory of several processes'
 recordings, which are added up; a single DIR stands for the runs in it.
 
 Sizes of the runs (by default the number in the name of the file or directory):
-  --n N,...             in the order of the files
-  --n-from-name REGEX   an extended regular expression; its one group is the size
-  --n-table FILE.tsv    columns file and n, tab-separated, rep if you like
-A size may end in k, M or G (10^3, 10^6, 10^9). Runs of one size are replicates.
+)";
 
-  --by METRIC           rank and take apart by
-                          peak       bytes live at the program's peak (default)
-                          live       bytes live at the end
-                          allocated  bytes allocated in all
-                          calls      allocations
-  --sites IDENTITY      what is one call site
-                          stack      a call stack, with lines (default)
-                          names      its functions only: compares rebuilds
-                          line       the innermost line of your own
-                          function   the innermost function of your own
-  --predict N,...       the sizes to predict; the largest is the target (by default
-                        ten times the largest measured)
-  --budget BYTES        the largest n whose upper bound stays within; 100MB = 10^8,
-                        100MiB = 100 * 2^20
-  --top N               show N call sites (default 20, if above a thousandth;
-                        0: all)
-  --depth N             show N callers of each (default 2)
-  --full-names          functions with all arguments, files with directories
-  --debug-dir DIR       look for separate debug files in DIR/.build-id as well
-  --json                everything, for programs
+constexpr char kAfterSizes[] =
+    R"(A size may end in k, M or G (10^3, 10^6, 10^9). Runs of one size are replicates.
 
-Of a table: the law of every series in it. It is tab-separated, its first line
-names the columns (--data -: standard input). Lines that begin with # are comments.
+Options:
+)";
+
+constexpr char kTail[] = R"(
+Of a table (--data): the law of every series in it. It is tab-separated, its first
+line names the columns (--data -: standard input). Lines that begin with # are
+comments.
   id, n, bytes          the series, the input size (> 0), the bytes (>= 0)
   rep                   optional: replicates of one size are rows with the same n
   quantum               optional: what the values are rounded to (4096 for RSS);
@@ -88,62 +73,69 @@ Examples:
   mallogram fit --data sizes.tsv --predict 50000
 )";
 
-namespace {
-
 struct Options {
   std::string data;  // empty: recordings
   std::vector<std::string> paths;
   SizeSource sizes;
+  std::string sizes_by;  // the option that gave them
   ScalingOptions scaling;
 };
 
-absl::Status CheckData(const ParsedArguments& parsed) {
-  for (const ParsedArguments::Option& option : parsed.options) {
-    if (option.name != "--data" && option.name != "--predict" &&
-        option.name != "--budget" && option.name != "--json") {
-      return UsageError(
-          absl::StrCat(option.name, " is for recordings, --data for a table"));
-    }
+std::vector<Option> SizeRows(Options* options) {
+  const auto one_of_these = [options](std::string* text) -> Setter {
+    return [options, text](absl::string_view name, absl::string_view value) {
+      if (!options->sizes_by.empty() && options->sizes_by != name) {
+        return UsageError(absl::StrCat(options->sizes_by, " and ", name,
+                                       " both say the sizes: leave one out"));
+      }
+      options->sizes_by = std::string(name);
+      return Store(text)(name, value);
+    };
+  };
+  return {{"--n", 0, "N,...", "in the order of the files",
+           one_of_these(&options->sizes.list)},
+          {"--n-from-name", 0, "REGEX",
+           "an extended regular expression; its one group is the size",
+           one_of_these(&options->sizes.pattern)},
+          {"--n-table", 0, "FILE.tsv",
+           "columns file and n, tab-separated, rep if you like",
+           one_of_these(&options->sizes.table)}};
+}
+
+std::vector<Option> DataRows(Options* options) {
+  std::vector<Option> rows = {
+      {"--data", 0, "FILE.tsv", "fit the series of a table instead, see below",
+       Store(&options->data)},
+      OutputRow(&options->scaling.output)};
+  Append(ScalingRows(&options->scaling), &rows);
+  return rows;
+}
+
+absl::Status CheckData(const Words& words) {
+  constexpr absl::string_view kOfTables[] = {"--data", "--predict", "--budget",
+                                             "--json", "--output",  "--color",
+                                             "--quiet"};
+  for (const std::string& name : words.given) {
+    if (absl::c_linear_search(kOfTables, name)) continue;
+    return UsageError(absl::StrCat(name, " is for recordings, --data for a table"));
   }
-  if (parsed.operands.empty()) return absl::OkStatus();
-  return UsageError(absl::StrCat("\"", parsed.operands[0],
+  if (words.operands.empty()) return absl::OkStatus();
+  return UsageError(absl::StrCat("\"", words.operands[0],
                                  "\" is not expected here: the table is given by "
                                  "--data"));
 }
 
-absl::StatusOr<Options> Parse(int argc, char** argv) {
-  std::vector<OptionSpec> specs = kScalingOptions;
-  for (const char* name : {"--data", "--n", "--n-from-name", "--n-table"})
-    specs.push_back({name, true});
-  absl::StatusOr<ParsedArguments> parsed = ParseArguments(
-      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), specs);
-  if (!parsed.ok()) return parsed.status();
+absl::StatusOr<Options> Parse(Arguments arguments) {
   Options options;
-  absl::string_view sizes_by;
-  for (const ParsedArguments::Option& option : parsed->options) {
-    const absl::StatusOr<bool> taken = ParseScalingOption(option, &options.scaling);
-    if (!taken.ok()) return taken.status();
-    if (*taken) continue;
-    if (option.value.empty())
-      return UsageError(absl::StrCat(option.name, " needs a value"));
-    if (option.name == "--data") {
-      options.data = option.value;
-      continue;
-    }
-    if (!sizes_by.empty() && sizes_by != option.name) {
-      return UsageError(absl::StrCat(sizes_by, " and ", option.name,
-                                     " both say the sizes: leave one out"));
-    }
-    sizes_by = option.name;
-    (option.name == "--n"         ? options.sizes.list
-     : option.name == "--n-table" ? options.sizes.table
-                                  : options.sizes.pattern) = option.value;
-  }
+  std::vector<Option> rows = SizeRows(&options);
+  Append(DataRows(&options), &rows);
+  absl::StatusOr<Words> words = ParseOptions(arguments, rows);
+  if (!words.ok()) return words.status();
   if (!options.data.empty()) {
-    const absl::Status status = CheckData(*parsed);
+    const absl::Status status = CheckData(*words);
     if (!status.ok()) return status;
   }
-  options.paths = std::move(parsed->operands);
+  options.paths = std::move(words->operands);
   if (options.data.empty() && options.paths.empty() &&
       options.sizes.table.empty()) {
     return UsageError(
@@ -165,28 +157,6 @@ absl::Status FitRecordings(const Options& options) {
   return ReportScaling(*runs, options.scaling);
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  FILE* file = path == "-" ? stdin : fopen(path.c_str(), "rb");
-  if (file == nullptr) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot open ", path, ": ", strerror(errno)));
-  }
-  std::string text;
-  char buffer[1 << 16];
-  size_t got = 0;
-  errno = 0;
-  while ((got = fread(buffer, 1, sizeof(buffer), file)) > 0)
-    text.append(buffer, got);
-  const bool failed = ferror(file) != 0;
-  const int error = errno;
-  if (file != stdin) fclose(file);
-  if (failed) {
-    return absl::UnknownError(
-        absl::StrCat("cannot read ", path, ": ", strerror(error)));
-  }
-  return text;
-}
-
 std::vector<fit::NamedFit> FitAll(const std::vector<fit::TableSeries>& table,
                                   const fit::FitRequest& request) {
   std::vector<fit::SeriesInput> inputs;
@@ -203,7 +173,7 @@ std::vector<fit::NamedFit> FitAll(const std::vector<fit::TableSeries>& table,
 }
 
 absl::Status FitTable(const Options& options) {
-  absl::StatusOr<std::string> text = ReadFile(options.data);
+  absl::StatusOr<std::string> text = ReadTextFile(options.data);
   if (!text.ok()) return text.status();
   absl::StatusOr<std::vector<fit::TableSeries>> table = fit::ParseTable(*text);
   if (!table.ok()) {
@@ -213,28 +183,27 @@ absl::Status FitTable(const Options& options) {
   const ScalingRequest& request = options.scaling.request;
   const std::vector<fit::NamedFit> fits =
       FitAll(*table, {request.predict, request.budget});
-  if (options.scaling.json)
-    return PrintOut(fit::RenderFitJson(fits, request.budget));
-  const Style style = DetectStyle();
-  return PrintOut(
-      fit::RenderFitText(fits, request.budget, {style.color, style.utf8}));
-}
-
-absl::Status Fit(int argc, char** argv) {
-  const absl::StatusOr<Options> options = Parse(argc, argv);
-  if (!options.ok()) return options.status();
-  return options->data.empty() ? FitRecordings(*options) : FitTable(*options);
+  ReportFile out(options.scaling.output);
+  const Style style = out.style();
+  out.Write(options.scaling.json ? fit::RenderFitJson(fits, request.budget)
+                                 : fit::RenderFitText(fits, request.budget,
+                                                      {style.color, style.utf8}));
+  return out.Close();
 }
 
 }  // namespace
 
-int RunFit(int argc, char** argv) {
-  const absl::Status status = Fit(argc, argv);
-  if (status.ok()) return 0;
-  const bool usage = absl::IsInvalidArgument(status);
-  fprintf(stderr, "mallogram: %s%s\n", std::string(status.message()).c_str(),
-          usage ? "; see mallogram help fit" : "");
-  return usage ? kUsage : kFailure;
+std::string FitHelp() {
+  Options none;
+  return absl::StrCat(kHead, DescribeOptions(SizeRows(&none)), kAfterSizes,
+                      DescribeOptions(DataRows(&none)), kTail);
+}
+
+absl::StatusOr<int> RunFit(Arguments arguments) {
+  const absl::StatusOr<Options> options = Parse(arguments);
+  if (!options.ok()) return options.status();
+  return ExitAfter(options->data.empty() ? FitRecordings(*options)
+                                         : FitTable(*options));
 }
 
 }  // namespace mallogram

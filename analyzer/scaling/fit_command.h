@@ -1,12 +1,14 @@
-// The verb `fit`: growth laws of a table of measurements.
+// The verb `fit`: growth laws of recordings at several sizes, or of a table.
 #pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
-extern const char kFitHelp[];
-
-// argv[0] is the verb. Prints results on standard output and errors on standard
-// error. 0; 1: the table could not be read; 2: a mistake in the command line.
-int RunFit(int argc, char** argv);
+std::string FitHelp();
+absl::StatusOr<int> RunFit(Arguments arguments);
 
 }  // namespace mallogram

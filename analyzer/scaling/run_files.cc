@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/files.h"
 #include "analyzer/recording/recording.h"
 #include "analyzer/stacks/names.h"
 #include "preload/trace_format.h"
@@ -35,23 +36,6 @@ constexpr char kHowToSay[] = "give the sizes by --n, --n-from-name or --n-table"
 bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
 bool IsWord(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); }
 
-std::vector<std::string> Recordings(const fs::path& directory) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end;
-       at.increment(error)) {
-    if (at->path().extension() == kTraceSuffix)
-      found.push_back(at->path().string());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-absl::Status NothingIn(absl::string_view path) {
-  return absl::NotFoundError(
-      absl::StrCat(path, ": no ", kTraceSuffix, " file in this directory"));
-}
-
 // A single directory is what is in it.
 std::vector<std::string> Expand(absl::Span<const std::string> paths) {
   std::error_code error;
@@ -60,11 +44,11 @@ std::vector<std::string> Expand(absl::Span<const std::string> paths) {
   std::vector<std::string> runs;
   for (fs::directory_iterator at(paths[0], error), end; !error && at != end;
        at.increment(error)) {
-    if (at->is_directory(error) && !Recordings(at->path()).empty())
+    if (at->is_directory(error) && !ListTraces(at->path()).empty())
       runs.push_back(at->path().string());
   }
   std::sort(runs.begin(), runs.end());
-  return runs.empty() ? Recordings(paths[0]) : runs;
+  return runs.empty() ? ListTraces(paths[0]) : runs;
 }
 
 std::string NameOf(absl::string_view path) {
@@ -330,15 +314,15 @@ absl::StatusOr<std::vector<RunFiles>> FindRuns(absl::Span<const std::string> pat
         found.push_back(FromTable(source.table, row.file));
     }
   }
-  if (found.empty() && paths.size() == 1) return NothingIn(paths[0]);
+  if (found.empty() && paths.size() == 1) return NoTraceIn(paths[0]);
   std::vector<RunFiles> runs;
   for (const std::string& path : found) {
     RunFiles& run = runs.emplace_back();
     run.name = path;
     std::error_code error;
-    run.files = fs::is_directory(path, error) ? Recordings(path)
+    run.files = fs::is_directory(path, error) ? ListTraces(path)
                                               : std::vector<std::string>{path};
-    if (run.files.empty()) return NothingIn(path);
+    if (run.files.empty()) return NoTraceIn(path);
   }
   const absl::Status status =
       !source.table.empty()     ? SizesFromTable(source.table, rows, &runs)

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/types/span.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
+#include "analyzer/scaling/identity_words.h"
 #include "analyzer/scaling/render_scaling.h"
 #include "analyzer/scaling/run_files.h"
 
@@ -17,65 +16,57 @@ namespace {
 // most hold.
 constexpr double kReach = 10;
 
-template <size_t kCount>
-absl::StatusOr<size_t> ChoiceOf(const ParsedArguments::Option& option,
-                                const absl::string_view (&words)[kCount]) {
-  for (size_t i = 0; i < kCount; ++i) {
-    if (option.value == words[i]) return i;
-  }
-  return UsageError(absl::StrCat(option.name, " takes ", absl::StrJoin(words, ", "),
-                                 "; not \"", option.value, "\"",
-                                 DidYouMean(option.value, words)));
-}
+constexpr absl::string_view kMetrics[] = {"peak", "live", "allocated", "calls"};
 
 }  // namespace
 
-const std::vector<OptionSpec> kScalingOptions = {
-    {"--by", true},        {"--sites", true}, {"--predict", true},
-    {"--budget", true},    {"--top", true},   {"--depth", true},
-    {"--debug-dir", true}, {"--json"},        {"--full-names"}};
-
-absl::StatusOr<bool> ParseScalingOption(const ParsedArguments::Option& option,
-                                        ScalingOptions* options) {
-  absl::Status status;
-  if (option.name == "--by") {
-    constexpr absl::string_view kWords[] = {"peak", "live", "allocated", "calls"};
-    const ParsedArguments::Option measure = {
-        option.name, std::string(MeasureWord(option.value))};
-    const absl::StatusOr<size_t> choice = ChoiceOf(measure, kWords);
-    if (choice.ok()) options->request.by = static_cast<Metric>(*choice);
-    status = choice.status();
-  } else if (option.name == "--sites") {
-    constexpr absl::string_view kWords[] = {"stack", "names", "line", "function"};
-    const absl::StatusOr<size_t> choice = ChoiceOf(option, kWords);
-    if (choice.ok()) options->identity = static_cast<SiteIdentity>(*choice);
-    status = choice.status();
-  } else if (option.name == "--predict") {
-    for (const absl::string_view part : absl::StrSplit(option.value, ',')) {
-      const absl::StatusOr<double> n = ParseSize(option.name, part);
-      if (!n.ok()) return n.status();
-      options->request.predict.push_back(*n);
-    }
-  } else if (option.name == "--budget") {
-    const absl::StatusOr<double> bytes = ParseBytes(option.name, option.value);
-    if (bytes.ok()) options->request.budget = *bytes;
-    status = bytes.status();
-  } else if (option.name == "--top" || option.name == "--depth") {
-    const absl::StatusOr<uint64_t> number = ParseNumber(option.name, option.value);
-    if (number.ok() && option.name == "--top") options->top = *number;
-    if (number.ok() && option.name == "--depth") options->depth = *number;
-    status = number.status();
-  } else if (option.name == "--debug-dir") {
-    options->debug_dir = option.value;
-  } else if (option.name == "--json") {
-    options->json = true;
-  } else if (option.name == "--full-names") {
-    options->full_names = true;
-  } else {
-    return false;
-  }
-  if (!status.ok()) return status;
-  return true;
+std::vector<Option> ScalingRows(ScalingOptions* options) {
+  std::vector<double>* const predict = &options->request.predict;
+  std::vector<Option> rows = {
+      {"--by", 0, "MEASURE",
+       "rank and take apart by\n"
+       "  peak       bytes live at the program's peak (default)\n"
+       "  live       bytes live at the end\n"
+       "  allocated  bytes allocated in all\n"
+       "  calls      allocations",
+       OneOf(kMetrics, &options->request.by, MeasureWord)},
+      {"--sites", 0, "IDENTITY",
+       "what is one call site\n"
+       "  stack      a call stack, with lines (default)\n"
+       "  names      its functions only: compares rebuilds\n"
+       "  line       the innermost line of your own\n"
+       "  function   the innermost function of your own",
+       OneOf(kIdentityWords, &options->identity)},
+      {"--predict", 0, "N,...",
+       "the sizes to predict; the largest is the target (by default\n"
+       "ten times the largest measured)",
+       [predict](absl::string_view name, absl::string_view value) {
+         for (const absl::string_view part : absl::StrSplit(value, ',')) {
+           const absl::StatusOr<double> n = ParseSize(name, part);
+           if (!n.ok()) return n.status();
+           predict->push_back(*n);
+         }
+         return absl::OkStatus();
+       }},
+      {"--budget", 0, "BYTES",
+       "the largest n whose upper bound stays within; 100MB = 10^8,\n"
+       "100MiB = 100 * 2^20",
+       Bytes(&options->request.budget)},
+      {"--top", 0, "N",
+       "show N call sites (default 20, if above a thousandth;\n"
+       "0: all)",
+       Number(&options->top)},
+      {"--depth", 0, "N", "show N callers of each (default 2)",
+       Number(&options->depth)},
+      {"--full-names", 0, "",
+       "functions with all arguments, files with directories",
+       Store(&options->full_names)},
+      {"--json", 0, "", "everything, for programs", Store(&options->json)},
+      {"--debug-dir", 0, "DIR",
+       "look for separate debug files in DIR/.build-id as well",
+       Store(&options->debug_dir)}};
+  Append(TerminalRows(), &rows);
+  return rows;
 }
 
 absl::Status ReportScaling(const std::vector<RunFiles>& files,
@@ -105,12 +96,14 @@ absl::Status ReportScaling(const std::vector<RunFiles>& files,
     request.predict.push_back(kReach * largest);
   }
   const Scaling scaling = AnalyzeScaling(runs, request);
+  ReportFile out(options.output);
   if (options.json) {
-    return PrintOut(
+    out.Write(
         RenderScalingJson(scaling, runs.sites, options.parameter, request.budget));
+    return out.Close();
   }
   ScalingTextOptions text;
-  text.style = DetectStyle();
+  text.style = out.style();
   text.parameter = options.parameter;
   text.budget = request.budget;
   if (options.top.has_value()) {
@@ -119,7 +112,8 @@ absl::Status ReportScaling(const std::vector<RunFiles>& files,
   }
   text.depth = options.depth;
   text.full_names = options.full_names;
-  return PrintOut(RenderScalingText(scaling, runs.sites, text));
+  out.Write(RenderScalingText(scaling, runs.sites, text));
+  return out.Close();
 }
 
 }  // namespace mallogram

@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "analyzer/command/cli.h"
+#include "analyzer/command/options.h"
 #include "analyzer/scaling/runs_builder.h"
 #include "analyzer/scaling/scaling.h"
 
@@ -20,19 +20,18 @@ struct ScalingOptions {
   ScalingRequest request;  // without sizes to predict: ten times the largest
   SiteIdentity identity = SiteIdentity::kStack;
   std::string debug_dir;
+  std::string output;  // a file; empty: standard output
   // Call sites in the table, but none below a thousandth; set by --top: 0: all.
-  std::optional<size_t> top;
+  std::optional<uint64_t> top;
   size_t depth = 2;  // callers of each; 0: none
   bool json = false;
   bool full_names = false;
   std::string parameter = "n";  // what n is called
 };
 
-// --by --sites --predict --budget --top --depth --json --full-names --debug-dir.
-extern const std::vector<OptionSpec> kScalingOptions;
-// Takes an option of these; false: it is none of them.
-absl::StatusOr<bool> ParseScalingOption(const ParsedArguments::Option& option,
-                                        ScalingOptions* options);
+// --by --sites --predict --budget --top --depth --full-names -o --json --debug-dir,
+// and those of the terminal.
+std::vector<Option> ScalingRows(ScalingOptions* options);
 
 // Reads, analyses and prints. REQUIRES: at least one run.
 absl::Status ReportScaling(const std::vector<RunFiles>& runs,

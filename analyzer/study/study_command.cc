@@ -1,10 +1,6 @@
 #include "analyzer/study/study_command.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -15,11 +11,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/types/span.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
 #include "analyzer/command/files.h"
 #include "analyzer/command/format.h"
+#include "analyzer/command/options.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/study/analysis.h"
 #include "analyzer/study/compare.h"
@@ -48,72 +45,74 @@ struct Options {
   bool json = false, plots = true;
 };
 
-absl::StatusOr<uint32_t> ParseCount(absl::string_view option,
-                                    absl::string_view value) {
-  absl::StatusOr<uint64_t> number = ParseNumber(option, value);
-  if (!number.ok()) return number.status();
-  if (*number < 1 || *number > 1000) {
-    return UsageError(absl::StrCat(option, " takes a number from 1 to 1000"));
-  }
-  return static_cast<uint32_t>(*number);
+constexpr uint64_t kMostReps = 1000;
+
+std::vector<Option> Rows(Options* options) {
+  const auto mode = [options](Options::Mode wanted) -> Setter {
+    return [options, wanted](absl::string_view, absl::string_view) {
+      options->mode = wanted;
+      return absl::OkStatus();
+    };
+  };
+  std::vector<Option> rows = {
+      {"--output", 'o', "DIR",
+       "where runs and reports go (default ./NAME-study). A study\n"
+       "that was stopped goes on there; what is done is not done\n"
+       "again",
+       Store(&options->settings.directory)},
+      {"--only", 0, "TABLE,...", "these tables alone",
+       [options](absl::string_view, absl::string_view value) {
+         options->only = absl::StrSplit(value, ',');
+         return absl::OkStatus();
+       }},
+      {"--reps", 0, "R", "replicates of each size, whatever the file says",
+       Number(&options->reps, 1, kMostReps)},
+      {"--quick", 0, "", "one replicate: --reps 1",
+       [options](absl::string_view, absl::string_view) {
+         options->reps = 1;
+         return absl::OkStatus();
+       }},
+      {"--jobs", 'j', "N", "N runs at once (bytes stay exact, RSS may not)",
+       Number(&options->settings.jobs, 1, kMostReps)},
+      {"--fresh", 0, "", "do everything again", Store(&options->settings.fresh)},
+      {"--program-dir", 0, "DIR", "look for the program there first",
+       Store(&options->settings.program_dir)},
+      {"--fail-on", 0, "LIST",
+       "exit status 3, and a line each, if one of these holds:\n"
+       "  budget       a value above its budget\n"
+       "  criteria     a criterion failed\n"
+       "  undecided    a criterion was not shown either way\n"
+       "  law>CLASS    a value's law is surely steeper, as law>linear\n"
+       "  residual>P%  more than that is left after close\n"
+       "  cv>P%        replicates scatter more\n"
+       "  alarm        a call site grows faster than linear",
+       [options](absl::string_view, absl::string_view value) {
+         const absl::StatusOr<std::vector<study::Failure>> failures =
+             study::ParseFailOn(std::string(value));
+         if (failures.ok()) {
+           options->fail_on.insert(options->fail_on.end(), failures->begin(),
+                                   failures->end());
+         }
+         return failures.status();
+       }},
+      {"--json", 0, "", "print the summary as JSON instead of the report",
+       Store(&options->json)},
+      {"--no-plots", 0, "", "draw nothing (plots need gnuplot)",
+       Clear(&options->plots)},
+      // The modes stand at the head of the help.
+      {"--check", 0, "", "", mode(Options::Mode::kCheck)},
+      {"--compare", 0, "", "", mode(Options::Mode::kCompare)},
+      {"--published", 0, "", "", mode(Options::Mode::kPublished)}};
+  Append(TerminalRows(), &rows);
+  return rows;
 }
 
-absl::Status TakeOption(const ParsedArguments::Option& option, Options* options) {
-  if (option.name == "--check") {
-    options->mode = Options::Mode::kCheck;
-  } else if (option.name == "--compare") {
-    options->mode = Options::Mode::kCompare;
-  } else if (option.name == "--published") {
-    options->mode = Options::Mode::kPublished;
-  } else if (option.name == "-o") {
-    options->settings.directory = option.value;
-  } else if (option.name == "--program-dir") {
-    options->settings.program_dir = option.value;
-  } else if (option.name == "--quick") {
-    options->reps = 1;
-  } else if (option.name == "--fresh") {
-    options->settings.fresh = true;
-  } else if (option.name == "--quiet") {
-    options->settings.quiet = true;
-  } else if (option.name == "--json") {
-    options->json = true;
-  } else if (option.name == "--no-plots") {
-    options->plots = false;
-  } else if (option.name == "--only") {
-    options->only = absl::StrSplit(option.value, ',');
-  } else if (option.name == "--fail-on") {
-    absl::StatusOr<std::vector<study::Failure>> failures =
-        study::ParseFailOn(option.value);
-    if (!failures.ok()) return failures.status();
-    options->fail_on.insert(options->fail_on.end(), failures->begin(),
-                            failures->end());
-  } else {
-    absl::StatusOr<uint32_t> count = ParseCount(option.name, option.value);
-    if (!count.ok()) return count.status();
-    if (option.name == "-j") {
-      options->settings.jobs = *count;
-    } else {
-      options->reps = *count;
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Options> Parse(int argc, char** argv) {
-  constexpr OptionSpec kSpecs[] = {
-      {"--check"}, {"--compare"},       {"-o", true},   {"--program-dir", true},
-      {"--quick"}, {"--reps", true},    {"-j", true},   {"--only", true},
-      {"--json"},  {"--fail-on", true}, {"--no-plots"}, {"--fresh"},
-      {"--quiet"}, {"--published"}};
-  absl::StatusOr<ParsedArguments> parsed = ParseArguments(
-      absl::MakeSpan(argv + 1, static_cast<size_t>(argc - 1)), kSpecs);
-  if (!parsed.ok()) return parsed.status();
+absl::StatusOr<Options> Parse(Arguments arguments) {
   Options options;
-  options.operands = parsed->operands;
-  for (const ParsedArguments::Option& option : parsed->options) {
-    const absl::Status status = TakeOption(option, &options);
-    if (!status.ok()) return status;
-  }
+  absl::StatusOr<Words> words = ParseOptions(arguments, Rows(&options));
+  if (!words.ok()) return words.status();
+  options.settings.quiet = IsQuiet();
+  options.operands = std::move(words->operands);
   if (options.mode == Options::Mode::kCompare) {
     if (options.operands.size() == 2) return options;
     return UsageError("--compare takes two directories of studies, OLD and NEW");
@@ -124,14 +123,6 @@ absl::StatusOr<Options> Parse(int argc, char** argv) {
                                                : "study takes one study file");
   }
   return options;
-}
-
-absl::Status Print(const std::string& text) {
-  if (fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-      fflush(stdout) == 0) {
-    return absl::OkStatus();
-  }
-  return FileError("write to", "standard output");
 }
 
 // The tables named by --only, with their criteria, and replicates as asked for.
@@ -165,12 +156,12 @@ absl::Status Check(const Options& options) {
   for (const study::TableSpec& table : spec->tables) {
     runs += table.sizes.size() * table.reps * table.variants.size();
   }
-  return Print(absl::StrCat(spec->file, ": ", Plural(spec->tables.size(), "table"),
-                            ", ", Plural(runs, "run"), ", ",
-                            spec->criteria.size() == 1
-                                ? "1 criterion"
-                                : absl::StrCat(spec->criteria.size(), " criteria"),
-                            "\n"));
+  return PrintOut(absl::StrCat(
+      spec->file, ": ", Plural(spec->tables.size(), "table"), ", ",
+      Plural(runs, "run"), ", ",
+      spec->criteria.size() == 1 ? "1 criterion"
+                                 : absl::StrCat(spec->criteria.size(), " criteria"),
+      "\n"));
 }
 
 absl::Status Compare(const Options& options) {
@@ -189,16 +180,16 @@ absl::Status Compare(const Options& options) {
   const study::StudyComparison comparison =
       study::CompareStudies({options.operands[0], results[0], studies[0].measures},
                             {options.operands[1], results[1], studies[1].measures});
-  return Print(options.json
-                   ? study::RenderCompareJson(comparison)
-                   : study::RenderCompareText(comparison, DetectStyle().utf8));
+  return PrintOut(options.json
+                      ? study::RenderCompareJson(comparison)
+                      : study::RenderCompareText(comparison, DetectStyle().utf8));
 }
 
 absl::Status Published(const Options& options) {
   const absl::StatusOr<study::Document> document =
       study::DescribePublished(options.operands);
   if (!document.ok()) return document.status();
-  return Print(study::RenderDocumentMarkdown(*document));
+  return PrintOut(study::RenderDocumentMarkdown(*document));
 }
 
 // Reports and plots into the directory.
@@ -211,8 +202,7 @@ absl::Status WriteReports(const Options& options, const StudyResult& result) {
     if (drawn.ok()) {
       plots = *std::move(drawn);
     } else {
-      fprintf(stderr, "mallogram: no plots: %s\n",
-              std::string(drawn.status().message()).c_str());
+      Say(absl::StrCat("no plots: ", drawn.status().message()));
     }
   }
   const std::pair<const char*, std::string> reports[] = {
@@ -254,49 +244,45 @@ absl::StatusOr<std::vector<std::string>> RunStudyFile(
   if (!status.ok()) return status;
 
   const Style style = DetectStyle();
-  status = Print(options.json
-                     ? study::RenderStudyJson(*result)
-                     : study::RenderStudyText(*result, {style.color, style.utf8}));
+  status = PrintOut(
+      options.json ? study::RenderStudyJson(*result)
+                   : study::RenderStudyText(*result, {style.color, style.utf8}));
   if (!status.ok()) return status;
   if (!options.settings.quiet) {
-    fprintf(stderr, "mallogram: report.txt, report.md, summary.json%s in %s\n",
-            options.plots ? ", plots/" : "", shown.c_str());
+    Say(absl::StrCat("report.txt, report.md, summary.json",
+                     options.plots ? ", plots/" : "", " in ", shown));
   }
   return study::FindFailures(*result, options.fail_on);
 }
 
 }  // namespace
 
-int RunStudyVerb(int argc, char** argv) {
-  absl::StatusOr<Options> options = Parse(argc, argv);
-  absl::Status status = options.status();
-  if (options.ok() && options->mode == Options::Mode::kCheck) {
-    status = Check(*options);
-  } else if (options.ok() && options->mode == Options::Mode::kCompare) {
-    status = Compare(*options);
-  } else if (options.ok() && options->mode == Options::Mode::kPublished) {
-    status = Published(*options);
-  } else if (options.ok()) {
-    const std::vector<std::string> words(argv, argv + argc);
-    const absl::StatusOr<std::vector<std::string>> failures = RunStudyFile(
-        *std::move(options), absl::StrCat("mallogram ", JoinCommand(words)));
-    status = failures.status();
-    if (failures.ok()) {
-      for (const std::string& failure : *failures) {
-        fprintf(stderr, "mallogram: failed on %s\n", failure.c_str());
-      }
-      return failures->empty() ? 0 : kNotJudged;
-    }
+std::string StudyHelp() {
+  Options none;
+  return absl::StrCat(kStudyHead, DescribeOptions(Rows(&none)), kStudyTail);
+}
+
+absl::StatusOr<int> RunStudy(Arguments arguments) {
+  absl::StatusOr<Options> options = Parse(arguments);
+  if (!options.ok()) return options.status();
+  switch (options->mode) {
+    case Options::Mode::kCheck:
+      return ExitAfter(Check(*options));
+    case Options::Mode::kCompare:
+      return ExitAfter(Compare(*options));
+    case Options::Mode::kPublished:
+      return ExitAfter(Published(*options));
+    case Options::Mode::kRun:
+      break;
   }
-  if (status.ok()) return 0;
-  const bool usage = absl::IsInvalidArgument(status);
-  fprintf(stderr, "mallogram: %s%s\n", std::string(status.message()).c_str(),
-          usage ? "; see mallogram help study" : "");
-  if (const int number = InterruptingSignal(status)) {
-    signal(number, SIG_DFL);
-    raise(number);
-  }
-  return usage ? kUsage : kFailure;
+  std::vector<std::string> words = {"study"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  const absl::StatusOr<std::vector<std::string>> failures = RunStudyFile(
+      *std::move(options), absl::StrCat("mallogram ", JoinCommand(words)));
+  if (!failures.ok()) return failures.status();
+  for (const std::string& failure : *failures)
+    Say(absl::StrCat("failed on ", failure));
+  return failures->empty() ? 0 : kNotJudged;
 }
 
 }  // namespace mallogram

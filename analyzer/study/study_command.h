@@ -1,13 +1,18 @@
-// The verb `study`: runs a study file and reports on it; compares two studies.
+// The verb `study`: a program run as a study file says, judged by its criteria.
 #pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
-extern const char kStudyHelp[];
+// 0, or 3 if what --fail-on names was found.
+absl::StatusOr<int> RunStudy(Arguments arguments);
+std::string StudyHelp();
 
-// argv[0] is the verb. Prints results on standard output and errors on standard
-// error. 0; 1: something could not be read, run or written; 2: a mistake in the
-// command line; 3: something that --fail-on names.
-int RunStudyVerb(int argc, char** argv);
+// What StudyHelp says before and behind the options.
+extern const char kStudyHead[], kStudyTail[];
 
 }  // namespace mallogram

@@ -2,7 +2,7 @@
 
 namespace mallogram {
 
-const char kStudyHelp[] =
+const char kStudyHead[] =
     R"(Usage: mallogram study FILE.toml [OPTIONS]
        mallogram study --check FILE.toml
        mallogram study --compare OLD NEW [--json]
@@ -14,26 +14,9 @@ intervals; which criteria hold; plots. What cannot be said from the data is
 refused, with the reason.
 
 Options:
-  -o DIR             where runs and reports go (default ./NAME-study). A study that
-                     was stopped goes on there; what is done is not done again
-  --only TABLE,...   these tables alone
-  --reps R           replicates of each size, whatever the file says
-  --quick            one replicate: --reps 1
-  -j N               N runs at once (bytes stay exact, RSS may not)
-  --fresh            do everything again
-  --program-dir DIR  look for the program there first
-  --fail-on LIST     exit status 3, and a line each, if one of these holds:
-                       budget       a value above its budget
-                       criteria     a criterion failed
-                       undecided    a criterion was not shown either way
-                       law>CLASS    a value's law is surely steeper, as law>linear
-                       residual>P%  more than that is left after close
-                       cv>P%        replicates scatter more
-                       alarm        a call site grows faster than linear
-  --json             print the summary as JSON instead of the report
-  --no-plots         draw nothing (plots need gnuplot)
-  --quiet            no progress
+)";
 
+const char kStudyTail[] = R"(
 DIR then holds report.txt, report.md, summary.json, plots/ (SVG, and PNG at 300
 dpi), and runs/: a recording and a measures.json of every run.
 

@@ -10,9 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/cord.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "analyzer/command/exit.h"
 #include "analyzer/command/files.h"
 #include "analyzer/command/format.h"
 #include "analyzer/sweep/process.h"
@@ -27,7 +26,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr absl::string_view kSignalPayload = "mallogram/signal";
 // The progress bar is drawn at every sixteenth tick.
 constexpr int kTickMs = 50;
 // How long a program may tidy up after a signal.
@@ -175,14 +173,11 @@ class Sweeper {
 
   absl::Status Interrupted() const {
     const size_t done = directory_->done().size();
-    absl::Status status = absl::CancelledError(
+    return mallogram::Interrupted(
+        signal_,
         absl::StrCat("interrupted: ", done, " of ", plan_.sizes.size() * plan_.reps,
                      " runs are done in ", plan_.directory,
                      done == 0 ? "" : ", the same command goes on from there"));
-    // From a view: gcc's and clang's names of the constructor from strings differ.
-    status.SetPayload(std::string(kSignalPayload),
-                      absl::Cord(absl::string_view(absl::StrCat(signal_))));
-    return status;
   }
 
   const SweepPlan& plan_;
@@ -224,16 +219,6 @@ absl::StatusOr<std::vector<SweepRun>> RunSweep(const SweepPlan& asked,
   if (!status.ok()) return status;
   if (!written.ok()) return written;
   return directory.done();
-}
-
-int InterruptingSignal(const absl::Status& status) {
-  const absl::optional<absl::Cord> payload =
-      status.GetPayload(std::string(kSignalPayload));
-  int number = 0;
-  if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &number)) {
-    return 0;
-  }
-  return number;
 }
 
 }  // namespace mallogram

@@ -61,15 +61,12 @@ struct SweepSettings {
 // and returns all runs by size and replicate. Errors, one line each, after which
 // what was done stays:
 //   InvalidArgument     the plan makes no sense, or another one is in the directory
-//   Cancelled           SIGINT, SIGTERM or SIGHUP came; see InterruptingSignal
+//   Cancelled           Interrupted (exit.h): SIGINT, SIGTERM or SIGHUP came
 //   anything else       a run cannot be started or fails (with the last line of its
 //                       stderr), or the directory cannot be written
 // Must be called in the main thread; handles signals while it runs.
 absl::StatusOr<std::vector<SweepRun>> RunSweep(const SweepPlan& plan,
                                                const SweepSettings& settings);
-
-// The signal that made RunSweep return Cancelled, for the caller to die of; else 0.
-int InterruptingSignal(const absl::Status& status);
 
 // The plan and the runs of a directory that RunSweep has filled, as far as it got.
 struct Sweep {

@@ -2,15 +2,15 @@
 // memory grows.
 #pragma once
 
-#include "absl/status/status.h"
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "analyzer/command/options.h"
 
 namespace mallogram {
 
-extern const char kSweepHelp[];
-
-// argv[0] is the verb. Prints results on standard output and errors on standard
-// error. 0; 1: a run failed; 2: a mistake in the command line. Interrupted, it dies
-// of the signal.
-int RunSweepVerb(int argc, char** argv);
+std::string SweepHelp();
+// 0, or 1 if a run failed; interrupted: Interrupted (exit.h).
+absl::StatusOr<int> RunSweep(Arguments arguments);
 
 }  // namespace mallogram

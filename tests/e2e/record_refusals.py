@@ -296,7 +296,8 @@ class Options(Refused):
         self.refused(self.attempt("record", "--max-deph=3", "true"), 125,
                      "did you mean --max-depth?")
         self.refused(self.attempt("record", "-Z", "true"), 125, "-Z")
-        self.refused(self.attempt("record", "--zzzzzz", "true"), 125, "--help")
+        self.refused(self.attempt("record", "--zzzzzz", "true"), 125, "mallogram help record")
+        self.refused(self.attempt("record", "--out", "true"), 125, "did you mean --output?")
 
     def test_bad_values(self):
         for value in ("0", "-1", "x", "", "99999999999"):
@@ -305,7 +306,7 @@ class Options(Refused):
         self.refused(self.attempt("record", "--on-full", "maybe", "true"), 125,
                      "wait or drop")
         self.refused(self.attempt("record", "-o"), 125, "needs a value")
-        self.refused(self.attempt("record", "-o", "", "true"), 125, "file name")
+        self.refused(self.attempt("record", "-o", "", "true"), 125, "-o needs a value")
 
     def test_allocators(self):
         self.refused(self.attempt("record", "--allocator", "jemaloc", "true"), 125,

@@ -361,7 +361,7 @@ class LeaksTest(unittest.TestCase):
         path = self.make("all")
         self.fails("x.supp:2: expected leak:PATTERN or {", "--suppressions",
                    self.write("x.supp", "leak:a\nthread:b\n"), path)
-        self.fails("cannot be read", "--suppressions", "none.supp", path)
+        self.fails("cannot open none.supp", "--suppressions", "none.supp", path)
 
     # ---- comparisons ------------------------------------------------------
 
@@ -404,11 +404,14 @@ class LeaksTest(unittest.TestCase):
         self.fails("not \"mismatch\"", "--kinds", "mismatch", path)
         self.fails("did you mean --junit?", "--junt", "x", path)
         self.fails("needs a number", "--top", "x", path)
-        self.fails("counts from 1", "--check", "0", path)
+        self.fails("needs a number above 0", "--check", "0", path)
         self.fails("exit or full", "--leak-check", "ful", path)
         self.fails("--pid takes the place", "--pid", "1", path)
-        self.fails("-o is for a PROGRAM", "-o", "x", path)
-        self.fails("instead of --json", "--json", "--gen-suppressions", path)
+        self.fails("--recording is for a PROGRAM", "--recording", "x", path)
+        self.fails("--recording FILE keeps", "-o", "x.mgram", "true")
+        self.fails("is a directory", "-o", ".", path)
+        self.fails("No such file", "-o", "none/x", path, status=1)
+        self.fails("takes the place of --json", "--json", "--gen-suppressions", path)
         self.fails("neither a recording nor a program", "no-such-thing")
         self.fails("neither a recording nor a program", self.write("notes", "text"))
 

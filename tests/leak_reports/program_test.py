@@ -60,7 +60,7 @@ class LeaksProgramTest(harness.Case):
         self.assertEqual(dead.returncode, 128 + signal.SIGTERM)
 
     def test_kept_recording(self):
-        result = self.leaks("-o", "kept.mgram", LOSSY, "definite")
+        result = self.leaks("--recording", "kept.mgram", LOSSY, "definite")
         self.assertEqual(result.returncode, 0, result.stderr)
         again = harness.command("leaks", "kept.mgram", cwd=self.dir,
                                 env=harness.clean_env(LC_ALL="C.UTF-8"))
@@ -71,7 +71,7 @@ class LeaksProgramTest(harness.Case):
         old = self.dir / "kept.old.1.mgram"
         old.write_text("an older file, not ours")
         os.utime(old, (1, 1))
-        for where in ([], ["-o", "kept.mgram"]):
+        for where in ([], ["--recording", "kept.mgram"]):
             result = self.leaks("--json=out.json", *where, "sh", "-c", script)
             self.assertEqual(result.returncode, 3, result.stderr)
             document = json.loads((self.dir / "out.json").read_text())

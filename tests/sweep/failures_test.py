@@ -105,7 +105,7 @@ class Failures(Case):
                                      ("file/x", 1, "cannot make the directory file/x"),
                                      ("/proc/x", 1, "cannot make the directory /proc/x"),
                                      ("mine", 2, "mine holds no sweep but letters"),
-                                     ("", 2, "name of a directory")]:
+                                     ("", 2, "needs a value")]:
             for fresh in ((), ("--fresh",)):
                 with self.subTest(place=place, fresh=fresh):
                     self.refused(*fresh, "--param", "n=1,2", f"--output={place}", "--",
