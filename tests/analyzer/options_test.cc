@@ -22,18 +22,14 @@ struct Wishes {
   std::vector<std::string> names;
   std::optional<uint64_t> top;
   uint32_t jobs = 1;
-  std::optional<uint64_t> leak;
+  std::optional<uint64_t> leak, size;
   Fruit fruit = Fruit::kApple;
   std::optional<Fruit> other;
-  Range size, lifetime;
 };
 
 // A group that a verb appends to its own rows.
 std::vector<Option> SharedRows(Wishes* wishes) {
-  return {
-      {"--size", 0, "MIN..MAX", "blocks of this size", ByteRange(&wishes->size)},
-      {"--lifetime", 0, "MIN..MAX", "blocks that lived that long",
-       DurationRange(&wishes->lifetime)}};
+  return {{"--size", 0, "BYTES", "blocks of this size", Bytes(&wishes->size)}};
 }
 
 std::vector<Option> Rows(Wishes* wishes) {
@@ -159,26 +155,6 @@ TEST(Options, AProgramKeepsItsOwnOptions) {
   EXPECT_TRUE(Parse({"-q", "--"}, &wishes, program)->program.empty());
 }
 
-TEST(Options, Ranges) {
-  const struct {
-    const char* text;
-    Range range;
-  } kSizes[] = {{"1KiB..64KiB", {1024, 65536}},
-                {"16..", {16, UINT64_MAX}},
-                {"..1MB", {0, 1'000'000}},
-                {"4096", {4096, 4096}}};
-  for (const auto& [text, range] : kSizes) {
-    Wishes wishes;
-    ASSERT_TRUE(Parse({"--size", text}, &wishes).ok()) << text;
-    EXPECT_EQ(wishes.size, range) << text;
-  }
-  Wishes wishes;
-  ASSERT_TRUE(Parse({"--lifetime=1.5ms..2"}, &wishes).ok());
-  EXPECT_EQ(wishes.lifetime, (Range{1'500'000, 2'000'000'000}));
-  for (const char* const text : {"", "..", "2..1", "a..b", "1..2..3", "-1..2"})
-    ExpectRefused({absl::StrCat("--size=", text)}, "takes a range such as");
-}
-
 TEST(Options, MistakesAreNamed) {
   ExpectRefused({"--tpo", "3"}, "unknown option --tpo (did you mean --top?)");
   ExpectRefused({"--other", "x"}, "did you mean --other-fruit-than-that?");
@@ -228,8 +204,7 @@ TEST(Options, HelpIsMadeOfTheRows) {
   --other-fruit-than-that FRUIT
                         another
   --json[=FILE]         as JSON
-  --size MIN..MAX       blocks of this size
-  --lifetime MIN..MAX   blocks that lived that long
+  --size BYTES          blocks of this size
 )");
 }
 
