@@ -24,8 +24,9 @@
 #include "analyzer/recording/phase_marks.h"
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
-#include "analyzer/scaling/identity_words.h"
 #include "analyzer/scaling/runs_builder.h"
+#include "analyzer/stacks/filters.h"
+#include "analyzer/stacks/identity_words.h"
 
 namespace mallogram {
 
@@ -40,6 +41,7 @@ struct DiffOptions {
   bool json = false, full_names = false;
 
   bool moments() const { return from.has_value() || to.has_value(); }
+  Filters filters;
 };
 
 constexpr char kHead[] = R"(Usage: mallogram diff [OPTIONS] OLD NEW
@@ -126,12 +128,20 @@ absl::Status CheckPaths(const DiffOptions& options) {
   }
   if (!options.moments() && !options.marks.empty())
     return UsageError("--marks is for --from and --to");
+  if (options.moments() && options.filters.blocks.active()) {
+    return UsageError(
+        "--thread, --size and --lifetime are for two recordings: two moments of "
+        "one "
+        "are compared by all that is alive");
+  }
   return absl::OkStatus();
 }
 
 absl::StatusOr<DiffOptions> Parse(Arguments arguments) {
   DiffOptions options;
-  absl::StatusOr<Words> words = ParseOptions(arguments, Rows(&options));
+  std::vector<Option> rows = Rows(&options);
+  Append(FilterRows(&options.filters, /*with_moments=*/false), &rows);
+  absl::StatusOr<Words> words = ParseOptions(arguments, rows);
   if (!words.ok()) return words.status();
   options.paths = std::move(words->operands);
   const absl::Status status = CheckPaths(options);
@@ -219,8 +229,8 @@ absl::StatusOr<Difference> CompareRecordings(const DiffOptions& options) {
   }
   const SiteIdentity identity = options.identity.value_or(
       rebuilt.empty() ? SiteIdentity::kStack : SiteIdentity::kNames);
-  StackBook book(SameLocation::kByText, options.debug_dir);
-  RunsBuilder builder(&book, identity);
+  StackBook book(SameLocation::kByText, options.debug_dir, options.filters.stacks);
+  RunsBuilder builder(&book, identity, options.filters);
   ProgressBar bar("reading");
   for (const RunFiles& run : runs) {
     const absl::Status status = builder.Add(
@@ -294,7 +304,7 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   if (!heaps.ok()) return heaps.status();
   const LiveHeap &before = (*heaps)[0], &after = (*heaps)[1];
 
-  StackBook book(SameLocation::kByText, options.debug_dir);
+  StackBook book(SameLocation::kByText, options.debug_dir, options.filters.stacks);
   SiteBook sites(&book, options.identity.value_or(SiteIdentity::kStack));
   book.Begin(*trace);
   std::map<uint32_t, DiffValues> values;
@@ -302,6 +312,7 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
   const auto add = [&](const LiveHeap& heap,
                        std::vector<uint64_t> DiffValues::*side) {
     for (const LiveSite& site : heap.sites) {
+      if (!book.Selects(book.NodeOf(site.stack))) continue;
       const uint32_t index = sites.SiteOf(site.stack, site.bytes);
       std::vector<uint64_t>& sum =
           values.try_emplace(index, DiffValues{nothing, nothing}).first->second.*
@@ -332,7 +343,8 @@ absl::StatusOr<Difference> CompareMoments(const DiffOptions& options) {
 
 std::string DiffHelp() {
   DiffOptions none;
-  return absl::StrCat(kHead, DescribeOptions(Rows(&none)), kTail);
+  return absl::StrCat(kHead, DescribeOptions(Rows(&none)),
+                      FilterHelp(/*with_moments=*/false), kTail);
 }
 
 absl::StatusOr<int> RunDiff(Arguments arguments) {

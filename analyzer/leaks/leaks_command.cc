@@ -23,6 +23,7 @@
 #include "analyzer/command/terminal.h"
 #include "analyzer/launcher/record_check.h"
 #include "analyzer/leaks/builder.h"
+#include "analyzer/leaks/filter.h"
 #include "analyzer/leaks/growth_of.h"
 #include "analyzer/leaks/lsan_defaults.h"
 #include "analyzer/leaks/options.h"
@@ -68,7 +69,7 @@ class Reading {
  public:
   explicit Reading(const LeakOptions& options)
       : options_(options),
-        book_(SameLocation::kByText, options.debug_dir),
+        book_(SameLocation::kByText, options.debug_dir, options.filters.stacks),
         builder_(&book_) {}
 
   // Files that cannot be used are named on standard error.
@@ -79,7 +80,9 @@ class Reading {
     };
     absl::StatusOr<Recording> recording = Recording::Open(file);
     if (!recording.ok()) return recording.status();
-    absl::StatusOr<Trace> trace = ReadTrace(*recording, ReadOptions(), progress);
+    ReadOptions read;
+    read.blocks = options_.filters.blocks;
+    absl::StatusOr<Trace> trace = ReadTrace(*recording, read, progress);
     if (!trace.ok()) return trace.status();
     if (temporary) trace->path = "";
     FindLsanDefaults(*trace, &book_.symbolizer(), &warnings_,
@@ -89,7 +92,12 @@ class Reading {
     const GrowthOf growth =
         MakeGrowthOf(*recording, *trace, options_.check, progress);
     bar_.SetLabel("naming call stacks");
-    return builder_.Add(*trace, {options_.check, options_.since}, growth);
+    if (!read.blocks.active())
+      return builder_.Add(*trace, {options_.check, options_.since}, growth);
+    const absl::StatusOr<BlocksByStack> only =
+        SelectedAt(*recording, read.blocks, *trace, CheckMoment(*trace), progress);
+    if (!only.ok()) return only.status();
+    return builder_.Add(*trace, {options_.check, options_.since}, growth, &*only);
   }
 
   SuppressionSet* suppressions() { return &suppressions_; }
@@ -103,6 +111,16 @@ class Reading {
   }
 
  private:
+  // When the check was whose blocks are shown.
+  Moment CheckMoment(const Trace& trace) const {
+    const size_t number =
+        options_.check != 0 ? options_.check : trace.leak_checks.size();
+    if (number == 0 || number > trace.leak_checks.size())
+      return {0, Moment::kByTime - 1};
+    const LeakCheck& check = trace.leak_checks[number - 1];
+    return {check.time_ns, check.events};
+  }
+
   // Several processes of one program bring the same.
   void AddDefaults(absl::string_view text, absl::string_view source) {
     if (std::find(defaults_.begin(), defaults_.end(), source) != defaults_.end())
@@ -279,6 +297,7 @@ absl::StatusOr<int> ReportFiles(const LeakOptions& options,
   // Beyond this point call stacks are fixed.
   const StackBook& book = reading.book();
   ApplySuppressions(*reading.suppressions(), book, &document);
+  ApplyFilter(book, options.filters.Text(), &document);
   status = WriteAll(document, book, options);
   if (!status.ok()) return status;
   const absl::StatusOr<int> judged = Judge(document, options);

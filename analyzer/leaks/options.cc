@@ -216,7 +216,7 @@ std::string LeaksHelp() {
   LeakOptions none;
   return absl::StrCat(kHead, DescribeOptions(WhatRows(&none)), "\n",
                       DescribeOptions(SuppressionRows(&none)), "\n",
-                      DescribeOptions(OutputRows(&none)), kOfPrograms,
+                      DescribeOptions(OutputRows(&none)), FilterHelp(), kOfPrograms,
                       DescribeOptions(ProgramRows(&none)), kTail);
 }
 
@@ -226,6 +226,7 @@ absl::StatusOr<LeakOptions> ParseLeakOptions(
   std::vector<Option> rows = WhatRows(&options);
   Append(SuppressionRows(&options), &rows);
   Append(OutputRows(&options), &rows);
+  Append(FilterRows(&options.filters), &rows);
   Append(ProgramRows(&options), &rows);
   // Behind a program, options are its own.
   Operand first = Operand::kNeither;

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "analyzer/command/options.h"
 #include "analyzer/leaks/document.h"
+#include "analyzer/stacks/filters.h"
 
 namespace mallogram {
 
@@ -38,6 +39,7 @@ struct LeakOptions {
   std::string debug_dir;
   size_t check = 0, since = 0;  // numbers; 0: the last, none
   std::optional<uint64_t> top, depth;
+  Filters filters;
 };
 
 // What an operand is: tells recordings from programs to run.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analyzer/report/report.h"
+#include "analyzer/stacks/site_book.h"
 #include "analyzer/stacks/stack_cursor.h"
 
 namespace mallogram {
@@ -27,7 +28,7 @@ struct CallerLine {
 };
 
 // Everything allocated at one line of the user's code (innermost frame that is
-// not plumbing), whoever called it.
+// not plumbing), whoever called it; or by another identity.
 struct TopSite {
   SiteTotals totals;
   SiteEstimate estimate;  // of a sampled recording
@@ -48,8 +49,10 @@ struct TopSites {
 };
 
 // `minimum`: smallest share shown. `depth`: lines of callers a path; 0: all.
+// `identity`: what is one site.
 TopSites FindTopSites(const Report& report, const StackBook& book, Measure by,
-                      size_t top, double minimum, size_t depth);
+                      SiteIdentity identity, size_t top, double minimum,
+                      size_t depth);
 
 // ---- call tree ------------------------------------------------------------
 

@@ -15,6 +15,8 @@
 #include "analyzer/report/analyses.h"
 #include "analyzer/report/render.h"
 #include "analyzer/report/report_builder.h"
+#include "analyzer/stacks/filters.h"
+#include "analyzer/stacks/identity_words.h"
 
 namespace mallogram {
 namespace {
@@ -29,6 +31,8 @@ struct ReportOptions {
   bool json = false;
   std::string debug_dir, output;
   std::optional<uint64_t> top, depth;
+  std::optional<SiteIdentity> sites;
+  Filters filters;
 };
 
 constexpr absl::string_view kMeasures[] = {"peak", "live", "allocated", "calls",
@@ -52,6 +56,7 @@ Examples:
   mallogram report xmllint.4711.mgram
   mallogram report --by live --depth 20 server.*.mgram
   mallogram report --tree --by calls run.mgram
+  mallogram report --hide '^(xmalloc|jv_mem_alloc)$' --focus Parse run.mgram
   mallogram report --json run.mgram | jq '.frames[.sites[0].stack[0]]'
 )";
 
@@ -70,6 +75,10 @@ std::vector<Option> ReportRows(ReportOptions* options) {
        Number(&options->top)},
       {"--depth", 0, "N", "show N callers of each (default 8; 0: all)",
        Number(&options->depth)},
+      {"--sites", 0, "IDENTITY",
+       "what is one call site: stack, names (of its functions),\n"
+       "line (the innermost of your own; default), function",
+       OneOf(kIdentityWords, &options->sites)},
       {"--tree", 0, "",
        "show a call tree from main() inwards instead; branches\n"
        "below 1 % are cut",
@@ -90,13 +99,19 @@ std::vector<Option> ReportRows(ReportOptions* options) {
 
 absl::StatusOr<ReportOptions> ParseReport(Arguments arguments) {
   ReportOptions options;
-  absl::StatusOr<Words> words = ParseOptions(arguments, ReportRows(&options));
+  std::vector<Option> rows = ReportRows(&options);
+  Append(FilterRows(&options.filters), &rows);
+  absl::StatusOr<Words> words = ParseOptions(arguments, rows);
   if (!words.ok()) return words.status();
   options.paths = std::move(words->operands);
   if (options.paths.empty())
     return UsageError("report needs a FILE or a directory");
   if (options.json && options.text.tree) {
     return UsageError("--tree is for text: leave out --json or --tree");
+  }
+  if (options.sites.has_value() && (options.json || options.text.tree)) {
+    return UsageError(
+        "--sites is for the call sites of the text: leave out --json or --tree");
   }
   return options;
 }
@@ -111,11 +126,13 @@ absl::StatusOr<Report> BuildReport(const ReportOptions& options,
   const auto progress = [&bar](uint64_t done, uint64_t total) {
     bar.Update(done, total);
   };
+  ReadOptions read;
+  read.blocks = options.filters.blocks;
   std::vector<std::string> left_out;
   absl::Status last;
   for (const std::string& file : files) {
     bar.SetLabel("reading");
-    absl::StatusOr<Trace> trace = ReadTrace(file, ReadOptions(), progress);
+    absl::StatusOr<Trace> trace = ReadTrace(file, read, progress);
     if (!trace.ok()) {
       last = trace.status();
       if (files.size() == 1 || absl::IsNotFound(last)) return last;
@@ -127,6 +144,7 @@ absl::StatusOr<Report> BuildReport(const ReportOptions& options,
   }
   if (left_out.size() == files.size()) return last;
   Report report = builder.Finish();
+  if (report.filtered.has_value()) report.filtered->words = options.filters.Text();
   report.warnings.insert(report.warnings.end(), left_out.begin(), left_out.end());
   return report;
 }
@@ -164,7 +182,8 @@ std::vector<Option> InfoRows(InfoOptions* options) {
 
 std::string ReportHelp() {
   ReportOptions none;
-  return absl::StrCat(kReportHead, DescribeOptions(ReportRows(&none)), kReportTail);
+  return absl::StrCat(kReportHead, DescribeOptions(ReportRows(&none)), FilterHelp(),
+                      kReportTail);
 }
 
 std::string InfoHelp() {
@@ -178,7 +197,7 @@ absl::StatusOr<int> RunReport(Arguments arguments) {
   absl::StatusOr<std::vector<std::string>> files = FindTraces(options->paths);
   if (!files.ok()) return files.status();
   StackBook book(options->json ? SameLocation::kByAddress : SameLocation::kByText,
-                 options->debug_dir);
+                 options->debug_dir, options->filters.stacks);
   absl::StatusOr<Report> built = BuildReport(*options, *files, &book);
   if (!built.ok()) return built.status();
   const Report& report = *built;
@@ -201,10 +220,11 @@ absl::StatusOr<int> RunReport(Arguments arguments) {
     input.tree = BuildCallTree(report, book, text.by, kTreeMinimum,
                                options->depth.value_or(kDefaultTreeDepth));
   } else {
-    input.top =
-        FindTopSites(report, book, text.by, options->top.value_or(kDefaultTop),
-                     options->top.has_value() ? 0 : kTopMinimum,
-                     options->depth.value_or(kDefaultDepth));
+    input.top = FindTopSites(report, book, text.by,
+                             options->sites.value_or(SiteIdentity::kLine),
+                             options->top.value_or(kDefaultTop),
+                             options->top.has_value() ? 0 : kTopMinimum,
+                             options->depth.value_or(kDefaultDepth));
   }
   input.curve = Resample(report.timeline, report.totals.duration_ns,
                          CurveColumns(text.style));

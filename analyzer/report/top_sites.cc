@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "analyzer/report/analyses.h"
 
 namespace mallogram {
@@ -155,13 +156,37 @@ class CallerLister {
   std::vector<CallerLine>* const out_;
 };
 
+// Equal for stacks that are one site; `frame`: the user's own.
+std::string KeyOf(const StackBook& book, uint32_t node, uint32_t frame,
+                  SiteIdentity identity) {
+  std::string key;
+  switch (identity) {
+    case SiteIdentity::kLine:
+      return absl::StrCat(frame);
+    case SiteIdentity::kFunction:
+      return absl::StrCat(book.function(frame));
+    case SiteIdentity::kStack:
+      for (StackCursor at(book, node); !at.AtRoot(); at.Next())
+        absl::StrAppend(&key, at.frame().frame, " ");
+      return key;
+    case SiteIdentity::kNames:
+      for (StackCursor at(book, node); !at.AtRoot(); at.NextFunction()) {
+        if (!book.frame(at.frame().frame).plumbing)
+          absl::StrAppend(&key, book.function(at.frame().frame), " ");
+      }
+      return key;
+  }
+  return key;
+}
+
 }  // namespace
 
 TopSites FindTopSites(const Report& report, const StackBook& book, Measure by,
-                      size_t top, double minimum, size_t depth) {
+                      SiteIdentity identity, size_t top, double minimum,
+                      size_t depth) {
   TopSites result;
   std::vector<Group> groups;
-  absl::flat_hash_map<uint32_t, size_t> index;  // by innermost frame
+  absl::flat_hash_map<std::string, size_t> index;
   for (size_t i = 0; i < report.sites.size(); ++i) {
     const Site& site = report.sites[i];
     const uint64_t value = ValueOf(site.totals, by);
@@ -172,7 +197,8 @@ TopSites FindTopSites(const Report& report, const StackBook& book, Measure by,
     const PlacedFrame frame =
         nameless ? PlacedFrame{StackBook::RootFrame(cursor.root()), false}
                  : cursor.frame();
-    const auto [entry, is_new] = index.try_emplace(frame.frame, groups.size());
+    const auto [entry, is_new] = index.try_emplace(
+        KeyOf(book, site.node, frame.frame, identity), groups.size());
     if (is_new) {
       groups.emplace_back();
       groups.back().site.frame = frame;

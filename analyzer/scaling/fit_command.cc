@@ -129,6 +129,7 @@ absl::StatusOr<Options> Parse(Arguments arguments) {
   Options options;
   std::vector<Option> rows = SizeRows(&options);
   Append(DataRows(&options), &rows);
+  Append(FilterRows(&options.scaling.filters), &rows);
   absl::StatusOr<Words> words = ParseOptions(arguments, rows);
   if (!words.ok()) return words.status();
   if (!options.data.empty()) {
@@ -196,7 +197,7 @@ absl::Status FitTable(const Options& options) {
 std::string FitHelp() {
   Options none;
   return absl::StrCat(kHead, DescribeOptions(SizeRows(&none)), kAfterSizes,
-                      DescribeOptions(DataRows(&none)), kTail);
+                      DescribeOptions(DataRows(&none)), FilterHelp(), kTail);
 }
 
 absl::StatusOr<int> RunFit(Arguments arguments) {

@@ -5,9 +5,9 @@
 #include "absl/strings/str_split.h"
 #include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
-#include "analyzer/scaling/identity_words.h"
 #include "analyzer/scaling/render_scaling.h"
 #include "analyzer/scaling/run_files.h"
+#include "analyzer/stacks/identity_words.h"
 
 namespace mallogram {
 namespace {
@@ -72,8 +72,8 @@ std::vector<Option> ScalingRows(ScalingOptions* options) {
 absl::Status ReportScaling(const std::vector<RunFiles>& files,
                            const ScalingOptions& options) {
   constexpr uint64_t kPerRun = 1000;
-  StackBook book(SameLocation::kByText, options.debug_dir);
-  RunsBuilder builder(&book, options.identity);
+  StackBook book(SameLocation::kByText, options.debug_dir, options.filters.stacks);
+  RunsBuilder builder(&book, options.identity, options.filters);
   ProgressBar bar("reading");
   uint64_t before = 0;
   for (const RunFiles& run : files) {

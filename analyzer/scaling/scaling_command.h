@@ -20,6 +20,7 @@ struct ScalingOptions {
   ScalingRequest request;  // without sizes to predict: ten times the largest
   SiteIdentity identity = SiteIdentity::kStack;
   std::string debug_dir;
+  Filters filters;
   std::string output;  // a file; empty: standard output
   // Call sites in the table, but none below a thousandth; set by --top: 0: all.
   std::optional<uint64_t> top;
@@ -30,7 +31,7 @@ struct ScalingOptions {
 };
 
 // --by --sites --predict --budget --top --depth --full-names -o --json --debug-dir,
-// and those of the terminal.
+// those of the terminal, and filters.
 std::vector<Option> ScalingRows(ScalingOptions* options);
 
 // Reads, analyses and prints. REQUIRES: at least one run.

@@ -2,10 +2,9 @@
 
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/files.h"
 #include "analyzer/command/format.h"
@@ -42,63 +41,99 @@ absl::Status AddBounds(absl::string_view option, absl::string_view value,
   return absl::OkStatus();
 }
 
-}  // namespace
+// Keeps the words, to say later what was asked.
+Setter Remember(Filters* filters, Setter set) {
+  return [filters, set](absl::string_view name, absl::string_view value) {
+    filters->words.emplace_back(name);
+    filters->words.emplace_back(value);
+    return set(name, value);
+  };
+}
 
-const char kFilterHelp[] =
-    R"(Filters (REGEX: a regular expression, looked for in a frame's function, file and
-module; an option may be given several times, any of them will do):
-  --focus REGEX         only stacks with a frame that matches
-  --ignore REGEX        no stacks with a frame that matches
-  --hide REGEX          leave out frames that match: their callers take their place
-  --show REGEX          leave out all other frames
-  --module REGEX        only call sites in modules that match
-  --rules FILE          more of these, a line each: `hide ^xmalloc$`
-  --thread NAME         only blocks allocated by threads of that name (a regular
-                        expression), by a tid, or by `main`
-  --from MOMENT         only blocks allocated after this moment: a time since the
-  --to MOMENT           start (1.5s), start, end, or a phase; `live` and `peak` are
-                        those of this time
-  --marks FILE          the program's standard error, for phases
-  --size MIN..MAX       only blocks of that many bytes (64..1KiB, 1MiB.., ..100)
-  --lifetime MIN..MAX   only blocks that lived that long (..1ms, 10s..); those never
-                        freed, until the end
-)";
+Setter Rule(Filters* filters, absl::string_view word) {
+  return [filters, word](absl::string_view, absl::string_view value) {
+    const absl::Status status = filters->stacks.Add(word, value);
+    return status.ok() ? status : UsageError(absl::StrCat("--", status.message()));
+  };
+}
 
-std::string Filters::Text() const { return JoinCommand(words); }
-
-absl::Status AddFilter(absl::string_view option, absl::string_view value,
-                       Filters* filters) {
-  filters->words.emplace_back(option);
-  filters->words.emplace_back(value);
-  BlockFilter& blocks = filters->blocks;
-  if (option == "--thread") {
-    blocks.thread = std::string(value);
-    return absl::OkStatus();
-  }
-  if (option == "--from" || option == "--to") {
-    (option == "--from" ? blocks.from : blocks.to) = std::string(value);
-    return absl::OkStatus();
-  }
-  if (option == "--marks") {
-    absl::StatusOr<std::string> text = ReadTextFile(std::string(value));
-    if (!text.ok()) return text.status();
-    blocks.marks = *std::move(text);
-    blocks.marks_given = true;
-    return absl::OkStatus();
-  }
-  if (option == "--size")
-    return AddBounds(option, value, ByteCount, "64..1KiB", &blocks.bytes);
-  if (option == "--lifetime")
-    return AddBounds(option, value, ParseTime, "1ms..10s", &blocks.lifetime_ns);
-  if (option == "--rules") {
+Setter RuleFile(Filters* filters) {
+  return [filters](absl::string_view, absl::string_view value) -> absl::Status {
     const absl::StatusOr<std::string> text = ReadTextFile(std::string(value));
     if (!text.ok()) return text.status();
     const absl::Status status = filters->stacks.AddRules(*text, value);
     return status.ok() ? status : UsageError(status.message());
+  };
+}
+
+Setter MarksFile(BlockFilter* blocks) {
+  return [blocks](absl::string_view, absl::string_view value) -> absl::Status {
+    absl::StatusOr<std::string> text = ReadTextFile(std::string(value));
+    if (!text.ok()) return text.status();
+    blocks->marks = *std::move(text);
+    blocks->marks_given = true;
+    return absl::OkStatus();
+  };
+}
+
+Setter Range(std::optional<uint64_t> (*parse)(absl::string_view),
+             absl::string_view example, Bounds* bounds) {
+  return [=](absl::string_view name, absl::string_view value) {
+    return AddBounds(name, value, parse, example, bounds);
+  };
+}
+
+}  // namespace
+
+std::string Filters::Text() const { return JoinCommand(words); }
+
+std::vector<Option> FilterRows(Filters* filters, bool with_moments) {
+  BlockFilter* const blocks = &filters->blocks;
+  std::vector<Option> rows = {
+      {"--focus", 0, "REGEX", "only stacks with a frame that matches",
+       Rule(filters, "focus")},
+      {"--ignore", 0, "REGEX", "no stacks with a frame that matches",
+       Rule(filters, "ignore")},
+      {"--hide", 0, "REGEX",
+       "leave out frames that match: their callers take their\nplace",
+       Rule(filters, "hide")},
+      {"--show", 0, "REGEX", "leave out all frames that do not match",
+       Rule(filters, "show")},
+      {"--module", 0, "REGEX", "only call sites in modules that match",
+       Rule(filters, "module")},
+      {"--rules", 0, "FILE", "more of these from FILE, a line each: hide ^xmalloc$",
+       RuleFile(filters)},
+      {"--thread", 0, "NAME",
+       "only blocks that threads of this name allocated (REGEX, a\n"
+       "tid, or main)",
+       Store(&blocks->thread)}};
+  if (with_moments) {
+    Append({{"--from", 0, "MOMENT",
+             "only blocks allocated after a moment: 1.5s, or a phase",
+             Store(&blocks->from)},
+            {"--to", 0, "MOMENT", "the heap until then", Store(&blocks->to)},
+            {"--marks", 0, "FILE", "the program's standard error, for phases",
+             MarksFile(blocks)}},
+           &rows);
   }
-  const absl::Status status =
-      filters->stacks.Add(absl::StripPrefix(option, "--"), value);
-  return status.ok() ? status : UsageError(absl::StrCat("--", status.message()));
+  Append({{"--size", 0, "MIN..MAX",
+           "only blocks of so many bytes: 64..1KiB, 1MiB.., ..100",
+           Range(ByteCount, "64..1KiB", &blocks->bytes)},
+          {"--lifetime", 0, "MIN..MAX",
+           "only blocks that lived so long: ..1ms, 10s.. (those never\n"
+           "freed: until the end)",
+           Range(ParseTime, "1ms..10s", &blocks->lifetime_ns)}},
+         &rows);
+  for (Option& row : rows) row.set = Remember(filters, std::move(row.set));
+  return rows;
+}
+
+std::string FilterHelp(bool with_moments) {
+  Filters none;
+  return absl::StrCat(
+      "\nFilters. REGEX is looked for in a frame's function, file and module; an\n"
+      "option may be given again: any of its expressions will do.\n",
+      DescribeOptions(FilterRows(&none, with_moments)));
 }
 
 }  // namespace mallogram

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/strings/string_view.h"
+#include "analyzer/command/options.h"
 #include "analyzer/recording/block_filter.h"
 #include "analyzer/stacks/stack_filter.h"
 
@@ -21,17 +20,12 @@ struct Filters {
   std::string Text() const;  // the words as a shell takes them
 };
 
-// The names of the options of blocks (--thread, --from, --to, --marks, --size,
-// --lifetime) and of stacks (--focus, --ignore, --hide, --show, --module, --rules).
-inline constexpr absl::string_view kFilterOptions[] = {
-    "--focus",  "--ignore", "--hide", "--show",  "--module", "--rules",
-    "--thread", "--from",   "--to",   "--marks", "--size",   "--lifetime"};
+// Option rows: of call stacks (--focus, --ignore, --hide, --show, --module,
+// --rules) and of blocks (--thread, --from, --to, --marks, --size, --lifetime); or
+// all but those of moments, for the verb that has a use of its own for them.
+std::vector<Option> FilterRows(Filters* filters, bool with_moments = true);
 
-// Takes an option of the above. An error is one of usage.
-absl::Status AddFilter(absl::string_view option, absl::string_view value,
-                       Filters* filters);
-
-// For help texts, a paragraph an option.
-extern const char kFilterHelp[];
+// The help of these rows, with a heading.
+std::string FilterHelp(bool with_moments = true);
 
 }  // namespace mallogram

@@ -159,6 +159,7 @@ absl::StatusOr<SweepOptions> Parse(Arguments arguments) {
   std::vector<Option> rows = SizeRows(&plan);
   Append(RunRows(&options), &rows);
   Append(ReportRows(&options), &rows);
+  Append(FilterRows(&options.report.filters), &rows);
   // Without sizes there is nothing to run: the word is a sweep's directory.
   const absl::StatusOr<Words> words = ParseOptions(
       arguments, rows, [&plan](const std::string&) { return !plan.sizes.empty(); });
@@ -220,7 +221,7 @@ std::string SweepHelp() {
   SweepOptions none;
   return absl::StrCat(kHead, DescribeOptions(SizeRows(&none.plan)), "\nRuns:\n",
                       DescribeOptions(RunRows(&none)), "\nReport:\n",
-                      DescribeOptions(ReportRows(&none)), kTail);
+                      DescribeOptions(ReportRows(&none)), FilterHelp(), kTail);
 }
 
 absl::StatusOr<int> RunSweep(Arguments arguments) {

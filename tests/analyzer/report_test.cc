@@ -145,7 +145,8 @@ Maker Realistic() {
 TEST(TopSites, FoldsPlumbingAndMergesRecursion) {
   const Maker maker = Realistic();
   const StackBook& book = *maker.book;
-  const TopSites top = FindTopSites(maker.report, book, Measure::kCalls, 100, 0, 0);
+  const TopSites top = FindTopSites(maker.report, book, Measure::kCalls,
+                                    SiteIdentity::kLine, 100, 0, 0);
   ASSERT_EQ(top.count, 6u);  // Add, Copy, Leak, unknown, entry, nothing
   const TopSite& add = top.sites[0];
   EXPECT_EQ(book.frame(add.frame.frame).function,
@@ -166,12 +167,14 @@ TEST(TopSites, RanksByEachMeasure) {
   const Maker maker = Realistic();
   const StackBook& book = *maker.book;
   const auto first = [&](Measure by) {
-    const TopSites top = FindTopSites(maker.report, book, by, 1, 0, 0);
+    const TopSites top =
+        FindTopSites(maker.report, book, by, SiteIdentity::kLine, 1, 0, 0);
     return top.sites.empty() ? "" : book.frame(top.sites[0].frame.frame).function;
   };
   EXPECT_EQ(first(Measure::kLive), "app::Leak()");
   EXPECT_EQ(first(Measure::kAllocated), "app::Parser<std::vector<int> >::Add(int)");
-  const TopSites leaked = FindTopSites(maker.report, book, Measure::kLive, 9, 0, 0);
+  const TopSites leaked = FindTopSites(maker.report, book, Measure::kLive,
+                                       SiteIdentity::kLine, 9, 0, 0);
   EXPECT_EQ(leaked.count, 1u);  // sites without any are not listed
   EXPECT_DOUBLE_EQ(leaked.sites[0].share, 1);
 }
@@ -186,14 +189,16 @@ TEST(TopSites, BranchesAndDepth) {
     maker.Allocate(maker.Call(node, {"leaf@3"}), 10, i == 4 ? 40 : 1000);
   }
   const StackBook& book = *maker.book;
-  TopSites top = FindTopSites(maker.report, book, Measure::kAllocated, 9, 0, 0);
+  TopSites top = FindTopSites(maker.report, book, Measure::kAllocated,
+                              SiteIdentity::kLine, 9, 0, 0);
   ASSERT_EQ(top.sites.size(), 1u);
   // middle; three of five callers, each with main.
   ASSERT_EQ(top.sites[0].callers.size(), 7u);
   EXPECT_TRUE(top.sites[0].callers[1].branch);
   EXPECT_EQ(top.sites[0].callers[1].level, 1);
   EXPECT_NEAR(top.sites[0].callers[1].share, 1000.0 / 4040, 1e-9);
-  top = FindTopSites(maker.report, book, Measure::kAllocated, 9, 0, 1);
+  top = FindTopSites(maker.report, book, Measure::kAllocated, SiteIdentity::kLine,
+                     9, 0, 1);
   ASSERT_EQ(top.sites[0].callers.size(), 2u);
   EXPECT_EQ(top.sites[0].callers[1].cut, 2u);
 }
@@ -306,7 +311,8 @@ std::string Render(const Maker& maker, const TextOptions& options) {
   if (options.tree) {
     input.tree = BuildCallTree(report, book, options.by, 0.01, 0);
   } else {
-    input.top = FindTopSites(report, book, options.by, 10, 0.001, 8);
+    input.top =
+        FindTopSites(report, book, options.by, SiteIdentity::kLine, 10, 0.001, 8);
   }
   input.curve = Resample(report.timeline, report.totals.duration_ns,
                          CurveColumns(options.style));

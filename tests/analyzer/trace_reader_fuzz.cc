@@ -74,7 +74,7 @@ void ReportOn(Trace trace) {
       options.by = by;
       options.tree = !options.tree;
       options.style.utf8 = by_name;
-      input.top = FindTopSites(report, book, by, 5, 0, 8);
+      input.top = FindTopSites(report, book, by, SiteIdentity::kLine, 5, 0, 8);
       input.tree = BuildCallTree(report, book, by, 0.01, 80);
       Require(!RenderReport(input, options).empty());
     }
