@@ -243,7 +243,7 @@ class Budget(Case):
         for word in ("0", "-1", "nan", "soon", ""):
             result = harness.record(["true"], f"--leak-budget={word}")
             self.assertEqual(result.returncode, 125)
-            self.assertIn(b"--leak-budget is a number of seconds or none", result.stderr)
+            self.assertIn(b"--leak-budget takes a number of seconds or none", result.stderr)
 
 
 class Seat(Case):
