@@ -84,7 +84,8 @@ ROOMS = [
          r'preload/collector/(collector|resource_limits)\.h', r'preload/image\.h'], False),
     # Renderers print results: they open no recording and no executable.
     (r'analyzer/([a-z]+/)+render_[a-z_]+\.(cc|h)',
-     TRACE + rooms('command', 'fit', 'report', 'leaks', 'diff', 'scaling', 'sweep', 'study', 'check') +
+     TRACE + rooms('command', 'fit', 'report', 'leaks', 'diff', 'scaling', 'sweep', 'check',
+                   'study/spec', 'study/judge', 'study/report') +
      [r'analyzer/stacks/(frame_text|names|site_book|stack_book|stack_cursor)\.h',
       r'analyzer/recording/(estimate|phase_marks|process_facts|trace)\.h'], False),
     (r'analyzer/command/[^/]+', rooms('command') + [r'preload/trace_format\.h'], False),
@@ -112,11 +113,24 @@ ROOMS = [
      TRACE + rooms('command', 'leaks', 'leaks/growth', 'recording', 'report', 'stacks'), False),
     (r'analyzer/check/[^/]+',
      TRACE + rooms('check', 'command', 'fit', 'leaks', 'leaks/growth', 'recording', 'report', 'stacks'), False),
-    (r'analyzer/study/[^/]+',
-     rooms('command', 'fit', 'plot', 'recording', 'scaling', 'stacks', 'study', 'sweep'), False),
+    # Rooms of a study, each on those before it: arithmetic opens no recording, and what
+    # is said of a study is computed before.
+    (r'analyzer/study/spec/[^/]+', rooms('command', 'fit', 'study/spec'), False),
+    (r'analyzer/study/measures/[^/]+',
+     rooms('command', 'recording', 'scaling', 'stacks', 'study/spec', 'study/measures', 'sweep'), False),
+    (r'analyzer/study/judge/[^/]+',
+     rooms('command', 'fit', 'study/spec', 'study/judge') +
+     [r'analyzer/scaling/(runs|scaling)\.h', r'analyzer/study/measures/measures\.h'], False),
+    (r'analyzer/study/report/[^/]+',
+     rooms('command', 'fit', 'plot', 'study/spec', 'study/judge', 'study/report') +
+     [r'analyzer/stacks/names\.h'], False),
+    (r'analyzer/study/[^/]+', [r'analyzer/study/study_command\.h'], False),
     # No two workloads share code but common/.
     *((rf'workloads/{own}/.+', [rf'workloads/({own}|common)/[a-z_]+\.h'], True)
       for own in ('common', 'session', 'chunk_store', 'agent', 'encoder')),
+    # The generator of PUBLISHED.md: it fits, and writes as study reports do.
+    (r'workloads/published/[^/]+',
+     [r'workloads/published/[a-z_]+\.h'] + rooms('fit', 'study/spec', 'study/report'), False),
     (r'workloads/.+', [], True),
 ]
 COMMANDS = r'analyzer/([a-z]+/)?[a-z_]+_command\.(cc|h)'

@@ -18,15 +18,14 @@
 #include "analyzer/command/options.h"
 #include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
-#include "analyzer/study/analysis.h"
-#include "analyzer/study/compare.h"
-#include "analyzer/study/fail_on.h"
-#include "analyzer/study/plot_study.h"
-#include "analyzer/study/published.h"
-#include "analyzer/study/render_study.h"
-#include "analyzer/study/run_study.h"
-#include "analyzer/study/spec.h"
-#include "analyzer/study/study_directory.h"
+#include "analyzer/study/judge/analysis.h"
+#include "analyzer/study/judge/compare.h"
+#include "analyzer/study/judge/fail_on.h"
+#include "analyzer/study/measures/run_study.h"
+#include "analyzer/study/measures/study_directory.h"
+#include "analyzer/study/report/plot_study.h"
+#include "analyzer/study/report/render_study.h"
+#include "analyzer/study/spec/spec.h"
 #include "analyzer/sweep/sweep.h"
 
 namespace mallogram {
@@ -36,7 +35,7 @@ using study::StudyResult;
 using study::StudySpec;
 
 struct Options {
-  enum class Mode { kRun, kCheck, kCompare, kPublished } mode = Mode::kRun;
+  enum class Mode { kRun, kCheck, kCompare } mode = Mode::kRun;
   std::vector<std::string> operands;
   study::StudySettings settings;
   std::vector<std::string> only;
@@ -101,8 +100,7 @@ std::vector<Option> Rows(Options* options) {
        Clear(&options->plots)},
       // The modes stand at the head of the help.
       {"--check", 0, "", "", mode(Options::Mode::kCheck)},
-      {"--compare", 0, "", "", mode(Options::Mode::kCompare)},
-      {"--published", 0, "", "", mode(Options::Mode::kPublished)}};
+      {"--compare", 0, "", "", mode(Options::Mode::kCompare)}};
   Append(TerminalRows(), &rows);
   return rows;
 }
@@ -117,7 +115,6 @@ absl::StatusOr<Options> Parse(Arguments arguments) {
     if (options.operands.size() == 2) return options;
     return UsageError("--compare takes two directories of studies, OLD and NEW");
   }
-  if (options.mode == Options::Mode::kPublished) return options;
   if (options.operands.size() != 1) {
     return UsageError(options.operands.empty() ? "a study file is needed"
                                                : "study takes one study file");
@@ -128,7 +125,7 @@ absl::StatusOr<Options> Parse(Arguments arguments) {
 // The tables named by --only, with their criteria, and replicates as asked for.
 absl::Status Restrict(const Options& options, StudySpec* spec) {
   for (study::TableSpec& table : spec->tables) {
-    if (options.reps.has_value()) table.reps = *options.reps;
+    if (options.reps.has_value()) table.runs.reps = *options.reps;
   }
   if (options.only.empty()) return absl::OkStatus();
   std::vector<absl::string_view> ids;
@@ -154,7 +151,7 @@ absl::Status Check(const Options& options) {
   if (!spec.ok()) return spec.status();
   size_t runs = 0;
   for (const study::TableSpec& table : spec->tables) {
-    runs += table.sizes.size() * table.reps * table.variants.size();
+    runs += table.runs.sizes.size() * table.runs.reps * table.runs.variants.size();
   }
   return PrintOut(absl::StrCat(
       spec->file, ": ", Plural(spec->tables.size(), "table"), ", ",
@@ -183,13 +180,6 @@ absl::Status Compare(const Options& options) {
   return PrintOut(options.json
                       ? study::RenderCompareJson(comparison)
                       : study::RenderCompareText(comparison, DetectStyle().utf8));
-}
-
-absl::Status Published(const Options& options) {
-  const absl::StatusOr<study::Document> document =
-      study::DescribePublished(options.operands);
-  if (!document.ok()) return document.status();
-  return PrintOut(study::RenderDocumentMarkdown(*document));
 }
 
 // Reports and plots into the directory.
@@ -270,8 +260,6 @@ absl::StatusOr<int> RunStudy(Arguments arguments) {
       return ExitAfter(Check(*options));
     case Options::Mode::kCompare:
       return ExitAfter(Compare(*options));
-    case Options::Mode::kPublished:
-      return ExitAfter(Published(*options));
     case Options::Mode::kRun:
       break;
   }

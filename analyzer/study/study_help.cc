@@ -1,3 +1,4 @@
+// The help text, apart from the verb for its length.
 #include "analyzer/study/study_command.h"
 
 namespace mallogram {
@@ -6,7 +7,6 @@ const char kStudyHead[] =
     R"(Usage: mallogram study FILE.toml [OPTIONS]
        mallogram study --check FILE.toml
        mallogram study --compare OLD NEW [--json]
-       mallogram study --published DIR...
 
 Runs a program at several input sizes, each in a fresh process, as a study file
 says, and reports: tables, growth laws of the program and of its call sites, with
@@ -22,8 +22,7 @@ dpi), and runs/: a recording and a measures.json of every run.
 
 --check reads the file and says what is wrong with it. --compare sets two such
 directories side by side, in bytes and percent with intervals, and names the call
-sites that shrank, grew, or follow another law than before. --published sets the
-four memory reports that the shipped studies re-create beside their directories.
+sites that shrank, grew, or follow another law than before.
 
 A study file:
   title = "How many messages fit?"

@@ -54,6 +54,10 @@ class Tree(unittest.TestCase):
             '#pragma once\n#include "preload/trace/records.h"\n',
         'analyzer/report/report.h': '#pragma once\n',
         'analyzer/report/render_text.cc': '#include "analyzer/report/report.h"\n',
+        'analyzer/study/spec/fields.h': '#pragma once\n',
+        'analyzer/study/measures/prepare.h': '#pragma once\n',
+        'analyzer/study/judge/criteria.h': '#pragma once\n',
+        'analyzer/study/report/describe.h': '#pragma once\n',
         'workloads/shapes.cc': '#include <vector>\n',
         'workloads/agent/run.cc': '#include "workloads/common/flags.h"\n',
         'workloads/common/flags.h': '#pragma once\n#include <string>\n',
@@ -73,6 +77,10 @@ analyzer/launcher/record.cc: preload/collector/collector.h
 analyzer/recording/trace_reader.h: preload/trace/records.h
 analyzer/report/report.h:
 analyzer/report/render_text.cc: analyzer/report/report.h
+analyzer/study/spec/fields.h:
+analyzer/study/measures/prepare.h:
+analyzer/study/judge/criteria.h:
+analyzer/study/report/describe.h:
 workloads/shapes.cc:
 workloads/agent/run.cc: workloads/common/flags.h
 workloads/common/flags.h:
@@ -146,6 +154,11 @@ class Includes(Tree):
                 ('analyzer/launcher/record.cc', 'preload/recorder.h'),
                 ('analyzer/launcher/record.cc', 'preload/collector/session.h'),
                 ('analyzer/report/render_text.cc', 'analyzer/recording/trace_reader.h'),
+                ('analyzer/study/spec/fields.h', 'analyzer/study/measures/measures.h'),
+                ('analyzer/study/measures/prepare.h', 'analyzer/study/judge/study_result.h'),
+                ('analyzer/study/judge/criteria.h', 'analyzer/recording/recording.h'),
+                ('analyzer/study/judge/criteria.h', 'analyzer/study/report/document.h'),
+                ('analyzer/study/report/describe.h', 'analyzer/study/measures/measures.h'),
                 ('workloads/shapes.cc', 'preload/trace_format.h'),
                 ('workloads/agent/run.cc', 'preload/trace_format.h'),
                 ('workloads/agent/run.cc', 'workloads/session/run.h'),

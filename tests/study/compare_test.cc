@@ -1,5 +1,5 @@
 // Studies before and after, with planted changes; measures through JSON and back.
-#include "analyzer/study/compare.h"
+#include "analyzer/study/judge/compare.h"
 
 #include <gtest/gtest.h>
 

@@ -3,9 +3,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
-#include "analyzer/study/criteria.h"
-#include "analyzer/study/fail_on.h"
-#include "analyzer/study/statistics.h"
+#include "analyzer/study/judge/criteria.h"
+#include "analyzer/study/judge/fail_on.h"
+#include "analyzer/study/judge/statistics.h"
 #include "tests/study/made_study.h"
 
 namespace mallogram::study {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/study/analysis.h"
-#include "analyzer/study/measures.h"
-#include "analyzer/study/spec.h"
+#include "analyzer/study/judge/analysis.h"
+#include "analyzer/study/measures/measures.h"
+#include "analyzer/study/spec/spec.h"
 
 namespace mallogram::study {
 
@@ -45,8 +45,8 @@ inline VariantMeasures MadeVariant(const TableSpec& table,
                   {made.caller, "made.cc", 70, false}};
     out.sites.sites.push_back(site);
   }
-  for (const std::string& size : table.sizes) {
-    for (uint32_t rep = 1; rep <= table.reps; ++rep) {
+  for (const std::string& size : table.runs.sizes) {
+    for (uint32_t rep = 1; rep <= table.runs.reps; ++rep) {
       RunMeasures run;
       run.size = size;
       run.n = std::stod(size);

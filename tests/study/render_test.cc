@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "analyzer/fit/fit.h"
-#include "analyzer/study/describe.h"
-#include "analyzer/study/render_study.h"
+#include "analyzer/study/report/describe.h"
+#include "analyzer/study/report/render_study.h"
 
 namespace mallogram::study {
 namespace {
@@ -118,15 +118,15 @@ StudyResult Result() {
                         {"wires", "never there", "Wire"}};
   TableResult table;
   table.spec.id = "sessions";
-  table.spec.title = "Session scaling";
-  table.spec.note = "Each session holds 20 messages.";
-  table.spec.sizes = {"10", "32", "100", "316", "1000"};
-  table.spec.parameter = "sessions";
-  table.spec.reps = 3;
-  table.spec.warm_up = true;
+  table.spec.words.title = "Session scaling";
+  table.spec.words.note = "Each session holds 20 messages.";
+  table.spec.runs.sizes = {"10", "32", "100", "316", "1000"};
+  table.spec.words.parameter = "sessions";
+  table.spec.runs.reps = 3;
+  table.spec.runs.warm_up = true;
   table.spec.unit = "session";
   table.spec.value = "peak";
-  table.spec.value_title = "heap bytes at the peak";
+  table.spec.words.value_title = "heap bytes at the peak";
   table.spec.columns = {{"messages", "truth.messages", false}};
   table.spec.ratios = {{"heap over payload", "peak / truth.payload", false}};
   table.spec.budget = 100e6;
@@ -134,7 +134,7 @@ StudyResult Result() {
   table.spec.estimate = 10e3;
   table.spec.residual = TableSpec::Residual{"at.baseline", "at.filled", "at.end"};
   table.spec.baseline = "plain";
-  table.spec.published_text = "another language";
+  table.spec.words.published_text = "another language";
   table.variants = {Sessions("plain", 7700, 0), Sessions("leaking", 8085, 200)};
   result.tables.push_back(table);
   CriterionSpec criterion;

@@ -1,13 +1,13 @@
 // Study files: what is read, and what is said of mistakes.
-#include "analyzer/study/spec.h"
+#include "analyzer/study/spec/spec.h"
 
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_replace.h"
 #include "analyzer/command/cli.h"
-#include "analyzer/study/quantity.h"
-#include "analyzer/study/target.h"
-#include "analyzer/study/units.h"
+#include "analyzer/study/spec/quantity.h"
+#include "analyzer/study/spec/target.h"
+#include "analyzer/study/spec/units.h"
 
 namespace mallogram::study {
 namespace {
@@ -50,12 +50,12 @@ TEST(Spec, ReadsEverything) {
   EXPECT_EQ(spec->name, "thing");
   ASSERT_EQ(spec->tables.size(), 1u);
   const TableSpec& table = spec->tables[0];
-  EXPECT_EQ(table.sizes, (std::vector<std::string>{"10", "100", "1000"}));
-  EXPECT_EQ(table.reps, 3u);
+  EXPECT_EQ(table.runs.sizes, (std::vector<std::string>{"10", "100", "1000"}));
+  EXPECT_EQ(table.runs.reps, 3u);
   EXPECT_EQ(*table.budget, 100e6);
   EXPECT_EQ(*table.unit_budget, 1500);
   EXPECT_EQ(table.residual->high, "peak");
-  EXPECT_EQ(table.variants.size(), 2u);
+  EXPECT_EQ(table.runs.variants.size(), 2u);
   EXPECT_EQ(table.published[0].value, 1500);
   EXPECT_EQ(spec->criteria[0].what, CriterionSpec::What::kValue);
 }
