@@ -6,7 +6,8 @@
   library   libmallogram.so exports what preload/exports.map lists, needs libc and
             the loader alone, and calls nothing that is not in ALLOWED_UNDEFINED
   files     sizes, the fixed top level, tabs, trailing blanks, last lines, invisible
-            characters
+            characters; every source file says why it is there, at its head or in its
+            own header; the version stands in meson.build alone
   format    clang-format 14, if installed
 
 Usage: lint.py [--root DIR] [--library FILE] [--no-format] [CHECK…]
@@ -315,7 +316,11 @@ class Lint:
     # ---- files ------------------------------------------------------------
 
     def check_files(self):
+        version = re.search(r"^ *version: '([^']+)'", self.text('meson.build'), re.M)
         for name in self.files:
+            self.check_head(name)
+            if version:
+                self.check_version(name, version[1])
             top = name.split('/')[0]
             if top not in TOP_LEVEL and not top.startswith('.'):
                 self.error(name, 'the top level is fixed: ' + ' '.join(TOP_LEVEL))
@@ -326,6 +331,23 @@ class Lint:
                 continue
             if name != 'LICENSE' and text:
                 self.check_text(name, text)
+
+    def check_head(self, name):
+        stem, _, suffix = name.rpartition('.')
+        if suffix not in ('c', 'cc', 'cpp') or f'{stem}.h' in self.files:
+            return
+        if not re.match(r'//|/\*', self.text(name) or ''):
+            self.error(name, 'no comment at its head and no header of its own says '
+                             'why it is there')
+
+    def check_version(self, name, version):
+        # Tests make recordings of whatever version they like.
+        if not SOURCE.search(name) or not IN_TABLE.match(name):
+            return
+        for number, line in enumerate((self.text(name) or '').split('\n'), 1):
+            if f'"{version}"' in line:
+                self.error(f'{name}:{number}', 'the version again: meson.build gives it '
+                                               'as MALLOGRAM_VERSION')
 
     def check_text(self, name, text):
         lines = text.split('\n')

@@ -1,3 +1,4 @@
+// A Difference for programs: every value before and after, without rounding.
 #include <nlohmann/json.hpp>
 
 #include "analyzer/diff/render_diff.h"

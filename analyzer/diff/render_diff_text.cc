@@ -1,3 +1,5 @@
+// A Difference for people: totals, then call sites by change, each with its
+// callers.
 #include <algorithm>
 #include <vector>
 

@@ -1,3 +1,4 @@
+// Blocks that the C and C++ libraries keep on purpose, in Valgrind's syntax.
 #include "analyzer/leaks/suppressions.h"
 
 namespace mallogram {

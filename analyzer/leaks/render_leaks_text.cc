@@ -1,3 +1,5 @@
+// The report for people: a summary of each process, then its records by kind and
+// size, with stacks and with what still points there.
 #include <algorithm>
 #include <map>
 #include <string>

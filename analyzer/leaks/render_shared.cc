@@ -1,3 +1,5 @@
+// Sentences that every form of the report has: one place, or text and SARIF would
+// drift apart.
 #include <string.h>
 
 #include "absl/strings/str_cat.h"

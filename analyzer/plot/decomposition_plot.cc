@@ -1,3 +1,5 @@
+// Stacked bars of call sites, twice: as bytes and as shares, so that a site which
+// grows along with the rest is not taken for one that takes over.
 #include <algorithm>
 #include <cmath>
 #include <numeric>

@@ -1,3 +1,4 @@
+// Values with their spread, and the CV below: how far replicates of one size agree.
 #include <algorithm>
 #include <cmath>
 

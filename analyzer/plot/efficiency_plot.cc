@@ -1,3 +1,4 @@
+// Ratios by size, on a log scale: half and twice as much are equally far from 1.
 #include <algorithm>
 
 #include "absl/strings/str_format.h"

@@ -1,3 +1,5 @@
+// What is left after close, in bytes and as a share: a share that stays while bytes
+// grow is a leak by size.
 #include <algorithm>
 
 #include "absl/strings/str_format.h"

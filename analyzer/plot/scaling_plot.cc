@@ -1,3 +1,6 @@
+// The main plot of a study: points, laws and their bands on log-log paper. The axes
+// leave room for bands and budgets only up to a limit, or points would shrink to a
+// corner.
 #include <algorithm>
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// Fits for programs: points, law, intervals, and the reason where there is no law.
 #include <cmath>
 
 #include "analyzer/scaling/series_json.h"

@@ -1,3 +1,4 @@
+// Fits for people: a verdict first, then the figures that it rests on.
 #include <algorithm>
 #include <cmath>
 

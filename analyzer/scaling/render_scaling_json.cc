@@ -1,3 +1,4 @@
+// A Scaling for programs: series as `fit --data --json` has them, and call sites.
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"

@@ -1,3 +1,5 @@
+// A Scaling for people: the program's law, then a line for each call site that
+// matters.
 #include <algorithm>
 #include <cmath>
 

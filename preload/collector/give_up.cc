@@ -66,7 +66,7 @@ void LeaveWord(const CollectorOptions& options, pid_t pid, const std::string& wh
   RunInfo run;
   FillRunInfo(pid, &run);
   run.pid = pid;
-  run.mallogram_version = kVersion;
+  run.mallogram_version = MALLOGRAM_VERSION;
   Summary summary;
   summary.end = EndReason::kDetached;
   summary.detail_text = absl::StrCat("nothing was recorded: ", why);

@@ -193,7 +193,7 @@ absl::Status SessionImpl::Start(const SessionOptions& options) {
                                        sampled ? kTraceVersion : kUnsampledVersion);
   if (!status.ok()) return status;
 
-  run_.mallogram_version = kVersion;
+  run_.mallogram_version = MALLOGRAM_VERSION;
   FillRunInfo(pid_, &run_);
   // What the process told of itself is surer: it may have ended, or replaced
   // itself, before we could look.

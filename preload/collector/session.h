@@ -22,8 +22,6 @@
 
 namespace mallogram {
 
-inline constexpr char kVersion[] = "0.1.0";  // RunInfo.mallogram_version
-
 struct SessionOptions {
   std::string path;          // file to create (0600); must not exist
   std::string allocator;     // RunInfo.allocator

@@ -1,3 +1,5 @@
+// Made programs: a script of allocations, and its replay through the recorder of
+// courses that the analyzer uses.
 #include "tests/growth/kinds.h"
 
 namespace mallogram::growth_test {

@@ -49,21 +49,21 @@ class Tree(unittest.TestCase):
         'preload/collector/collector.h':
             '#pragma once\n#include "absl/status/status.h"\n',
         'preload/collector/session.h': '#pragma once\n#include "preload/ring.h"\n',
-        'analyzer/launcher/record.cc': '#include "preload/collector/collector.h"\n',
+        'analyzer/launcher/record.cc': '// A launcher.\n#include "preload/collector/collector.h"\n',
         'analyzer/recording/trace_reader.h':
             '#pragma once\n#include "preload/trace/records.h"\n',
         'analyzer/report/report.h': '#pragma once\n',
-        'analyzer/report/render_text.cc': '#include "analyzer/report/report.h"\n',
+        'analyzer/report/render_text.cc': '// A text.\n#include "analyzer/report/report.h"\n',
         'analyzer/study/spec/fields.h': '#pragma once\n',
         'analyzer/study/measures/prepare.h': '#pragma once\n',
         'analyzer/study/judge/criteria.h': '#pragma once\n',
         'analyzer/study/report/describe.h': '#pragma once\n',
-        'workloads/shapes.cc': '#include <vector>\n',
-        'workloads/agent/run.cc': '#include "workloads/common/flags.h"\n',
+        'workloads/shapes.cc': '// Shapes.\n#include <vector>\n',
+        'workloads/agent/run.cc': '// An agent.\n#include "workloads/common/flags.h"\n',
         'workloads/common/flags.h': '#pragma once\n#include <string>\n',
-        'tests/workloads/flags_test.cc': '#include "workloads/common/flags.h"\n',
+        'tests/workloads/flags_test.cc': '// Flags.\n#include "workloads/common/flags.h"\n',
         'tests/ring/ring_test.cc':
-            '#include <gtest/gtest.h>\n\n#include "preload/ring.h"\n',
+            '// The ring.\n#include <gtest/gtest.h>\n\n#include "preload/ring.h"\n',
         'tools/includes.txt': '''\
 preload/trace_format.h:
 preload/ring.h:
@@ -231,6 +231,24 @@ class Files(Tree):
                 self.setUp()
                 self.write(name, text)
                 self.catches(culprit, 'files')
+
+    def test_a_file_says_why_it_is_there(self):
+        for name in ('analyzer/report/bare.cc', 'tests/ring/bare_test.cc', 'workloads/bare.c'):
+            with self.subTest(name=name):
+                self.setUp()
+                self.write(name, '#include <vector>\n\n// Late.\n')
+                self.catches(f'{name}: no comment at its head', 'files')
+                self.write(name, '/* Early. */\n#include <vector>\n')
+                self.passes('files')
+        self.setUp()
+        self.write('analyzer/report/report.cc', '#include "analyzer/report/report.h"\n')
+        self.passes('files')
+
+    def test_one_version(self):
+        self.write('meson.build', "project('x',\n  version: '4.5.6')\n")
+        self.passes('files')
+        self.append('preload/ring.h', 'constexpr char kVersion[] = "4.5.6";\n')
+        self.catches('preload/ring.h:3: the version again', 'files')
 
     def test_binary_outside_of_tests(self):
         (self.root / 'analyzer/x.bin').write_bytes(b'\xff\xfe\x00')

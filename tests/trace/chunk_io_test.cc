@@ -1,3 +1,4 @@
+// Chunks and file headers: what is written is read back; every damage is told.
 #include "preload/trace/chunk_io.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// Events through encoder and decoder: random programs come back as they were, and
+// damaged bytes end in an error, never beyond the payload.
 #include "preload/trace/event_codec.h"
 
 #include <gtest/gtest.h>

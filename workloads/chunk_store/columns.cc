@@ -1,3 +1,4 @@
+// Lists and metadata as bytes of one SQL column.
 #include <cstring>
 #include <utility>
 

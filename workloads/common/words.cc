@@ -1,3 +1,4 @@
+// The words of made texts: common English ones, so that lengths are those of prose.
 #include <array>
 
 #include "workloads/common/random.h"

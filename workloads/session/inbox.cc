@@ -1,3 +1,4 @@
+// The transport inside one process: a ring of envelopes whose buffers are kept.
 #include "workloads/session/transport.h"
 
 namespace workloads::session {

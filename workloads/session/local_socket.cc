@@ -1,3 +1,4 @@
+// The transport between processes: frames with their lengths over a Unix socket.
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>

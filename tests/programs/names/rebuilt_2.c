@@ -1,3 +1,4 @@
+// The later build: alpha and beta have changed places.
 #include <stdlib.h>
 void* volatile k[100];
 __attribute__((noinline)) void beta(int i) {

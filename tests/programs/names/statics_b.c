@@ -1,3 +1,4 @@
+// The other file with a static helper(): see statics_a.c.
 #include <stdlib.h>
 extern void* volatile kept[];
 extern int used;
