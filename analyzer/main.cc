@@ -35,6 +35,7 @@
 #include "analyzer/scaling/fit_command.h"
 #include "analyzer/study/study_command.h"
 #include "analyzer/sweep/sweep_command.h"
+#include "analyzer/symbolize/symbolize_command.h"
 #include "preload/collector/resource_limits.h"
 #include "preload/image.h"
 
@@ -64,6 +65,7 @@ constexpr Verb kVerbs[] = {
     {"fit", RunFit, FitHelp},
     {"study", RunStudy, StudyHelp},
     {"sweep", RunSweep, SweepHelp},
+    {"symbolize", RunSymbolize, SymbolizeHelp},
     {"help", RunHelp, MainHelp},
     {"version", RunVersion, MainHelp},
     {kCollectVerb, RunCollect, nullptr},  // started by the library

@@ -28,6 +28,8 @@
 //   kPools    blocks of the program's own allocators         the last one counts
 //             (pools.h)
 //   kModuleFiles  what tells a changed file without build-id after its kModules
+//   kNames    functions, files and lines of addresses        by symbolize: last,
+//             (names.h)                                      but for kIndex
 //
 // Reading order: kIndex is found through the last kTrailerBytes of the file
 // (its offset, then kTrailerMagic). Without a valid trailer the reader walks the
@@ -97,6 +99,7 @@ enum class ChunkType : uint16_t {
   kMismatches = 11,
   kPools = 12,
   kModuleFiles = 13,
+  kNames = 14,
 };
 
 enum class ChunkCodec : uint16_t { kStored = 0, kZstd = 1 };

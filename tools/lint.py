@@ -94,7 +94,7 @@ ROOMS = [
      TRACE + rooms('recording') + [r'analyzer/command/cli\.h', r'analyzer/fit/distributions\.h'], False),
     (r'analyzer/stacks/[^/]+',
      TRACE + rooms('stacks') + [r'analyzer/command/(cli|files|format|options|text_writer)\.h',
-                                r'analyzer/recording/(block_filter|named_moment|trace)\.h'], False),
+                                r'analyzer/recording/(block_filter|named_moment|stored_names|trace)\.h'], False),
     (r'analyzer/report/[^/]+', TRACE + rooms('command', 'recording', 'stacks', 'report'), False),
     # Arithmetic on plain numbers, for any caller.
     (r'analyzer/fit/[^/]+', rooms('fit'), False),
@@ -126,6 +126,8 @@ ROOMS = [
      rooms('command', 'fit', 'plot', 'study/spec', 'study/judge', 'study/report') +
      [r'analyzer/stacks/names\.h'], False),
     (r'analyzer/study/[^/]+', [r'analyzer/study/study_command\.h'], False),
+    (r'analyzer/symbolize/[^/]+',
+     TRACE + rooms('command', 'recording', 'stacks', 'symbolize') + [r'analyzer/leaks/lsan_defaults\.h'], False),
     # No two workloads share code but common/.
     *((rf'workloads/{own}/.+', [rf'workloads/({own}|common)/[a-z_]+\.h'], True)
       for own in ('common', 'session', 'chunk_store', 'agent', 'encoder')),

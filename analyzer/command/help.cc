@@ -15,6 +15,7 @@ Usage:
   mallogram fit FILE... | --data FILE.tsv
   mallogram sweep --param n=SIZES [OPTIONS] [--] PROGRAM [ARGUMENTS...]
   mallogram study FILE.toml
+  mallogram symbolize FILE...
 
 Verbs:
   record    run a program and record its allocations (default)
@@ -26,6 +27,7 @@ Verbs:
   fit       growth laws over input sizes, of a program and of its call sites
   sweep     run a program at several input sizes: how does its memory grow?
   study     run a program as a study file says, judge its criteria; compare two
+  symbolize write names into recordings, for other machines
   help      this text, or `mallogram help VERB`
   version   the version
 

@@ -7,8 +7,8 @@
 
 namespace mallogram {
 
-inline constexpr std::array<absl::string_view, 11> kVerbNames = {
-    "record", "report", "info",  "leaks", "check",  "diff",
-    "fit",    "study",  "sweep", "help",  "version"};
+inline constexpr std::array<absl::string_view, 12> kVerbNames = {
+    "record", "report", "info",  "leaks",     "check", "diff",
+    "fit",    "study",  "sweep", "symbolize", "help",  "version"};
 
 }  // namespace mallogram

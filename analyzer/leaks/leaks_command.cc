@@ -85,6 +85,7 @@ class Reading {
     absl::StatusOr<Trace> trace = ReadTrace(*recording, read, progress);
     if (!trace.ok()) return trace.status();
     if (temporary) trace->path = "";
+    book_.Begin(*trace);
     FindLsanDefaults(*trace, &book_.symbolizer(), &warnings_,
                      [this](absl::string_view text, absl::string_view source) {
                        AddDefaults(text, source);

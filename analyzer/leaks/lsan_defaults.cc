@@ -6,8 +6,6 @@
 namespace mallogram {
 namespace {
 
-constexpr char kFunction[] = "__lsan_default_suppressions";
-
 // Debian's libraries have none; to look into their tables takes time.
 bool IsSystem(absl::string_view path) {
   return absl::StartsWith(path, "/usr/lib/") || absl::StartsWith(path, "/lib/") ||
@@ -16,9 +14,7 @@ bool IsSystem(absl::string_view path) {
 
 }  // namespace
 
-void FindLsanDefaults(
-    const Trace& trace, Symbolizer* symbolizer, std::vector<std::string>* warnings,
-    absl::FunctionRef<void(absl::string_view text, absl::string_view source)> add) {
+std::vector<const Module*> LsanModules(const Trace& trace) {
   std::vector<const Module*> modules;
   for (const Module& module : trace.modules) {
     if (!absl::StartsWith(module.path, "/")) continue;
@@ -28,13 +24,20 @@ void FindLsanDefaults(
       modules.push_back(&module);
     }
   }
-  for (const Module* module : modules) {
-    const ReturnedString found = symbolizer->ResolveReturned(*module, kFunction);
+  return modules;
+}
+
+void FindLsanDefaults(
+    const Trace& trace, Symbolizer* symbolizer, std::vector<std::string>* warnings,
+    absl::FunctionRef<void(absl::string_view text, absl::string_view source)> add) {
+  for (const Module* module : LsanModules(trace)) {
+    const ReturnedString found =
+        symbolizer->ResolveReturned(*module, kLsanFunction);
     if (!found.exists) continue;
     if (found.constant) {
-      add(found.text, absl::StrCat(module->path, ": ", kFunction));
+      add(found.text, absl::StrCat(module->path, ": ", kLsanFunction));
     } else {
-      warnings->push_back(absl::StrCat(module->path, ": ", kFunction,
+      warnings->push_back(absl::StrCat(module->path, ": ", kLsanFunction,
                                        "() returns no constant, so what it "
                                        "suppresses is not known"));
     }

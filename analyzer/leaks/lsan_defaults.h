@@ -10,6 +10,11 @@
 
 namespace mallogram {
 
+inline constexpr char kLsanFunction[] = "__lsan_default_suppressions";
+
+// Modules that may have the function: the executable first; none of the system's.
+std::vector<const Module*> LsanModules(const Trace& trace);
+
 // Calls `add` with what the executable of the trace, or else the first of its own
 // libraries that has the function, returns. Where it is not a constant string, adds
 // a warning.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/recording/stored_names.h"
 #include "preload/trace/leaks.h"
 #include "preload/trace/mapped_array.h"
 #include "preload/trace/marks.h"
@@ -45,6 +46,7 @@ struct Trace {
   bool has_mismatches = false;         // the recording looked for them
   Mismatches mismatches;
   std::vector<Pool> pools;
+  StoredNames names;
   Summary summary;  // its timeline is never empty if samples exist
   // If only some blocks were asked for: the totals over all of them.
   std::optional<Totals> unfiltered;

@@ -170,6 +170,12 @@ absl::Status Reader::Decode(const ChunkRef& chunk, const std::string& payload) {
                 std::back_inserter(trace_.marks));
       return absl::OkStatus();
     }
+    case ChunkType::kNames: {
+      absl::StatusOr<NamesChunk> names = DecodeNames(payload);
+      if (!names.ok()) return names.status();
+      trace_.names.Add(*std::move(names));
+      return absl::OkStatus();
+    }
     case ChunkType::kEvents:
     case ChunkType::kIndex:
       break;

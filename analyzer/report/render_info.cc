@@ -42,6 +42,8 @@ absl::string_view ChunkName(ChunkType type) {
       return "pools";
     case ChunkType::kModuleFiles:
       return "module files";
+    case ChunkType::kNames:
+      return "names";
   }
   return "unknown";
 }

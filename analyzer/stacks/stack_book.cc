@@ -32,6 +32,7 @@ StackBook::StackBook(SameLocation same, absl::string_view debug_dir,
 
 void StackBook::Begin(const Trace& trace) {
   trace_ = &trace;
+  symbolizer_.Prefer(&trace.names);
   node_of_stack_ = {};
   index_of_module_id_.clear();
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/stacks/data_symbols.h"
@@ -45,6 +46,20 @@ class Decompressed {
   ElfSections sections_;
   std::unique_ptr<DwarfImage> image_;
 };
+
+std::vector<Frame> FramesOf(const StoredNames::Found<StoredLocation>& found) {
+  std::vector<Frame> frames;
+  for (const StoredFrame& stored : found.record->frames) {
+    Frame& frame = frames.emplace_back();
+    frame.function = found.Text(stored.function);
+    frame.symbol = found.Text(stored.symbol);
+    frame.file = found.Text(stored.file);
+    frame.origin = found.Text(stored.origin);
+    frame.line = stored.line;
+    frame.inlined = stored.inlined;
+  }
+  return frames;
+}
 
 }  // namespace
 
@@ -239,23 +254,51 @@ Symbolizer::Object* Symbolizer::Open(const Module& module) {
   return slot.get();
 }
 
+void Symbolizer::Prefer(const StoredNames* names) {
+  stored_ = names == nullptr || names->empty() ? nullptr : names;
+  if (stored_ == nullptr) return;
+  for (std::string& note : stored_->Notes()) {
+    if (!absl::c_linear_search(notes_, note)) notes_.push_back(std::move(note));
+  }
+}
+
+bool Symbolizer::HasFile(const Module& module) { return Open(module)->usable(); }
+
 std::vector<Frame> Symbolizer::Resolve(const Module& module, uint64_t offset) {
+  if (stored_ != nullptr) {
+    const auto found = stored_->FindLocation(module.id, offset);
+    if (found.record != nullptr) return FramesOf(found);
+  }
   Object* object = Open(module);
   // The return address may be the first byte of the next line, or function.
   if (!object->usable() || offset == 0) return {Frame()};
   std::vector<Frame> frames = object->Resolve(offset - 1);
   if (const std::string note = object->TakeNote(); !note.empty())
-    notes_.push_back(absl::StrCat(module.path, note));
+    file_notes_.push_back(notes_.emplace_back(absl::StrCat(module.path, note)));
   return frames;
 }
 
 DataName Symbolizer::ResolveData(const Module& module, uint64_t address) {
+  if (stored_ != nullptr) {
+    const auto found = stored_->FindVariable(module.id, address);
+    if (found.record != nullptr) {
+      return {found.Text(found.record->name), found.record->offset,
+              found.Text(found.record->section)};
+    }
+  }
   Object* object = Open(module);
   return object->usable() ? object->ResolveData(address) : DataName();
 }
 
 ReturnedString Symbolizer::ResolveReturned(const Module& module,
                                            const char* function) {
+  if (stored_ != nullptr) {
+    const auto found = stored_->FindReturned(module.id, function);
+    if (found.record != nullptr) {
+      return {found.record->exists, found.record->constant,
+              found.Text(found.record->text)};
+    }
+  }
   Object* object = Open(module);
   return object->usable() ? object->ResolveReturned(function) : ReturnedString();
 }

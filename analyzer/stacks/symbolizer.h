@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "analyzer/recording/stored_names.h"
 #include "preload/trace/records.h"
 
 namespace mallogram {
@@ -67,8 +68,17 @@ class Symbolizer {
   // The function is read, never run. REQUIRES: its name is not mangled.
   ReturnedString ResolveReturned(const Module& module, const char* function);
 
+  // Names that a recording brings itself are preferred to those of files, for
+  // modules of that recording. nullptr: none. The names must outlive their use.
+  void Prefer(const StoredNames* names);
+
+  // Whether the module's file is here.
+  bool HasFile(const Module& module);
+
   // Modules that could not be used as recorded: sentences for the user.
   const std::vector<std::string>& notes() const { return notes_; }
+  // Those of modules whose files are here all the same.
+  const std::vector<std::string>& file_notes() const { return file_notes_; }
 
  private:
   class Object;
@@ -79,7 +89,8 @@ class Symbolizer {
   std::map<std::tuple<std::string, std::string, uint64_t, uint64_t>,
            std::unique_ptr<Object>>
       objects_;
-  std::vector<std::string> notes_;
+  const StoredNames* stored_ = nullptr;
+  std::vector<std::string> notes_, file_notes_;
 };
 
 // Bytes to lower-case hexadecimal.

@@ -119,6 +119,9 @@ inline void ReadPayload(ChunkType type, const std::string& payload, ReadTrace* t
           fail("a module comes after its file");
       }
       return;
+    case ChunkType::kNames:
+      fail("the collector writes no names");
+      return;
     case ChunkType::kPools:
       t->pools = DecodePools(payload).value();
       return;
