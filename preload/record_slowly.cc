@@ -112,8 +112,8 @@ bool SleepForRoom(ThreadState* s, uint32_t words, uint32_t keep_free) {
   RingSlot* slot = s->ring.slot();
   bool room = false;
   for (int slices = 0; !room && MayCall(); ++slices) {
-    // The handshake with the collector (modelled in tests/ring/ring.pml): say that
-    // we wait, then look again; the collector stores tail, then looks at us.
+    // The handshake with the collector (modelled in tests/preload/ring.pml): say
+    // that we wait, then look again; the collector stores tail, then looks at us.
     slot->producer_waits.store(1, std::memory_order_seq_cst);
     const uint32_t expected = slot->tail_futex.load(std::memory_order_seq_cst);
     room = s->ring.Reserve(words, keep_free);

@@ -1,7 +1,7 @@
 // The per-thread ring: single producer (the thread that owns the slot), single
 // consumer (the collector's drain thread), no locks, no system call unless full.
 //
-// Guarantees, each with a test in tests/ring:
+// Guarantees, each with a test in tests/preload:
 //   1. A record is seen whole or not at all: the consumer reads only below
 //      `head`, which is stored (release) after the record's last word. A
 //      producer killed in the middle leaves words above head, which nobody reads.
@@ -18,7 +18,7 @@
 // RingReader::Refresh; it also publishes the StackNodes and ModuleSlots that the
 // record names, since the thread wrote them or read them (acquire) before.
 // tail.store(release) pairs with tail.load(acquire) in RingWriter::Reserve.
-// The protocol is model-checked: tests/ring/ring.pml (spin).
+// The protocol is model-checked: tests/preload/ring.pml (spin).
 //
 // Tried and lost: non-temporal stores (movnti), even without the fence that Publish
 // would need: micro 22 against 23 ns a pair, xmllint 63 against 41 ms added.

@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / 'tests' / 'e2e'))
-import processes  # noqa: E402  after the path to it
+import processes
 
 FUZZ_SECONDS = 60
 CLANG = {'CC': 'clang', 'CXX': 'clang++'}
@@ -30,10 +29,10 @@ ASSERTIONS = '-D_GLIBCXX_ASSERTIONS'
 FORTIFIED = '-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3'
 HARDENED = [f'-Dcpp_args={ASSERTIONS} {FORTIFIED}', f'-Dc_args={FORTIFIED}']
 
-# Rooms whose unit tests run under the address sanitizer; the library and what is
-# linked like it are never instrumented.
-SANITIZED = re.compile(r'/tests/(ring|trace|collector|analyzer|fit|plot|study|sweep|growth|'
-                       r'leak_reports)/')
+# Tests that run under the address sanitizer; the library and what is linked like it are
+# never instrumented, nor are processes whose memory a leak check reads.
+SANITIZED = re.compile(r'/tests/(trace|collector(?!/leaks)|analyzer)/|'
+                       r'/tests/preload/(ring|stack_table|modules)')
 LIBRARIES = ['preload/libmallogram.so', 'preload/libmallogram_new.so']
 
 
@@ -178,7 +177,7 @@ def full(run):
 
     # fuzz.sh makes an ASan + UBSan build; the unit tests run in the same one.
     run.single(f'fuzz the reader, {FUZZ_SECONDS} s, ASan + UBSan',
-               ['bash', 'tests/analyzer/fuzz.sh', FUZZ_SECONDS, 'build-asan'],
+               ['bash', 'tests/analyzer/recording/fuzz.sh', FUZZ_SECONDS, 'build-asan'],
                {'TMPDIR': '/tmp'}, seconds=1200)
     if (ROOT / 'build-asan' / 'build.ninja').exists():
         tests = run.unit_tests('build-asan', SANITIZED.search)

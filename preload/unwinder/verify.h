@@ -14,7 +14,7 @@
 
 namespace mallogram {
 
-// Classes of result. tests/unwind/verify_programs.py names them in its table.
+// Classes of result. tests/unwinder/verify_programs.py names them in its table.
 enum class VerifyClass : int {
   kEqual = 0,
   kUnexplained = 1,  // must stay 0

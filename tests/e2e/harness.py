@@ -215,6 +215,27 @@ class Case(unittest.TestCase):
         if not os.environ.get("KEEP"):
             self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
 
+    def fails(self, says, *args, status=2, **kwargs):
+        """`mallogram ARGS…` ends with `status`, prints nothing, and says one line with
+        each of these words; returns the line."""
+        kwargs.setdefault("cwd", self.dir)
+        result = command(*args, **kwargs)
+        error = result.stderr.decode()
+        self.assertEqual(result.returncode, status, error)
+        self.assertEqual(result.stdout, b"")
+        self.assertEqual(error.count("\n"), 1, error)
+        self.assertTrue(error.startswith("mallogram: "), error)
+        for word in [says] if isinstance(says, str) else says:
+            self.assertIn(word, error)
+        return error
+
+    def golden(self, path, text):
+        """The file's text; MALLOGRAM_UPDATE_GOLDENS=1 writes it anew."""
+        if os.environ.get("MALLOGRAM_UPDATE_GOLDENS"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        self.assertEqual(text, path.read_text(), f"MALLOGRAM_UPDATE_GOLDENS=1 updates {path}")
+
     def trace(self, directory=None):
         """The one trace in the directory."""
         files = traces(directory or self.dir)

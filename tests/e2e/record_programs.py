@@ -280,31 +280,25 @@ class Launched(Kinds):
             harness.record(["true"], "-q", "-o", path, check=True)
         return path
 
+    def sanitized(self, name, source):
+        return harness.compile_c(self.dir, name, source, "-fsanitize=address")
+
     def test_they_have_the_environment_of_plain(self):
-        source = self.dir / "show.c"
-        source.write_text('#include <stdio.h>\nextern char **environ;\nint main(void) {'
-                          ' for (char **e = environ; *e; ++e) puts(*e); return 0; }')
-        show = self.dir / "show"
-        harness.run(["gcc", "-fsanitize=address", "-o", show, source], check=True)
+        show = self.sanitized("show", '#include <stdio.h>\nextern char **environ;\nint main(void)'
+                              ' { for (char **e = environ; *e; ++e) puts(*e); return 0; }')
         env = self.env(OF_THE_USER="yes")
         plain = harness.run([show], env=env, cwd=self.dir)
         traced = harness.record([show], cwd=self.dir, env=env)
         self.assertEqual(traced.stdout, plain.stdout)
 
     def test_signals_and_descriptors_are_those_of_plain(self):
-        source = self.dir / "die.c"
-        source.write_text("#include <signal.h>\nint main(void) {"
-                          " raise(SIGKILL); return 0; }")
-        die = self.dir / "die"
-        harness.run(["gcc", "-fsanitize=address", "-o", die, source], check=True)
+        die = self.sanitized("die", "#include <signal.h>\nint main(void) {"
+                             " raise(SIGKILL); return 0; }")
         result = harness.record([die], cwd=self.dir)
         self.assertEqual(result.returncode, -9)
 
     def test_leaks_and_check_are_not_green(self):
-        source = self.dir / "fine.c"
-        source.write_text("int main(void) { return 0; }")
-        fine = self.dir / "fine"
-        harness.run(["gcc", "-fsanitize=address", "-o", fine, source], check=True)
+        fine = self.sanitized("fine", "int main(void) { return 0; }")
         for verb in (("leaks",), ("leaks", "--fail-on", "definite"),
                      ("check", "--max-leak", "0", "--junit", "j.xml"),
                      ("check", "--max-growth", "none")):

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 import harness
+import processes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "tools" / "transparency"
@@ -18,7 +19,7 @@ BUILD = pathlib.Path(harness.mallogram()).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 sys.dont_write_bytecode = True
 from transparency_lib import (catalogue, command, compare, entries,  # noqa: E402
-                              isolation, kit, processes, recording, stage)
+                              isolation, facts, kit, recording, stage)
 
 
 def setUpModule():
@@ -73,9 +74,9 @@ class Facts(unittest.TestCase):
         self.assertEqual(compare.normalised(7, rules), 7)
 
     def test_ours_and_no_more_is_taken_out_of_the_environment(self):
-        self.assertEqual(processes.environment("B=2\0LD_PRELOAD=x\0MALLOGRAM_OUT=y\0A=1\0"),
+        self.assertEqual(facts.environment("B=2\0LD_PRELOAD=x\0MALLOGRAM_OUT=y\0A=1\0"),
                          ["A=1", "B=2"])
-        self.assertEqual(processes.environment("LD_PRELOADED=x\0MALLOGRAMS=1\0"),
+        self.assertEqual(facts.environment("LD_PRELOADED=x\0MALLOGRAMS=1\0"),
                          ["LD_PRELOADED=x", "MALLOGRAMS=1"])
 
     def test_names_of_programs(self):

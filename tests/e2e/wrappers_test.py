@@ -27,6 +27,19 @@ typedef void* (*malloc_f)(size_t); typedef void (*free_f)(void*);
 typedef void* (*calloc_f)(size_t, size_t); typedef void* (*realloc_f)(void*, size_t);
 """
 
+# Of a wrapper with a header before each block: the other functions.
+THE_REST_BY_MALLOC = """
+void* calloc(size_t a, size_t b) {
+  void* p = malloc(a * b); if (p) memset(p, 0, a * b); return p; }
+void* realloc(void* old, size_t n) {
+  if (!old) return malloc(n);
+  void* p = malloc(n); memcpy(p, old, 1); free(old); return p; }
+int posix_memalign(void** out, size_t a, size_t n) { *out = malloc(n); return 0; }
+void* aligned_alloc(size_t a, size_t n) { return malloc(n); }
+void* memalign(size_t a, size_t n) { return malloc(n); }
+size_t malloc_usable_size(void* p) { return p ? 1 : 0; }
+"""
+
 WRAPPERS = {
     "malloc by calloc": """
 void* malloc(size_t n) { void* p = calloc(1, n); if (p) memset(p, 0xff, n); return p; }
@@ -49,29 +62,11 @@ void* realloc(void* old, size_t n) {
     "header by glibc's names": """
 void* malloc(size_t n) { char* p = __libc_malloc(n + 16); return p ? p + 16 : 0; }
 void free(void* p) { if (p) __libc_free((char*)p - 16); }
-void* calloc(size_t a, size_t b) {
-  void* p = malloc(a * b); if (p) memset(p, 0, a * b); return p; }
-void* realloc(void* old, size_t n) {
-  if (!old) return malloc(n);
-  void* p = malloc(n); memcpy(p, old, 1); free(old); return p; }
-int posix_memalign(void** out, size_t a, size_t n) { *out = malloc(n); return 0; }
-void* aligned_alloc(size_t a, size_t n) { return malloc(n); }
-void* memalign(size_t a, size_t n) { return malloc(n); }
-size_t malloc_usable_size(void* p) { return p ? 1 : 0; }
-""",
+""" + THE_REST_BY_MALLOC,
     "header by RTLD_NEXT": """
 void* malloc(size_t n) { char* p = NEXT(malloc_f, "malloc")(n + 32); return p ? p + 32 : 0; }
 void free(void* p) { if (p) NEXT(free_f, "free")((char*)p - 32); }
-void* calloc(size_t a, size_t b) {
-  void* p = malloc(a * b); if (p) memset(p, 0, a * b); return p; }
-void* realloc(void* old, size_t n) {
-  if (!old) return malloc(n);
-  void* p = malloc(n); memcpy(p, old, 1); free(old); return p; }
-int posix_memalign(void** out, size_t a, size_t n) { *out = malloc(n); return 0; }
-void* aligned_alloc(size_t a, size_t n) { return malloc(n); }
-void* memalign(size_t a, size_t n) { return malloc(n); }
-size_t malloc_usable_size(void* p) { return p ? 1 : 0; }
-""",
+""" + THE_REST_BY_MALLOC,
     "start-up buffer": """
 static char buffer[4096]; static size_t used; static malloc_f real; static int asking;
 static free_f real_free; static calloc_f real_calloc;

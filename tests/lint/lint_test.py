@@ -62,7 +62,7 @@ class Tree(unittest.TestCase):
         'workloads/agent/run.cc': '// An agent.\n#include "workloads/common/flags.h"\n',
         'workloads/common/flags.h': '#pragma once\n#include <string>\n',
         'tests/workloads/flags_test.cc': '// Flags.\n#include "workloads/common/flags.h"\n',
-        'tests/ring/ring_test.cc':
+        'tests/preload/ring_test.cc':
             '// The ring.\n#include <gtest/gtest.h>\n\n#include "preload/ring.h"\n',
         'tools/includes.txt': '''\
 preload/trace_format.h:
@@ -163,7 +163,7 @@ class Includes(Tree):
                 ('workloads/agent/run.cc', 'preload/trace_format.h'),
                 ('workloads/agent/run.cc', 'workloads/session/run.h'),
                 ('workloads/common/flags.h', 'workloads/agent/run.h'),
-                ('analyzer/report/report.h', 'tests/ring/x.h'),
+                ('analyzer/report/report.h', 'tests/preload/x.h'),
                 ('preload/ring.h', 'tools/x.h')):
             with self.subTest(name=name, include=include):
                 self.setUp()
@@ -195,8 +195,8 @@ class Includes(Tree):
     def test_nobody_includes_tools_or_workloads(self):
         for include in ('tools/x.h', 'workloads/shapes.h'):
             self.setUp()
-            self.append('tests/ring/ring_test.cc', f'#include "{include}"\n')
-            self.catches(f'tests/ring/ring_test.cc: includes {include}')
+            self.append('tests/preload/ring_test.cc', f'#include "{include}"\n')
+            self.catches(f'tests/preload/ring_test.cc: includes {include}')
 
     def test_workloads_use_no_abseil(self):
         self.append('workloads/shapes.cc', '#include "absl/strings/str_cat.h"\n')
@@ -233,7 +233,7 @@ class Files(Tree):
                 self.catches(culprit, 'files')
 
     def test_a_file_says_why_it_is_there(self):
-        for name in ('analyzer/report/bare.cc', 'tests/ring/bare_test.cc', 'workloads/bare.c'):
+        for name in ('analyzer/report/bare.cc', 'tests/preload/bare_test.cc', 'workloads/bare.c'):
             with self.subTest(name=name):
                 self.setUp()
                 self.write(name, '#include <vector>\n\n// Late.\n')
@@ -257,7 +257,7 @@ class Files(Tree):
         self.passes('files')
 
     def test_expected_outputs_may_end_in_blanks(self):
-        self.write('tests/analyzer/golden/x.txt', 'x  \n')
+        self.write('tests/analyzer/report/golden/x.txt', 'x  \n')
         self.passes('files')
 
     def test_long_file_is_a_warning(self):

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 from bench_lib import services
-from transparency_lib import processes
+import processes
 from transparency_lib.entries import Entry
 from transparency_lib.stage import TRAVELLER
 

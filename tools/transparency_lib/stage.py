@@ -15,7 +15,8 @@ import stat
 import subprocess
 import time
 
-from transparency_lib import processes
+import processes
+from transparency_lib import facts as noticed
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SETTLED = 3.0    # seconds that processes get to leave after the program has ended
@@ -157,7 +158,7 @@ class Stage:
         """Looks at all processes once they stand still; facts for each."""
         deadline, last = time.monotonic() + limit, None
         while True:
-            seen = sorted(((processes.name(pid), processes.facts(pid))
+            seen = sorted(((processes.name(pid), noticed.facts(pid))
                            for pid in self.programs()), key=str)
             if seen == last or time.monotonic() > deadline:
                 break
