@@ -11,12 +11,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/study/spec/fields.h"
 #include "analyzer/study/spec/quantity.h"
+#include "analyzer/study/spec/quantity_field.h"
 #include "analyzer/study/spec/target.h"
 
 namespace mallogram::study {
@@ -80,76 +79,9 @@ class Reader {
     study_->groups.push_back(group);
   }
 
-  // A quantity at `key`, or `otherwise`.
   Quantity ReadQuantity(Fields* fields, absl::string_view key,
                         absl::string_view otherwise) {
-    Quantity text = fields->Text(key);
-    if (text.empty()) {
-      if (otherwise.empty()) {
-        fields->Error(key, absl::StrCat(key, " = \"QUANTITY\" is needed"));
-      }
-      return Quantity(otherwise);
-    }
-    const absl::StatusOr<Expression> expression = Expression::Parse(text);
-    if (!expression.ok()) {
-      fields->Error(key, absl::StrCat(key, ": ", expression.status().message()));
-      return text;
-    }
-    for (const std::string& name : expression->names()) {
-      CheckName(fields, key, name);
-    }
-    return text;
-  }
-
-  void CheckName(Fields* fields, absl::string_view key, const std::string& name) {
-    static constexpr absl::string_view kNames[] = {
-        "n", "peak", "live", "allocated", "calls", "rss", "at", "group", "truth"};
-    const std::vector<std::string> parts = absl::StrSplit(name, '.');
-    const bool empty_part =
-        std::any_of(parts.begin(), parts.end(),
-                    [](const std::string& part) { return part.empty(); });
-    const bool known = std::find(std::begin(kNames), std::end(kNames), parts[0]) !=
-                       std::end(kNames);
-    if (!known || empty_part) {
-      fields->Error(key,
-                    absl::StrCat(key, ": no quantity \"", name, "\"",
-                                 known ? "" : DidYouMean(parts[0], kNames),
-                                 "; there are n, peak, live, allocated, calls, "
-                                 "rss, at.PHASE, group.NAME, truth.PATH"));
-    } else if (parts[0] == "at" && parts.size() != 2) {
-      fields->Error(key, absl::StrCat(key, ": write at.PHASE, not ", name));
-    } else if (parts[0] == "truth" && parts.size() < 2) {
-      fields->Error(key, absl::StrCat(key, ": write truth.KEY.KEY…, not ", name));
-    } else if (parts[0] == "group") {
-      CheckGroup(fields, key, name, parts);
-    } else if (parts[0] != "at" && parts[0] != "truth" && parts.size() != 1) {
-      fields->Error(key, absl::StrCat(key, ": ", parts[0], " has no parts; ", name,
-                                      " is no quantity"));
-    }
-  }
-
-  void CheckGroup(Fields* fields, absl::string_view key, const std::string& name,
-                  const std::vector<std::string>& parts) {
-    std::vector<std::string> names;
-    for (const Group& group : study_->groups) {
-      names.push_back(QuantityName(group.name));
-    }
-    const std::string group = parts.size() > 1 ? parts[1] : "";
-    if (std::find(names.begin(), names.end(), group) == names.end()) {
-      const std::vector<absl::string_view> views(names.begin(), names.end());
-      fields->Error(key, absl::StrCat(key, ": no [[group]] with name = \"", group,
-                                      "\"", DidYouMean(group, views)));
-      return;
-    }
-    const bool metric =
-        parts.size() == 3 && (parts[2] == "live" || parts[2] == "allocated" ||
-                              parts[2] == "calls" || parts[2] == "peak");
-    const bool phase = parts.size() == 4 && parts[2] == "at";
-    if (parts.size() > 2 && !metric && !phase) {
-      fields->Error(
-          key, absl::StrCat(key, ": of a group there are group.NAME, ",
-                            ".live, .allocated, .calls and .at.PHASE, not ", name));
-    }
+    return study::ReadQuantity(fields, key, otherwise, study_->groups);
   }
 
   std::vector<Column> ReadColumns(Fields* fields, absl::string_view key,
