@@ -77,6 +77,11 @@ void RunsBuilder::FinishRun(Run run) {
 }
 
 absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress) {
+  return Add(files, progress, [](Recording&) { return absl::OkStatus(); });
+}
+
+absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress,
+                              LookFn look) {
   ReadOptions options;
   options.blocks = filters_.blocks;
   Run run;
@@ -84,7 +89,10 @@ absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress) {
   run.rep = files.rep;
   run.file = files.name;
   for (const std::string& file : files.files) {
-    const absl::StatusOr<Trace> trace = ReadTrace(file, options, progress);
+    absl::StatusOr<Recording> recording = Recording::Open(file);
+    const absl::StatusOr<Trace> trace =
+        recording.ok() ? ReadTrace(*recording, options, progress)
+                       : recording.status();
     if (!trace.ok()) {
       values_.clear();
       return trace.status();
@@ -98,6 +106,10 @@ absl::Status RunsBuilder::Add(const RunFiles& files, ProgressFn progress) {
       }
     }
     Accumulate(*trace, &run);
+    if (absl::Status status = look(*recording); !status.ok()) {
+      values_.clear();
+      return status;
+    }
   }
   if (files.files.size() > 1) {
     Warn(files.name,

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "analyzer/recording/chunk_directory.h"
+#include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace.h"
 #include "analyzer/scaling/runs.h"
 #include "analyzer/stacks/filters.h"
@@ -36,6 +38,10 @@ class RunsBuilder {
   // Processes of a run are added up. An error names the file; what was added before
   // stays.
   absl::Status Add(const RunFiles& run, ProgressFn progress);
+  // The same; `look` sees each recording once more while it is open and the book
+  // has its trace at hand. An error of `look` counts as one of the file.
+  using LookFn = absl::FunctionRef<absl::Status(Recording& recording)>;
+  absl::Status Add(const RunFiles& run, ProgressFn progress, LookFn look);
   // From a trace that was read elsewhere, as a run of one process.
   void AddTrace(double n, uint32_t rep, const Trace& trace);
   // Once, after the last Add.

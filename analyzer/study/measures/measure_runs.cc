@@ -10,7 +10,6 @@
 #include "analyzer/command/files.h"
 #include "analyzer/recording/phase_marks.h"
 #include "analyzer/recording/recording.h"
-#include "analyzer/recording/trace_reader.h"
 #include "analyzer/scaling/runs_builder.h"
 #include "analyzer/stacks/site_book.h"
 
@@ -67,10 +66,6 @@ class Measurer {
         phase_sites_(&book_, SiteIdentity::kStack) {}
 
   absl::Status Add(const SweepRun& run) {
-    const auto ignore = [](uint64_t, uint64_t) {};
-    absl::Status status =
-        builder_.Add({run.n, run.rep, run.directory, run.files}, ignore);
-    if (!status.ok()) return status;
     RunMeasures measures;
     measures.size = run.size;
     measures.n = run.n;
@@ -82,7 +77,19 @@ class Measurer {
         ReadTextFile(absl::StrCat(run.directory, "/", kStdoutFile));
     if (!out.ok()) return out.status();
     measures.truth = ReadTruth(*out);
-    status = AddPhases(run, &measures);
+    const absl::StatusOr<std::string> error =
+        ReadTextFile(absl::StrCat(run.directory, "/", kStderrFile));
+    if (!error.ok()) return error.status();
+    const auto ignore = [](uint64_t, uint64_t) {};
+    const absl::Status status =
+        builder_.Add({run.n, run.rep, run.directory, run.files}, ignore,
+                     [&](Recording& recording) {
+                       // Phases are the program's own: its children have theirs, or
+                       // none.
+                       if (recording.path() != run.files.front())
+                         return absl::OkStatus();
+                       return AddPhases(recording, *error, &measures);
+                     });
     if (!status.ok()) return status;
     variant_.runs.push_back(std::move(measures));
     return absl::OkStatus();
@@ -110,24 +117,12 @@ class Measurer {
   }
 
  private:
-  // Of the program itself: its children have phases of their own, or none.
-  absl::Status AddPhases(const SweepRun& run, RunMeasures* measures) {
-    absl::StatusOr<std::string> error =
-        ReadTextFile(absl::StrCat(run.directory, "/", kStderrFile));
-    if (!error.ok()) return error.status();
-    const auto ignore = [](uint64_t, uint64_t) {};
-    absl::StatusOr<Recording> recording = Recording::Open(run.files.front());
-    if (!recording.ok()) return recording.status();
-    absl::StatusOr<std::vector<PhaseHeap>> phases =
-        HeapAtPhases(*recording, *error, ignore);
+  // REQUIRES: the book has the recording's trace at hand.
+  absl::Status AddPhases(Recording& recording, const std::string& stderr_text,
+                         RunMeasures* measures) {
+    const absl::StatusOr<std::vector<PhaseHeap>> phases =
+        HeapAtPhases(recording, stderr_text, [](uint64_t, uint64_t) {});
     if (!phases.ok()) return phases.status();
-    if (phases->empty()) return absl::OkStatus();
-    absl::StatusOr<Trace> trace;
-    if (matcher_.size() != 0) {
-      trace = ReadTrace(*recording, ReadOptions(), ignore);
-      if (!trace.ok()) return trace.status();
-      book_.Begin(*trace);
-    }
     for (const PhaseHeap& phase : *phases) {
       // A phase that is reached again is where it was last.
       const auto earlier = std::find_if(
