@@ -93,7 +93,7 @@ ROOMS = [
     (r'analyzer/recording/[^/]+',
      TRACE + rooms('recording') + [r'analyzer/command/cli\.h', r'analyzer/fit/distributions\.h'], False),
     (r'analyzer/stacks/[^/]+',
-     TRACE + rooms('stacks') + [r'analyzer/command/(cli|files|format|options|text_writer)\.h',
+     TRACE + rooms('stacks') + [r'analyzer/command/(cli|files|format|options|terminal|text_writer)\.h',
                                 r'analyzer/recording/(block_filter|named_moment|stored_names|trace)\.h'], False),
     (r'analyzer/report/[^/]+', TRACE + rooms('command', 'recording', 'stacks', 'report'), False),
     # Arithmetic on plain numbers, for any caller.

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/report_file.h"
+#include "analyzer/stacks/debug_options.h"
 
 namespace mallogram {
 namespace {
@@ -54,6 +55,7 @@ std::vector<Option> OtherRows(CheckOptions* options) {
       {"--recording", 'o', "FILE", "keep the recording in FILE (default: removed)",
        Store(&options->recording)},
       {"--trace", 0, "FILE", "", Store(&options->recording)}};  // its old name
+  rows.push_back(DebuginfodRow());
   Append(TerminalRows(), &rows);
   return rows;
 }

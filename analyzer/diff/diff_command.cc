@@ -25,6 +25,7 @@
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/trace_reader.h"
 #include "analyzer/scaling/runs_builder.h"
+#include "analyzer/stacks/debug_options.h"
 #include "analyzer/stacks/filters.h"
 #include "analyzer/stacks/identity_words.h"
 
@@ -105,10 +106,8 @@ std::vector<Option> Rows(DiffOptions* options) {
        "functions with all arguments, files with directories",
        Store(&options->full_names)},
       OutputRow(&options->output),
-      {"--json", 0, "", "one JSON object", Store(&options->json)},
-      {"--debug-dir", 0, "DIR",
-       "look for separate debug files in DIR/.build-id as well",
-       Store(&options->debug_dir)}};
+      {"--json", 0, "", "one JSON object", Store(&options->json)}};
+  Append(DebugRows(&options->debug_dir), &rows);
   Append(TerminalRows(), &rows);
   return rows;
 }

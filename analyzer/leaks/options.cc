@@ -5,6 +5,7 @@
 #include "absl/strings/str_split.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/report_file.h"
+#include "analyzer/stacks/debug_options.h"
 
 namespace mallogram {
 namespace {
@@ -117,33 +118,33 @@ Setter JsonOrFile(LeakOptions* options) {
 }
 
 std::vector<Option> WhatRows(LeakOptions* options) {
-  return {{"--kinds", 0, "KIND,...",
-           "kinds to show, or all (default: definite,possible,growth,\n"
-           "unclassified; with --json and --sarif: see below)",
-           Kinds(&options->kinds, nullptr)},
-          {"--fail-on", 0, "KIND,...",
-           "exit with status 23 if any of these is found; also: mismatch\n"
-           "(freed by the wrong function), all, none (default)",
-           Kinds(&options->fail_on, &options->fail_on_mismatch)},
-          {"--check", 0, "N",
-           "use the Nth leak check of a recording (default: the last)",
-           Number(&options->check, 1)},
-          {"--since", 0, "N", "show what changed since the Nth check",
-           Number(&options->since, 1)},
-          {"--top", 0, "N",
-           "show N records of a process (default 20; JSON: all; 0: all)",
-           Number(&options->top)},
-          {"--depth", 0, "N", "show N callers of each (default 12; 0: all)",
-           Number(&options->depth)},
-          {"--full-names", 0, "",
-           "functions with all arguments, files with directories",
-           Store(&options->full_names)},
-          {"--debug-dir", 0, "DIR",
-           "look for separate debug files in DIR/.build-id as well",
-           Store(&options->debug_dir)},
-          {"--pid", 0, "PID",
-           "look into this process, which is being recorded and goes on",
-           Number(&options->pid, 1)}};
+  std::vector<Option> rows = {
+      {"--kinds", 0, "KIND,...",
+       "kinds to show, or all (default: definite,possible,growth,\n"
+       "unclassified; with --json and --sarif: see below)",
+       Kinds(&options->kinds, nullptr)},
+      {"--fail-on", 0, "KIND,...",
+       "exit with status 23 if any of these is found; also: mismatch\n"
+       "(freed by the wrong function), all, none (default)",
+       Kinds(&options->fail_on, &options->fail_on_mismatch)},
+      {"--check", 0, "N",
+       "use the Nth leak check of a recording (default: the last)",
+       Number(&options->check, 1)},
+      {"--since", 0, "N", "show what changed since the Nth check",
+       Number(&options->since, 1)},
+      {"--top", 0, "N",
+       "show N records of a process (default 20; JSON: all; 0: all)",
+       Number(&options->top)},
+      {"--depth", 0, "N", "show N callers of each (default 12; 0: all)",
+       Number(&options->depth)},
+      {"--full-names", 0, "",
+       "functions with all arguments, files with directories",
+       Store(&options->full_names)},
+      {"--pid", 0, "PID",
+       "look into this process, which is being recorded and goes on",
+       Number(&options->pid, 1)}};
+  Append(DebugRows(&options->debug_dir), &rows);
+  return rows;
 }
 
 std::vector<Option> SuppressionRows(LeakOptions* options) {

@@ -15,6 +15,7 @@
 #include "analyzer/report/analyses.h"
 #include "analyzer/report/render.h"
 #include "analyzer/report/report_builder.h"
+#include "analyzer/stacks/debug_options.h"
 #include "analyzer/stacks/filters.h"
 #include "analyzer/stacks/identity_words.h"
 
@@ -88,11 +89,8 @@ std::vector<Option> ReportRows(ReportOptions* options) {
        Store(&options->text.full_names)},
       OutputRow(&options->output),
       {"--json", 0, "", "one JSON object, described by report.schema.json",
-       Store(&options->json)},
-      {"--debug-dir", 0, "DIR",
-       "look for separate debug files in DIR/.build-id as well\n"
-       "(always: /usr/lib/debug)",
-       Store(&options->debug_dir)}};
+       Store(&options->json)}};
+  Append(DebugRows(&options->debug_dir), &rows);
   Append(TerminalRows(), &rows);
   return rows;
 }

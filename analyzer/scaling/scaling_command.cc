@@ -7,6 +7,7 @@
 #include "analyzer/command/terminal.h"
 #include "analyzer/scaling/render_scaling.h"
 #include "analyzer/scaling/run_files.h"
+#include "analyzer/stacks/debug_options.h"
 #include "analyzer/stacks/identity_words.h"
 
 namespace mallogram {
@@ -61,10 +62,8 @@ std::vector<Option> ScalingRows(ScalingOptions* options) {
       {"--full-names", 0, "",
        "functions with all arguments, files with directories",
        Store(&options->full_names)},
-      {"--json", 0, "", "everything, for programs", Store(&options->json)},
-      {"--debug-dir", 0, "DIR",
-       "look for separate debug files in DIR/.build-id as well",
-       Store(&options->debug_dir)}};
+      {"--json", 0, "", "everything, for programs", Store(&options->json)}};
+  Append(DebugRows(&options->debug_dir), &rows);
   Append(TerminalRows(), &rows);
   return rows;
 }

@@ -1,6 +1,7 @@
 #include "analyzer/stacks/symbolizer.h"
 
 #include <elfutils/libdwfl.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -71,13 +72,14 @@ std::string BuildIdText(absl::string_view build_id) {
 // paths and different build-ids must not meet.
 class Symbolizer::Object {
  public:
-  explicit Object(const std::string& debug_dir)
-      : search_path_(debug_dir.empty() ? absl::StrCat(":.debug:", kSystemDebugDir)
+  Object(const std::string& debug_dir, Debuginfod* debuginfod)
+      : debuginfod_(debuginfod),
+        search_path_(debug_dir.empty() ? absl::StrCat(":.debug:", kSystemDebugDir)
                                        : absl::StrCat(":.debug:", debug_dir, ":",
                                                       kSystemDebugDir)),
         search_path_c_(search_path_.data()) {
     callbacks_.find_elf = dwfl_build_id_find_elf;
-    callbacks_.find_debuginfo = dwfl_standard_find_debuginfo;
+    callbacks_.find_debuginfo = FindDebugInfo;
     callbacks_.section_address = dwfl_offline_section_address;
     callbacks_.debuginfo_path = &search_path_c_;
   }
@@ -111,6 +113,10 @@ class Symbolizer::Object {
     module_ = dwfl_report_offline(dwfl_, "module", path.c_str(), -1);
     dwfl_report_end(dwfl_, nullptr, nullptr);
     if (module_ == nullptr) return Unload(Result::kMissing);
+    void** user_data = nullptr;
+    dwfl_module_info(module_, &user_data, nullptr, nullptr, nullptr, nullptr,
+                     nullptr, nullptr);
+    *user_data = this;
     // libdwfl lays a file out where it likes; `bias` leads from the file's own
     // addresses, which traces hold, to its.
     GElf_Addr bias = 0;
@@ -170,6 +176,28 @@ class Symbolizer::Object {
   }
 
  private:
+  // libdwfl's callback: first as it would itself, then from servers.
+  static int FindDebugInfo(Dwfl_Module* module, void** user_data, const char* name,
+                           Dwarf_Addr base, const char* file, const char* debuglink,
+                           GElf_Word checksum, char** path) {
+    const int found = dwfl_standard_find_debuginfo(module, user_data, name, base,
+                                                   file, debuglink, checksum, path);
+    const unsigned char* bits = nullptr;
+    GElf_Addr where = 0;
+    const int length = found >= 0 ? 0 : dwfl_module_build_id(module, &bits, &where);
+    if (length <= 0) return found;
+    const std::string fetched =
+        static_cast<Object*>(*user_data)
+            ->debuginfod_->Find(
+                Debuginfod::What::kDebugInfo,
+                absl::string_view(reinterpret_cast<const char*>(bits),
+                                  static_cast<size_t>(length)),
+                file == nullptr ? "" : file);
+    if (fetched.empty()) return found;
+    *path = strdup(fetched.c_str());
+    return open(fetched.c_str(), O_RDONLY | O_CLOEXEC);
+  }
+
   void FindDwarf() {
     Dwarf_Addr bias = 0;
     Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);
@@ -199,6 +227,7 @@ class Symbolizer::Object {
     return result;
   }
 
+  Debuginfod* const debuginfod_;
   std::string search_path_;
   char* search_path_c_;
   Dwfl_Callbacks callbacks_ = {};
@@ -212,11 +241,7 @@ class Symbolizer::Object {
   std::unique_ptr<DataSymbols> data_;
 };
 
-Symbolizer::Symbolizer(absl::string_view debug_dir) : debug_dir_(debug_dir) {
-  // libdw would ask servers for debug files: minutes of waiting, and a trace's
-  // content told to strangers.
-  unsetenv("DEBUGINFOD_URLS");
-}
+Symbolizer::Symbolizer(absl::string_view debug_dir) : debug_dir_(debug_dir) {}
 
 Symbolizer::~Symbolizer() = default;
 
@@ -224,7 +249,7 @@ Symbolizer::Object* Symbolizer::Open(const Module& module) {
   std::unique_ptr<Object>& slot = objects_[{module.path, module.build_id,
                                             module.file_bytes, module.modified_ns}];
   if (slot != nullptr) return slot.get();
-  slot = std::make_unique<Object>(debug_dir_);
+  slot = std::make_unique<Object>(debug_dir_, &debuginfod_);
   // "[vdso]" and the like are no files.
   if (module.path.empty() || module.path[0] != '/') return slot.get();
 
@@ -237,6 +262,13 @@ Symbolizer::Object* Symbolizer::Open(const Module& module) {
           Object::Result::kOk) {
         return slot.get();
       }
+    }
+    const std::string fetched = debuginfod_.Find(Debuginfod::What::kExecutable,
+                                                 module.build_id, module.path);
+    TakeNotes();
+    if (!fetched.empty() &&
+        slot->Load(fetched, module.build_id, module) == Object::Result::kOk) {
+      return slot.get();
     }
   }
   notes_.push_back(absl::StrCat(
@@ -252,6 +284,11 @@ Symbolizer::Object* Symbolizer::Open(const Module& module) {
           : absl::StrCat(" (build-id ", BuildIdText(module.build_id), ")"),
       ": its frames are shown as module+offset"));
   return slot.get();
+}
+
+void Symbolizer::TakeNotes() {
+  for (std::string& note : debuginfod_.TakeNotes())
+    notes_.push_back(std::move(note));
 }
 
 void Symbolizer::Prefer(const StoredNames* names) {
@@ -273,6 +310,7 @@ std::vector<Frame> Symbolizer::Resolve(const Module& module, uint64_t offset) {
   // The return address may be the first byte of the next line, or function.
   if (!object->usable() || offset == 0) return {Frame()};
   std::vector<Frame> frames = object->Resolve(offset - 1);
+  TakeNotes();
   if (const std::string note = object->TakeNote(); !note.empty())
     file_notes_.push_back(notes_.emplace_back(absl::StrCat(module.path, note)));
   return frames;

@@ -5,7 +5,8 @@
 // the recorded one (without one: if size and time of the file are); else by
 // build-id under the debug directories; else its frames keep module and offset
 // alone. Debug information comes from the file, or from a separate file by build-id
-// or .gnu_debuglink. Nothing is ever fetched from the network.
+// or .gnu_debuglink. What is not here is fetched from the servers of
+// DEBUGINFOD_URLS, if the user has set that (debuginfod.h).
 //
 // Single-threaded. Not cached here: callers ask once an address.
 #pragma once
@@ -19,6 +20,7 @@
 
 #include "absl/strings/string_view.h"
 #include "analyzer/recording/stored_names.h"
+#include "analyzer/stacks/debuginfod.h"
 #include "preload/trace/records.h"
 
 namespace mallogram {
@@ -83,8 +85,10 @@ class Symbolizer {
  private:
   class Object;
   Object* Open(const Module& module);
+  void TakeNotes();
 
   const std::string debug_dir_;
+  Debuginfod debuginfod_;
   // By path, build-id, and size and time where there is none.
   std::map<std::tuple<std::string, std::string, uint64_t, uint64_t>,
            std::unique_ptr<Object>>

@@ -14,6 +14,7 @@
 #include "analyzer/recording/recording.h"
 #include "analyzer/recording/rewrite.h"
 #include "analyzer/recording/trace_reader.h"
+#include "analyzer/stacks/debug_options.h"
 #include "analyzer/symbolize/names_of.h"
 
 namespace mallogram {
@@ -42,12 +43,10 @@ struct SymbolizeOptions {
 };
 
 std::vector<Option> Rows(SymbolizeOptions* options) {
-  std::vector<Option> rows = {
-      {"--output", 'o', "FILE", "write to FILE, and leave the recording as it is",
-       Store(&options->output)},
-      {"--debug-dir", 0, "DIR",
-       "look for separate debug files in DIR/.build-id as well",
-       Store(&options->debug_dir)}};
+  std::vector<Option> rows = {{"--output", 'o', "FILE",
+                               "write to FILE, and leave the recording as it is",
+                               Store(&options->output)}};
+  Append(DebugRows(&options->debug_dir), &rows);
   Append(TerminalRows(), &rows);
   return rows;
 }
