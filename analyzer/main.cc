@@ -22,6 +22,7 @@
 #include "analyzer/check/check_command.h"
 #include "analyzer/command/cli.h"
 #include "analyzer/command/exit.h"
+#include "analyzer/command/format.h"
 #include "analyzer/command/help.h"
 #include "analyzer/command/options.h"
 #include "analyzer/command/terminal.h"
@@ -107,7 +108,7 @@ absl::StatusOr<int> RunHelp(Arguments arguments) {
     return InputError(absl::NotFoundError(
         absl::StrCat("no verb \"", name, "\"", MeantVerb(name))));
   }
-  return ExitAfter(PrintOut(verb->help()));
+  return ExitAfter(PrintOut(WrapLines(verb->help(), DetectStyle().width)));
 }
 
 // So that a shell's loop ends, too.
@@ -123,7 +124,7 @@ absl::StatusOr<int> RunHelp(Arguments arguments) {
 int Run(const Verb& verb, Arguments arguments) {
   absl::StatusOr<int> done = verb.run(arguments);
   if (IsHelpAsked(done.status()) && verb.help != nullptr)
-    done = ExitAfter(PrintOut(verb.help()));
+    done = ExitAfter(PrintOut(WrapLines(verb.help(), DetectStyle().width)));
   if (done.ok()) return *done;
   Say(absl::StrCat(done.status().message(),
                    absl::IsInvalidArgument(done.status())

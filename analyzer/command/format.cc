@@ -1,5 +1,7 @@
 #include "analyzer/command/format.h"
 
+#include <wchar.h>
+
 #include <algorithm>
 #include <cmath>
 #include <ctime>
@@ -12,6 +14,8 @@
 
 namespace mallogram {
 namespace {
+
+bool use_si = false;  // of the command line
 
 // Three figures: "1.23", "12.3", "123".
 std::string ThreeFigures(double value) {
@@ -40,18 +44,114 @@ size_t SequenceLength(absl::string_view text) {
   return length;
 }
 
+// One code point, or one colour code, which takes no column.
+struct Glyph {
+  absl::string_view bytes;
+  size_t columns = 1;
+};
+
+Glyph TakeGlyph(absl::string_view* text) {
+  const auto first = static_cast<unsigned char>((*text)[0]);
+  size_t bytes = 1, columns = 1;
+  if (first == 0x1b && text->size() > 1 && (*text)[1] == '[') {
+    bytes = std::min(text->find('m'), text->size() - 1) + 1;
+    columns = 0;
+  } else if (first >= 0xc0) {
+    const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    wchar_t code = first & (0xff >> (length + 1));
+    for (; bytes < length && bytes < text->size() &&
+           (static_cast<unsigned char>((*text)[bytes]) & 0xc0) == 0x80;
+         ++bytes) {
+      code = code << 6 | (static_cast<unsigned char>((*text)[bytes]) & 0x3f);
+    }
+    // Not known to this locale: one column, as most are.
+    const int known = wcwidth(code);
+    columns = known < 0 ? 1 : static_cast<size_t>(known);
+  }
+  const Glyph glyph{text->substr(0, bytes), columns};
+  text->remove_prefix(bytes);
+  return glyph;
+}
+
+// Where a line goes on that is broken: below the text behind its label, number or
+// option name; else a little further in than it begins.
+size_t HangingIndent(absl::string_view line, size_t width) {
+  size_t column = 0, gap = 0, indent = 0, words = 0;
+  bool in_gap = true;
+  while (!line.empty()) {
+    const Glyph glyph = TakeGlyph(&line);
+    if (glyph.columns == 0) continue;
+    if (glyph.bytes == " ") {
+      ++gap;
+    } else {
+      if (in_gap && words == 0) indent = column;
+      if (gap >= 2 && words != 0 && column <= width / 2) return column;
+      gap = 0;
+      in_gap = false;
+      ++words;
+    }
+    column += glyph.columns;
+    if (column > width / 2) break;
+  }
+  return std::min(indent + 4, width / 2);
+}
+
+void WrapLine(absl::string_view line, size_t width, std::string* out) {
+  const std::string indent(HangingIndent(line, width), ' ');
+  size_t column = 0;
+  bool at_start = true;  // of the first line, whose own spaces stay
+  while (!line.empty()) {
+    // A word with the spaces before it.
+    std::string spaces, word;
+    size_t space_columns = 0, word_columns = 0;
+    absl::string_view rest = line;
+    while (!rest.empty() && rest[0] == ' ') {
+      spaces.push_back(' ');
+      ++space_columns;
+      rest.remove_prefix(1);
+    }
+    while (!rest.empty() && rest[0] != ' ') {
+      const Glyph glyph = TakeGlyph(&rest);
+      if (word_columns + glyph.columns + indent.size() > width) {
+        rest =
+            absl::string_view(glyph.bytes.data(), glyph.bytes.size() + rest.size());
+        break;
+      }
+      word.append(glyph.bytes.data(), glyph.bytes.size());
+      word_columns += glyph.columns;
+    }
+    if (column + space_columns + word_columns > width) {
+      if (word_columns != 0) {
+        absl::StrAppend(out, at_start ? "" : "\n", indent, word);
+        column = indent.size() + word_columns;
+      } else {
+        out->append(word);  // colour codes, and spaces at the end of a line
+      }
+    } else {
+      absl::StrAppend(out, spaces, word);
+      column += space_columns + word_columns;
+    }
+    at_start = false;
+    line = rest;
+  }
+}
+
 }  // namespace
 
+void SetSi() { use_si = true; }
+
 std::string FormatBytes(uint64_t bytes) {
-  if (bytes < 1024) return absl::StrCat(bytes, " B");
-  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  double value = static_cast<double>(bytes) / 1024;
+  constexpr const char* kBinary[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  constexpr const char* kSi[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+  const uint64_t base = use_si ? 1000 : 1024;
+  if (bytes < base) return absl::StrCat(bytes, " B");
+  double value = static_cast<double>(bytes) / static_cast<double>(base);
   size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < std::size(kUnits)) {
-    value /= 1024;
+  while (value >= 999.5 && unit + 1 < std::size(kSi)) {
+    value /= static_cast<double>(base);
     ++unit;
   }
-  return absl::StrCat(ThreeFigures(value), " ", kUnits[unit]);
+  return absl::StrCat(ThreeFigures(value), " ", (use_si ? kSi : kBinary)[unit]);
 }
 
 std::string FormatCount(uint64_t count) {
@@ -165,9 +265,26 @@ std::string Printable(absl::string_view text, bool utf8) {
 }
 
 size_t DisplayWidth(absl::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-  }));
+  size_t columns = 0;
+  while (!text.empty()) columns += TakeGlyph(&text).columns;
+  return columns;
+}
+
+std::string WrapLines(absl::string_view text, size_t width) {
+  std::string wrapped;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const absl::string_view line = text.substr(0, end);
+    if (DisplayWidth(line) <= width) {
+      wrapped.append(line.data(), line.size());
+    } else {
+      WrapLine(line, width, &wrapped);
+    }
+    if (end == absl::string_view::npos) break;
+    wrapped.push_back('\n');
+    text.remove_prefix(end + 1);
+  }
+  return wrapped;
 }
 
 std::string PadLeft(absl::string_view text, size_t width) {

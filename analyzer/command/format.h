@@ -10,6 +10,8 @@
 
 namespace mallogram {
 
+// Of this process: FormatBytes says kB, MB, GB (10^3), not KiB, MiB, GiB.
+void SetSi();
 std::string FormatBytes(uint64_t bytes);  // "0 B", "12.3 KiB"
 std::string FormatCount(uint64_t count);  // "1,234,567"
 // "12.3 KiB to 15.0 KiB", "1,234 to 1,300".
@@ -32,8 +34,11 @@ std::string Sparkline(const std::vector<uint64_t>& values, uint64_t max, bool ut
 // no other than ASCII if not `utf8`); what is not safe becomes "?".
 std::string Printable(absl::string_view text, bool utf8);
 
-// Columns that printable text takes (a code point is one column).
+// Columns that printable text takes; colour codes take none.
 size_t DisplayWidth(absl::string_view text);
+// Every line at most `width` columns wide: longer ones are broken at spaces (at any
+// place, where a word is longer than a line) and go on below their text.
+std::string WrapLines(absl::string_view text, size_t width);
 std::string PadLeft(absl::string_view text, size_t width);
 std::string PadRight(absl::string_view text, size_t width);
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "analyzer/command/format.h"
 #include "preload/trace_format.h"
 
 namespace mallogram {
@@ -72,6 +73,11 @@ std::vector<Option> TerminalRows() {
           {"--quiet", 'q', "", "no progress bar",
            [](absl::string_view, absl::string_view) {
              SetQuiet();
+             return absl::OkStatus();
+           }},
+          {"--si", 0, "", "bytes in kB, MB, GB (10^3), not in KiB, MiB, GiB (2^10)",
+           [](absl::string_view, absl::string_view) {
+             SetSi();
              return absl::OkStatus();
            }}};
 }

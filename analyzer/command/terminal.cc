@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/format.h"
 
@@ -21,6 +22,10 @@ constexpr size_t kBarWidth = 30;
 // Of the command line; threads only read them.
 ColorWhen color_when = ColorWhen::kAuto;
 bool quiet = false;
+
+// Reports are laid out for these. On narrower terminals lines are broken by the
+// terminal, on wider ones the eye would lose them.
+constexpr size_t kLeastWidth = 40, kMostWidth = 160;
 
 bool IsUtf8() { return strcmp(nl_langinfo(CODESET), "UTF-8") == 0; }
 
@@ -35,13 +40,18 @@ Style DetectStyle(int fd) {
   Style style;
   style.utf8 = IsUtf8();
   style.color = color_when == ColorWhen::kAlways;
+  // As ncurses has it: what the user sets counts, on terminals and in pipes.
+  const char* const columns = getenv("COLUMNS");
+  size_t wanted = 0;
+  const bool is_set = columns != nullptr && absl::SimpleAtoi(columns, &wanted);
+  if (is_set) style.width = std::clamp(wanted, kLeastWidth, kMostWidth);
   if (!isatty(fd)) return style;
   const char* const no_color = getenv("NO_COLOR");
   if (color_when == ColorWhen::kAuto)
     style.color = (no_color == nullptr || *no_color == '\0') && !Is("TERM", "dumb");
   struct winsize size;
-  if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
-    style.width = std::clamp<size_t>(size.ws_col, 60, 160);
+  if (!is_set && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col != 0) {
+    style.width = std::clamp<size_t>(size.ws_col, kLeastWidth, kMostWidth);
   }
   return style;
 }

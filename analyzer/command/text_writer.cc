@@ -5,8 +5,10 @@
 namespace mallogram {
 
 std::string TextWriter::Take() {
-  if (style_.utf8) return std::move(text_);
-  return absl::StrReplaceAll(text_, {{"µ", "u"}, {"–", "-"}, {"…", ".."}});
+  if (style_.utf8) return WrapLines(text_, style_.width);
+  return WrapLines(
+      absl::StrReplaceAll(text_, {{"µ", "u"}, {"–", "-"}, {"…", ".."}}),
+      style_.width);
 }
 
 }  // namespace mallogram

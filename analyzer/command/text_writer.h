@@ -11,6 +11,13 @@
 
 namespace mallogram {
 
+// Below kRoomyWidth columns tables leave out what is nice to have; below
+// kNarrowWidth what can be done without.
+inline constexpr size_t kRoomyWidth = 100, kNarrowWidth = 72;
+constexpr size_t BarWidth(const Style& style) {
+  return style.width >= kRoomyWidth ? 20 : style.width >= kNarrowWidth ? 12 : 0;
+}
+
 class TextWriter {
  public:
   TextWriter(const Style& style, bool full_names)

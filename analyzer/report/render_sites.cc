@@ -17,7 +17,6 @@
 namespace mallogram {
 namespace {
 
-constexpr size_t kBarWidth = 20;
 constexpr size_t kIndent = 6;
 constexpr size_t kPlaceWidth = 30;
 constexpr size_t kLeastName = 24;
@@ -101,11 +100,14 @@ std::string FrameText(const TextWriter& out, const CodeFrame& frame, size_t pref
   if (look.recursive) place.push_back("(recursive)");
   const size_t columns = DisplayWidth(function);
   if (look.bold) function = out.Bold(function);
-  if (place.empty()) return function;
+  const std::string text = absl::StrJoin(place, " ");
+  // A tree shows no place where there is no room left for it.
+  const bool fits = prefix + columns + 2 + DisplayWidth(text) <= out.style().width;
+  if (place.empty() || (!look.aligned && !fits)) return function;
   return absl::StrCat(
       function,
       std::string(look.aligned && columns < room ? room - columns : 0, ' '), "  ",
-      out.Dim(absl::StrJoin(place, " ")));
+      out.Dim(text));
 }
 
 void WriteCallers(const TextInput& input, const TopSite& site, TextWriter* out) {
@@ -129,6 +131,17 @@ void WriteCallers(const TextInput& input, const TopSite& site, TextWriter* out) 
               FrameText(*out, input.book.frame(line.frame), DisplayWidth(prefix),
                         {line.any_line, line.inlined, line.recursive}));
   }
+}
+
+// Of glyphs that take one column each.
+std::string LastColumns(absl::string_view text, size_t columns) {
+  size_t start = text.size();
+  for (; start > 0 && columns > 0; --columns) {
+    do {
+      --start;
+    } while (start > 0 && (static_cast<unsigned char>(text[start]) & 0xc0) == 0x80);
+  }
+  return std::string(text.substr(start));
 }
 
 }  // namespace
@@ -156,7 +169,7 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
     ++rank;
     out->Line();
     out->Line(out->Bold(PadLeft(absl::StrCat(rank), 4)), "  ",
-              out->Cyan(Bar(site.share, kBarWidth, out->utf8())), " ",
+              out->Cyan(Bar(site.share, BarWidth(out->style()), out->utf8())), " ",
               out->Bold(PadLeft(FormatPercent(site.share), 7)), "  ",
               Figures(site, input.report.sampling.interval, options.by));
     const CodeFrame& frame = input.book.frame(site.frame.frame);
@@ -179,14 +192,19 @@ void WriteTopSites(const TextInput& input, const TextOptions& options,
 
 void WriteTree(const TextInput& input, const TextOptions& options,
                TextWriter* out) {
-  constexpr size_t kShareWidth = 9, kValueWidth = 11, kCallsWidth = 14;
-  constexpr size_t kFigures = kShareWidth + kValueWidth + kCallsWidth + 2;
+  constexpr size_t kShareWidth = 9, kValueWidth = 11;
+  const size_t calls_width = out->style().width < kNarrowWidth ? 0 : 14;
+  const size_t all_figures = kShareWidth + kValueWidth + calls_width + 2;
+  // Names need room; of deep branches only the inner levels are drawn.
+  const size_t most_prefix = out->style().width < all_figures + kLeastName + 12
+                                 ? 10
+                                 : out->style().width - all_figures - kLeastName;
   out->Heading("Call tree", absl::StrCat(" by ", MeasureText(options.by)));
   out->Line(out->Dim(absl::StrCat(
       PadLeft("share", kShareWidth),
       PadLeft(options.by == Measure::kTemporary ? "temporary" : "value",
               kValueWidth),
-      PadLeft("calls", kCallsWidth))));
+      calls_width == 0 ? "" : PadLeft("calls", calls_width))));
   // Whether the level's line goes on below the row at hand.
   std::vector<bool> open;
   for (const TreeRow& row : input.tree) {
@@ -205,19 +223,24 @@ void WriteTree(const TextInput& input, const TextOptions& options,
       }
     }
     if (!row.chain) open[level] = !row.last;
+    if (const size_t columns = DisplayWidth(prefix); columns > most_prefix)
+      prefix = absl::StrCat("… ", LastColumns(prefix, most_prefix - 2));
     if (row.cut != 0) {
       out->Line(out->Dim(absl::StrCat(
           PadLeft(FormatPercent(row.share), kShareWidth),
-          std::string(kFigures - kShareWidth, ' '), prefix, "… ",
+          std::string(all_figures - kShareWidth, ' '), prefix, "… ",
           Plural(row.cut, row.deeper ? "deeper branch" : "smaller branch"))));
       continue;
     }
     const std::string figures =
-        row.chain ? std::string(kFigures, ' ')
-                  : absl::StrCat(
-                        PadLeft(FormatPercent(row.share), kShareWidth),
-                        PadLeft(MeasureValue(row.value, options.by), kValueWidth),
-                        PadLeft(FormatCount(row.calls), kCallsWidth), "  ");
+        row.chain
+            ? std::string(all_figures, ' ')
+            : absl::StrCat(
+                  PadLeft(FormatPercent(row.share), kShareWidth),
+                  PadLeft(MeasureValue(row.value, options.by), kValueWidth),
+                  calls_width == 0 ? ""
+                                   : PadLeft(FormatCount(row.calls), calls_width),
+                  "  ");
     if (row.level == 0) {
       out->Line(out->Bold(figures), "all");
       continue;
@@ -226,7 +249,7 @@ void WriteTree(const TextInput& input, const TextOptions& options,
     look.aligned = false;
     out->Line(row.chain ? figures : out->Bold(figures), out->Dim(prefix),
               FrameText(*out, input.book.frame(row.frame),
-                        kFigures + DisplayWidth(prefix), look));
+                        all_figures + DisplayWidth(prefix), look));
   }
   if (input.tree.empty()) out->Line("  nothing");
 }

@@ -227,8 +227,9 @@ std::string SizeLabel(int first, int last) {
 void WriteSizes(const Report& report, TextWriter* out) {
   if (report.totals.allocations == 0) return;
   out->Heading("Block sizes");
+  const size_t bar_width = BarWidth(out->style());
   out->Line(out->Dim(absl::StrCat(PadLeft("size", 12), PadLeft("calls", 14), "  ",
-                                  PadRight("", 22), PadLeft("bytes", 11),
+                                  PadRight("", bar_width), PadLeft("bytes", 11),
                                   PadLeft("alive at end", 14),
                                   PadLeft("temporary", 12))));
   // Sizes 1 to 7 are one row.
@@ -251,7 +252,8 @@ void WriteSizes(const Report& report, TextWriter* out) {
                          static_cast<double>(report.totals.allocations);
     out->Line(
         PadLeft(SizeLabel(first, i), 12), PadLeft(FormatCount(row.calls), 14), "  ",
-        out->Cyan(Bar(share, 22, out->utf8())), PadLeft(FormatBytes(row.bytes), 11),
+        out->Cyan(Bar(share, bar_width, out->utf8())),
+        PadLeft(FormatBytes(row.bytes), 11),
         PadLeft(row.live_bytes == 0 ? "" : FormatBytes(row.live_bytes), 14),
         PadLeft(row.temporary == 0 ? "" : Share(row.temporary, row.calls), 12));
   }

@@ -112,9 +112,9 @@ std::vector<Option> DataRows(Options* options) {
 }
 
 absl::Status CheckData(const Words& words) {
-  constexpr absl::string_view kOfTables[] = {"--data", "--predict", "--budget",
-                                             "--json", "--output",  "--color",
-                                             "--quiet"};
+  constexpr absl::string_view kOfTables[] = {"--data",  "--predict", "--budget",
+                                             "--json",  "--output",  "--color",
+                                             "--quiet", "--si"};
   for (const std::string& name : words.given) {
     if (absl::c_linear_search(kOfTables, name)) continue;
     return UsageError(absl::StrCat(name, " is for recordings, --data for a table"));

@@ -19,6 +19,8 @@ namespace {
 constexpr size_t kLabelWidth = 20, kFigureWidth = 14, kLawWidth = 22,
                  kIntervalWidth = 24;
 constexpr size_t kNameWidth = 60, kCallerWidth = 40;
+// A name with less room than this gets a line of its own.
+constexpr size_t kLeastName = 40, kSiteIndent = 7, kLeastShown = 16;
 
 uint64_t Rounded(double value) {
   return static_cast<uint64_t>(std::llround(std::clamp(value, 0.0, 9e18)));
@@ -297,9 +299,9 @@ class ScalingText {
       absl::StrAppend(&head, "  ", PadLeft(At(scaling_.target), kFigureWidth), "  ",
                       PadRight("[95 %]", kIntervalWidth));
     }
-    absl::StrAppend(&head, PadLeft("share", 8), "  ", PadRight("law", kLawWidth),
-                    " call site");
-    out_.Line(out_.Dim(head));
+    absl::StrAppend(&head, PadLeft("share", 8), "  ", PadRight("law", kLawWidth));
+    const bool fits = DisplayWidth(head) + kLeastName <= out_.style().width;
+    out_.Line(out_.Dim(head), out_.Dim(fits ? " call site" : ""));
     bool any_term = false, any_alarm = false;
     for (size_t i = 0; i < scaling_.sites.size(); ++i) {
       const SiteScaling& site = scaling_.sites[i];
@@ -339,7 +341,17 @@ class ScalingText {
       const CallSite& call = sites_[site.site];
       const StackFrame own = {call.function, call.file, call.line};
       const std::string place = PlaceText(out_, own);
-      out_.Line(line, out_.Bold(FunctionText(out_, own, kNameWidth)),
+      const size_t used = DisplayWidth(line), width = out_.style().width;
+      if (!fits) {
+        out_.Line(line);
+        line = std::string(kSiteIndent, ' ');
+      }
+      const size_t room = width - (fits ? used : kSiteIndent);
+      const size_t beside = place.empty() ? 0 : DisplayWidth(place) + 2;
+      out_.Line(line,
+                out_.Bold(FunctionText(out_, own,
+                                       std::clamp(room > beside ? room - beside : 0,
+                                                  kLeastShown, kNameWidth))),
                 place.empty() ? "" : "  ", out_.Dim(place));
       if (options_.depth > 0) WriteCallers(call, std::string(12, ' '));
     }

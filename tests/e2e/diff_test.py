@@ -81,7 +81,7 @@ class Diff(harness.Case):
 
     def test_text(self):
         text = self.diff(self.old, self.new)
-        self.assertIn("without lines: ", text)
+        self.assertIn("without lines: ", " ".join(text.split()) + " ")
         self.assertIn("+68.4 KiB", text)
         self.assertIn("1 new, 1 gone, 1 larger", text)
         self.assertRegex(text, r"x 31")

@@ -277,8 +277,10 @@ class Sizes(harness.Case):
                        "steeper"):
             self.assertIn(needed, text)
         self.assertTrue(text.isascii())  # LC_ALL=C
-        rows = [line for line in text.splitlines() if "SiteQuadratic" in line]
-        self.assertTrue(rows[0].startswith("!"), rows)
+        # The figures, then the call site on a line of its own.
+        lines = text.splitlines()
+        at = next(i for i, line in enumerate(lines) if "SiteQuadratic" in line)
+        self.assertTrue(lines[at - 1].startswith("!"), lines[at - 1:at + 1])
 
 
 if __name__ == "__main__":

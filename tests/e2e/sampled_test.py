@@ -161,7 +161,8 @@ class Sampled(harness.Case):
         self.assertIn(f"Sampled: one in 64.0 KiB, {samples:,} blocks; all figures are "
                       "estimates, with 95 % intervals", text)
         self.assertRegex(text, r"Peak heap +[\d.]+ MiB +[\d.]+ MiB to [\d.]+ MiB; in ")
-        self.assertRegex(text, r"  [\d.]+ MiB \([\d.]+ MiB to [\d.]+ MiB\) in .* sampled\n")
+        self.assertRegex(" ".join(text.split()),
+                         r" [\d.]+ MiB \([\d.]+ MiB to [\d.]+ MiB\) in [^;]*;[^;]*; [\d,]+ sampled ")
         for word in ("Temporary", "Reallocations"):
             self.assertNotIn(word, text)
         calls = harness.command("report", "--by", "calls", trace, check=True).stdout
