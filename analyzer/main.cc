@@ -25,6 +25,7 @@
 #include "analyzer/command/format.h"
 #include "analyzer/command/help.h"
 #include "analyzer/command/options.h"
+#include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
 #include "analyzer/command/verb_names.h"
 #include "analyzer/diff/diff_command.h"

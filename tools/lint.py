@@ -100,7 +100,7 @@ ROOMS = [
     (r'analyzer/fit/[^/]+', rooms('fit'), False),
     # Plots know nothing of heaps; sweeps run programs and read no traces; studies put
     # all of it together.
-    (r'analyzer/plot/[^/]+', rooms('plot') + [r'analyzer/command/format\.h'], False),
+    (r'analyzer/plot/[^/]+', rooms('plot') + [r'analyzer/command/(files|format)\.h'], False),
     (r'analyzer/sweep/[^/]+', rooms('command', 'sweep'), False),
     (r'analyzer/scaling/[^/]+',
      TRACE + rooms('command', 'fit', 'recording', 'scaling', 'stacks'), False),

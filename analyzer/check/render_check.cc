@@ -4,20 +4,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "analyzer/command/format.h"
 #include "analyzer/command/text_writer.h"
+#include "analyzer/command/xml.h"
 
 namespace mallogram {
 namespace {
 
 constexpr size_t kMostCulprits = 20;
-
-std::string Xml(absl::string_view text) {
-  return absl::StrReplaceAll(
-      Printable(text, /*utf8=*/true),
-      {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
-}
 
 }  // namespace
 

@@ -41,6 +41,27 @@ std::optional<double> BytesOf(absl::string_view text) {
   return std::nullopt;
 }
 
+std::optional<double> CountOf(absl::string_view text) {
+  constexpr struct {
+    absl::string_view name;
+    double factor;
+  } kUnits[] = {{"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"k", 1e3},
+                {"K", 1e3},     {"M", 1e6},     {"G", 1e9}};
+  double factor = 1;
+  for (const auto& unit : kUnits) {
+    if (!absl::ConsumeSuffix(&text, unit.name)) continue;
+    factor = unit.factor;
+    break;
+  }
+  double value = 0;
+  // SimpleAtod takes "inf", "nan" and hexadecimal numbers, too.
+  if (text.find_first_not_of("0123456789.eE+-") != absl::string_view::npos ||
+      !absl::SimpleAtod(text, &value) || !(value > 0) || !std::isfinite(value)) {
+    return std::nullopt;
+  }
+  return value * factor;
+}
+
 absl::StatusOr<double> ParseBytes(absl::string_view option,
                                   absl::string_view value) {
   const std::optional<double> bytes = BytesOf(value);
@@ -53,15 +74,6 @@ absl::string_view MeasureWord(absl::string_view word) {
   if (word == "leaked") return "live";
   if (word == "bytes") return "allocated";
   return word;
-}
-
-absl::Status PrintOut(absl::string_view text) {
-  if (fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
-      fflush(stdout) == 0) {
-    return absl::OkStatus();
-  }
-  return absl::UnavailableError(
-      absl::StrCat("cannot write to standard output: ", strerror(errno)));
 }
 
 std::string DidYouMean(absl::string_view word,

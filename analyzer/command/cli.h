@@ -25,15 +25,16 @@ inline absl::Status UsageError(absl::string_view message) {
 // case; nothing: not a finite number of bytes.
 std::optional<double> BytesOf(absl::string_view text);
 
-// The same, above 0; `option` names it in the error.
+// An input size, or any number of things: "500", "0.5", "1e6", "10k", "1.5M" (10^3,
+// 10^6), "64Ki" (2^16). Nothing: no finite number above 0.
+std::optional<double> CountOf(absl::string_view text);
+
+// Bytes above 0; `option` names it in the error.
 absl::StatusOr<double> ParseBytes(absl::string_view option,
                                   absl::string_view value);
 
 // Measures have one set of words; "leaked" is read as live, "bytes" as allocated.
 absl::string_view MeasureWord(absl::string_view word);
-
-// To standard output, all of it.
-absl::Status PrintOut(absl::string_view text);
 
 // " (did you mean X?)" for the closest candidate, "" if none is close.
 std::string DidYouMean(absl::string_view word,

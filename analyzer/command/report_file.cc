@@ -116,4 +116,6 @@ absl::Status WriteReport(const std::string& path, absl::string_view text) {
   return file.Close();
 }
 
+absl::Status PrintOut(absl::string_view text) { return WriteReport("", text); }
+
 }  // namespace mallogram

@@ -43,5 +43,7 @@ class ReportFile {
 
 // All of a report.
 absl::Status WriteReport(const std::string& path, absl::string_view text);
+// To standard output.
+absl::Status PrintOut(absl::string_view text);
 
 }  // namespace mallogram

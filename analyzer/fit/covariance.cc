@@ -101,10 +101,6 @@ double LawCovariance::Quadratic(const std::vector<double>& gradient) const {
   return std::max(0.0, sum);
 }
 
-double LawCovariance::ErrorOfMean(double n) const {
-  return sigma_ * std::sqrt(Quadratic(Gradient(n)));
-}
-
 double LawCovariance::ErrorOfPrediction(double n) const {
   return sigma_ * std::sqrt(1 + Quadratic(Gradient(n)));
 }

@@ -16,8 +16,7 @@ class LawCovariance {
 
   double sigma() const { return sigma_; }      // residual SD, at least s0
   double freedom() const { return freedom_; }  // at least 1
-  // Standard error of ln f(n), of the law alone and of a new measurement.
-  double ErrorOfMean(double n) const;
+  // Standard error of ln f(n) as a new measurement would have it.
   double ErrorOfPrediction(double n) const;
   // Of the point with index i: between 0 and 1.
   double Leverage(size_t i) const;

@@ -6,36 +6,13 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "analyzer/command/format.h"
+#include "analyzer/command/xml.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/why.h"
 #include "analyzer/stacks/names.h"
 
 namespace mallogram {
 namespace {
-
-// Attribute or text: no control characters, which XML does not have.
-std::string Xml(absl::string_view text) {
-  std::string result;
-  for (const char c : Printable(text, /*utf8=*/true)) {
-    switch (c) {
-      case '&':
-        absl::StrAppend(&result, "&amp;");
-        break;
-      case '<':
-        absl::StrAppend(&result, "&lt;");
-        break;
-      case '>':
-        absl::StrAppend(&result, "&gt;");
-        break;
-      case '"':
-        absl::StrAppend(&result, "&quot;");
-        break;
-      default:
-        result.push_back(c);
-    }
-  }
-  return result;
-}
 
 std::string XmlLines(absl::string_view text) {
   std::string result;
@@ -45,7 +22,7 @@ std::string XmlLines(absl::string_view text) {
 }
 
 std::string SecondsText(uint64_t ns) {
-  return absl::StrFormat("%.3f", static_cast<double>(ns) / 1e9);
+  return absl::StrFormat("%.3f", Seconds(ns));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/format.h"
+#include "analyzer/command/json_text.h"
 #include "analyzer/leaks/render_leaks.h"
 #include "analyzer/leaks/why.h"
 #include "analyzer/report/process_json.h"

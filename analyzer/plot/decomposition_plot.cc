@@ -130,7 +130,7 @@ Figure Draft(const DecompositionPlot& plot) {
   std::vector<LegendEntry> legend;  // in the order of the bars, from the top
   for (size_t i = layers.size(); i-- > 0;) {
     legend.push_back({LegendEntry::Sign::kBox, std::string(ColorOf(layers, i)), 0,
-                      ShortName(CleanText(layers[i].name), kNameLetters)});
+                      NameInLetters(CleanText(layers[i].name), kNameLetters)});
   }
 
   Figure figure(plot.labels.title, legend, kPanelHeight + kBelow);

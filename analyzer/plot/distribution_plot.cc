@@ -80,7 +80,7 @@ Figure Draft(const DistributionPlot& plot) {
   for (size_t i = 0; i < plot.curves.size(); ++i) {
     legend.push_back({LegendEntry::Sign::kMark, std::string(LookOf(i).color),
                       LookOf(i).mark,
-                      ShortName(CleanText(plot.curves[i].name), kNameLetters)});
+                      NameInLetters(CleanText(plot.curves[i].name), kNameLetters)});
     for (const Point& point : plot.curves[i].points) {
       if (Drawable(point)) cvs.push_back(CvPercent(point).value_or(0));
     }

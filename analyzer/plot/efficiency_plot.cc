@@ -37,7 +37,7 @@ Figure Draft(const EfficiencyPlot& plot) {
   for (size_t i = 0; i < plot.ratios.size(); ++i) {
     legend.push_back({LegendEntry::Sign::kMarkOnLine, std::string(LookOf(i).color),
                       LookOf(i).mark,
-                      ShortName(CleanText(plot.ratios[i].name), kNameLetters)});
+                      NameInLetters(CleanText(plot.ratios[i].name), kNameLetters)});
   }
   for (LegendEntry& entry : Explanations(plot.ratios, y)) {
     legend.push_back(std::move(entry));

@@ -10,8 +10,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <system_error>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "analyzer/command/files.h"
 #include "analyzer/plot/figure.h"
 #include "analyzer/plot/image.h"
 #include "analyzer/plot/text.h"
@@ -66,22 +65,6 @@ class Workplace {
   explicit Workplace(fs::path path) : path_(std::move(path)) {}
   fs::path path_;
 };
-
-absl::Status WriteFile(const fs::path& path, absl::string_view content) {
-  errno = 0;
-  std::ofstream file(path, std::ios::binary);
-  file.write(content.data(), static_cast<std::streamsize>(content.size()));
-  file.close();
-  if (file) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno == 0 ? EIO : errno,
-                             absl::StrCat("can't write ", path.string()));
-}
-
-// Empty if there is no such file.
-std::string ReadFile(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 std::string TerminalCommands(double height) {
   const double png_height = std::round(height * kPngScale);
@@ -145,8 +128,9 @@ absl::Status Spawn(const Workplace& place) {
         absl::StrCat("gnuplot was ended by signal ", WTERMSIG(status)));
   }
   if (WEXITSTATUS(status) != 0) {
-    return absl::InternalError(
-        absl::StrCat("gnuplot: ", LastLine(ReadFile(place / "errors"))));
+    return absl::InternalError(absl::StrCat(
+        "gnuplot: ",
+        LastLine(ReadTextFile((place / "errors").string()).value_or(""))));
   }
   return absl::OkStatus();
 }
@@ -166,21 +150,23 @@ absl::Status RunGnuplot(const std::string& script, double height,
   for (const auto& [name, content] :
        {std::pair<absl::string_view, std::string>{"figure.gp", script},
         {"plot.gp", TerminalCommands(height)}}) {
-    if (absl::Status status = WriteFile(*place / name, content); !status.ok()) {
+    if (absl::Status status = WriteTextFile((*place / name).string(), content);
+        !status.ok()) {
       return status;
     }
   }
   if (absl::Status status = Spawn(*place); !status.ok()) return status;
 
-  const std::string svg = ReadFile(*place / "plot.svg");
+  const std::string svg = ReadTextFile((*place / "plot.svg").string()).value_or("");
   if (svg.empty()) return absl::InternalError("gnuplot wrote no SVG");
-  const absl::StatusOr<std::string> png =
-      WithResolution(ReadFile(*place / "plot.png"), kDotsPerInch);
+  const absl::StatusOr<std::string> png = WithResolution(
+      ReadTextFile((*place / "plot.png").string()).value_or(""), kDotsPerInch);
   if (!png.ok()) return png.status();
   for (const auto& [name, content] :
        {std::pair<absl::string_view, std::string>{"tidy.svg", TidySvg(svg)},
         {"tidy.png", *png}}) {
-    if (absl::Status status = WriteFile(*place / name, content); !status.ok()) {
+    if (absl::Status status = WriteTextFile((*place / name).string(), content);
+        !status.ok()) {
       return status;
     }
   }

@@ -221,7 +221,7 @@ std::vector<LegendEntry> LegendOf(const ScalingPlot& plot, const Axis& y) {
   for (size_t i = 0; i < plot.curves.size(); ++i) {
     const Curve& curve = plot.curves[i];
     const std::vector<BandPoint> law = LawOf(curve);
-    std::string text = ShortName(CleanText(curve.name), kNameLetters);
+    std::string text = NameInLetters(CleanText(curve.name), kNameLetters);
     if (!curve.law_text.empty()) {
       absl::StrAppend(&text, text.empty() ? "" : ": ", curve.law_text);
     }

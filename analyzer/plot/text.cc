@@ -139,7 +139,7 @@ std::string CutText(absl::string_view text, size_t letters) {
   return absl::StrCat(Head(text, std::max<size_t>(letters, 1) - 1), kEllipsis);
 }
 
-std::string ShortName(absl::string_view name, size_t letters) {
+std::string NameInLetters(absl::string_view name, size_t letters) {
   std::string shorter(name);
   if (DisplayWidth(shorter) > letters) shorter = WithoutTemplateArguments(shorter);
   if (DisplayWidth(shorter) > letters) shorter = WithoutParameters(shorter);

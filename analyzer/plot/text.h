@@ -25,6 +25,6 @@ std::string CutText(absl::string_view text, size_t letters);
 
 // The name of a C++ function in at most `letters`: template arguments go first,
 // then parameters, then the middle.
-std::string ShortName(absl::string_view name, size_t letters);
+std::string NameInLetters(absl::string_view name, size_t letters);
 
 }  // namespace mallogram::plot

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "analyzer/command/format.h"
+
 namespace mallogram {
 
 Curve Resample(const std::vector<Sample>& timeline, uint64_t duration_ns,
@@ -59,7 +61,7 @@ CostEstimate EstimateCost(const Report& report) {
                   static_cast<double>(report.self.stack_nodes) * kNodeNs +
                   static_cast<double>(report.loss.wait_ns) + unsampled) /
                  1e9;
-  const double duration = static_cast<double>(report.totals.duration_ns) / 1e9;
+  const double duration = Seconds(report.totals.duration_ns);
   // Threads share the added time in a way that the totals do not tell.
   if (!report.merged() && report.self.threads <= 1 && duration > 0 &&
       cost.added_s < 0.95 * duration) {

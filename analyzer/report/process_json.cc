@@ -6,10 +6,6 @@ namespace mallogram {
 
 using Json = nlohmann::ordered_json;
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Json EndJson(const ProcessFacts& process) {
   const auto detail_of = [&process](EndReason reason) {
     return !process.still_recording && process.end == reason &&

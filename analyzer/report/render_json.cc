@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "analyzer/command/format.h"
+#include "analyzer/command/json_text.h"
 #include "analyzer/recording/estimate.h"
 #include "analyzer/report/process_json.h"
 #include "analyzer/report/render.h"

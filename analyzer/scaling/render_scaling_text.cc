@@ -360,8 +360,7 @@ class ScalingText {
           absl::StrCat("  ", Plural(left_out, "more call site"), ": see --top")));
     }
     if (any_alarm) {
-      out_.Line(
-          "  ! steeper than linear: of such marks one in twenty may be wrong");
+      out_.Line("  ! steeper than linear; one such mark in twenty may be wrong");
     }
     if (any_term) {
       out_.Line(

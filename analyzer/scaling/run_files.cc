@@ -3,15 +3,10 @@
 #include <regex.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -222,15 +217,14 @@ struct TableRow {
 };
 
 absl::StatusOr<std::vector<TableRow>> ReadSizeTable(const std::string& path) {
-  std::ifstream in(path);
-  if (!in)
-    return absl::NotFoundError(
-        absl::StrCat("cannot open ", path, ": ", strerror(errno)));
+  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  if (!text.ok()) return text.status();
   std::vector<TableRow> rows;
   std::map<std::string, size_t> columns;
-  std::string line;
-  for (size_t number = 1; std::getline(in, line); ++number) {
-    absl::StripTrailingAsciiWhitespace(&line);
+  size_t number = 0;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    ++number;
+    line = absl::StripTrailingAsciiWhitespace(line);
     if (line.empty() || line[0] == '#') continue;
     const std::vector<std::string> fields = absl::StrSplit(line, '\t');
     if (columns.empty()) {
@@ -289,14 +283,8 @@ absl::Status SizesFromTable(const std::string& path,
 }  // namespace
 
 absl::StatusOr<double> ParseSize(absl::string_view option, absl::string_view text) {
-  absl::string_view digits = absl::StripAsciiWhitespace(text);
-  const double factor = absl::ConsumeSuffix(&digits, "k")   ? 1e3
-                        : absl::ConsumeSuffix(&digits, "M") ? 1e6
-                        : absl::ConsumeSuffix(&digits, "G") ? 1e9
-                                                            : 1;
-  double value = 0;
-  if (absl::SimpleAtod(digits, &value) && std::isfinite(value) && value > 0)
-    return value * factor;
+  const std::optional<double> size = CountOf(absl::StripAsciiWhitespace(text));
+  if (size.has_value()) return *size;
   return UsageError(
       absl::StrCat(option, " takes a size above 0, not \"", text, "\""));
 }

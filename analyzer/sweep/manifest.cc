@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/command/json_text.h"
 #include "analyzer/sweep/sizes.h"
 
 namespace mallogram {
@@ -14,9 +15,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 
-std::string Dump(const Json& json) {
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+// As people read it.
+std::string Pretty(const Json& json) { return Dump(json, 2) + "\n"; }
 
 Json PlanJson(const SweepPlan& plan) {
   return {{"command", plan.command},
@@ -91,11 +91,11 @@ absl::Status WriteManifest(const Sweep& sweep) {
     runs.push_back(std::move(json));
   }
   return WriteAtomically(absl::StrCat(sweep.plan.directory, "/", kManifestFile),
-                         Dump({{"version", kVersion},
-                               {"started", sweep.started},
-                               {"machine", sweep.machine},
-                               {"plan", PlanJson(sweep.plan)},
-                               {"runs", runs}}));
+                         Pretty({{"version", kVersion},
+                                 {"started", sweep.started},
+                                 {"machine", sweep.machine},
+                                 {"plan", PlanJson(sweep.plan)},
+                                 {"runs", runs}}));
 }
 
 absl::StatusOr<Sweep> ReadManifest(const std::string& directory) {
@@ -128,7 +128,7 @@ absl::Status WriteRun(const SweepPlan& plan, const StoredRun& stored) {
   json["command"] = RunCommand(plan, key);
   json["inputs"] = std::move(inputs);
   return WriteAtomically(absl::StrCat(RunDirectory(plan, key), "/", kRunFile),
-                         Dump(json));
+                         Pretty(json));
 }
 
 absl::StatusOr<StoredRun> ReadRun(const SweepPlan& plan, const RunKey& key) {

@@ -33,28 +33,12 @@ absl::Status BadSize(absl::string_view word) {
 
 // The number, with its unit multiplied in.
 absl::StatusOr<std::string> ExpandSize(absl::string_view word) {
-  constexpr struct {
-    absl::string_view name;
-    double factor;
-  } kUnits[] = {{"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"k", 1e3},
-                {"K", 1e3},     {"M", 1e6},     {"G", 1e9}};
-  double factor = 0;
-  absl::string_view digits = word;
-  for (const auto& unit : kUnits) {
-    if (absl::ConsumeSuffix(&digits, unit.name)) {
-      factor = unit.factor;
-      break;
-    }
-  }
-  double value = 0;
-  // SimpleAtod takes "inf", "nan" and hexadecimal numbers, too.
-  if (digits.find_first_not_of("0123456789.eE+-") != absl::string_view::npos ||
-      !absl::SimpleAtod(digits, &value)) {
-    return BadSize(word);
-  }
-  if (factor != 0) value *= factor;
-  if (!(value > 0) || value > kLargest) return BadSize(word);
-  return factor == 0 ? std::string(word) : PlainNumber(value);
+  const std::optional<double> value = CountOf(word);
+  if (!value.has_value() || *value > kLargest) return BadSize(word);
+  const bool as_written =
+      absl::ascii_isdigit(static_cast<unsigned char>(word.back())) ||
+      word.back() == '.';
+  return as_written ? std::string(word) : PlainNumber(*value);
 }
 
 // Exponents of the inner sizes, in powers of two, are moved by this much at most.

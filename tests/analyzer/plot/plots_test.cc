@@ -86,21 +86,23 @@ TEST(Text, Clean) {
 }
 
 TEST(Text, ShortNames) {
-  EXPECT_EQ(ShortName("f(int)", 10), "f(int)");
+  EXPECT_EQ(NameInLetters("f(int)", 10), "f(int)");
   EXPECT_EQ(
-      ShortName("std::vector<A, std::allocator<A> >::push_back(A const&)", 40),
+      NameInLetters("std::vector<A, std::allocator<A> >::push_back(A const&)", 40),
       "std::vector<…>::push_back(A const&)");
   EXPECT_EQ(
-      ShortName("std::vector<A, std::allocator<A> >::push_back(A const&)", 30),
+      NameInLetters("std::vector<A, std::allocator<A> >::push_back(A const&)", 30),
       "std::vector<…>::push_back(…)");
-  EXPECT_EQ(ShortName("bool a::operator<(Long<int> const&, Long<int> const&)", 50),
-            "bool a::operator<(Long<…> const&, Long<…> const&)");
   EXPECT_EQ(
-      ShortName("a::(anonymous namespace)::B::operator()(int, int) const", 50),
+      NameInLetters("bool a::operator<(Long<int> const&, Long<int> const&)", 50),
+      "bool a::operator<(Long<…> const&, Long<…> const&)");
+  EXPECT_EQ(
+      NameInLetters("a::(anonymous namespace)::B::operator()(int, int) const", 50),
       "a::(anonymous namespace)::B::operator()(…) const");
   for (size_t letters : {1u, 2u, 5u, 20u}) {
-    EXPECT_LE(DisplayWidth(ShortName("ééé<ééé<((>>>->ééé::operator->(é)", letters)),
-              letters);
+    EXPECT_LE(
+        DisplayWidth(NameInLetters("ééé<ééé<((>>>->ééé::operator->(é)", letters)),
+        letters);
   }
 }
 
