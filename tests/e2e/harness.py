@@ -219,7 +219,10 @@ class Case(unittest.TestCase):
         """`mallogram ARGS…` ends with `status`, prints nothing, and says one line with
         each of these words; returns the line."""
         kwargs.setdefault("cwd", self.dir)
-        result = command(*args, **kwargs)
+        return self.refused(command(*args, **kwargs), status, says)
+
+    def refused(self, result, status, says):
+        """The same of a result."""
         error = result.stderr.decode()
         self.assertEqual(result.returncode, status, error)
         self.assertEqual(result.stdout, b"")

@@ -4,7 +4,6 @@ caught, one that changes nothing is not. The recorders here are small shell scri
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest

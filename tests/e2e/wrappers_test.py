@@ -5,8 +5,6 @@ own size: the figures are those of the program without any wrapper. No event com
 of order. What the wrapper keeps for itself is not the program's.
 """
 
-import unittest
-
 import harness
 
 # What every wrapper starts with.

@@ -8,9 +8,7 @@ a program.
 
 import json
 import os
-import pathlib
 import shutil
-import unittest
 
 import harness
 

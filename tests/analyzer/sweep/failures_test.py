@@ -26,7 +26,7 @@ class Failures(Case):
                 (("stray", "--param", "n=1", "--", "true", "{n}"), '"stray"'),
         ]:
             with self.subTest(args=args):
-                self.refused(*args, status=2, says=[words, "see mallogram help sweep"])
+                self.refuses(*args, status=2, says=[words, "see mallogram help sweep"])
         self.assertEqual(os.listdir(self.path("."))
                          .count("true.sweep"), 0, "a directory was made")
 
@@ -39,14 +39,14 @@ class Failures(Case):
                                (text, "is not executable"),
                                (static, "statically linked")]:
             with self.subTest(program=program):
-                self.refused("--param", "n=1,2", "-o", "d", "--", program, "{n}",
+                self.refuses("--param", "n=1,2", "-o", "d", "--", program, "{n}",
                              status=1, says=words)
                 self.assertFalse(self.path("d").exists(), "a directory was made")
 
     def test_programs_that_the_size_decides(self):
         # Not known before the runs begin: the recorder's own word.
         os.symlink(self.grow, self.path("grow-1"))
-        text = self.refused("--param", "n=1,2", "-o", "d", "--", "./grow-{n}", "{n}",
+        text = self.refuses("--param", "n=1,2", "-o", "d", "--", "./grow-{n}", "{n}",
                             status=1, says="./grow-2")
         self.assertNotIn("mallogram: mallogram", text)
         self.assertEqual(self.runs("d"), ["n=1,rep=1"])
@@ -54,7 +54,7 @@ class Failures(Case):
     def test_exit_status(self):
         args = ["--param", "n=10,20,30", "--reps", "2"]
         command = ["--", self.grow, "{n}", "fail", "20"]
-        self.refused(*args, *command, status=1, says=[
+        self.refuses(*args, *command, status=1, says=[
             "n=20 (replicate 1 of 2)", "exit status 3", "sorry, no 20 today",
             "grow.sweep/n=20,rep=1/stderr", "--allow-failure"])
         self.assertEqual(self.runs(), ["n=10,rep=1"])
@@ -70,31 +70,31 @@ class Failures(Case):
         self.sweep("--allow-failure", *args, *command)
         self.assertEqual(self.starts()[7:], ["20", "20"])
         # Taken back, such a run counts no more.
-        self.refused(*args, *command, status=1, says="exit status 3")
+        self.refuses(*args, *command, status=1, says="exit status 3")
 
     def test_signal(self):
-        self.refused("--param", "n=10,20,30", "--allow-failure", "--", self.grow, "{n}",
+        self.refuses("--param", "n=10,20,30", "--allow-failure", "--", self.grow, "{n}",
                      "die", "20", status=1,
                      says=["n=20", "killed by SIGSEGV", "phase done 20.5"])
         self.assertEqual(self.runs(), ["n=10,rep=1"])
 
     def test_silent_failure(self):
-        self.refused("--param", "n=1,2", "--", "sh", "-c", "exit 4 # {n}", status=1,
+        self.refuses("--param", "n=1,2", "--", "sh", "-c", "exit 4 # {n}", status=1,
                      says=["n=1", "exit status 4", "its standard error is empty"])
 
     def test_killed_recorder(self):
-        self.refused("--param", "n=1,2", "--allow-failure", "--", "sh", "-c",
+        self.refuses("--param", "n=1,2", "--allow-failure", "--", "sh", "-c",
                      "kill -9 $PPID # {n}", status=1, says=["n=1", "SIGKILL"])
 
     def test_running_beside_a_failure(self):
         # With two jobs, the one beside the failing one stays done.
-        self.refused("-q", "--param", "n=20,30", "-j2", "--", "sh", "-c",
+        self.refuses("-q", "--param", "n=20,30", "-j2", "--", "sh", "-c",
                      "[ {n} = 20 ] && exit 5; sleep 0.3", status=1,
                      says="exit status 5")
         self.assertEqual(self.runs("sh.sweep"), ["n=30,rep=1"])
 
     def test_a_missing_input(self):
-        self.refused("--param", "n=1,2", "--stdin", "in-{n}", "--", "cat", status=1,
+        self.refuses("--param", "n=1,2", "--stdin", "in-{n}", "--", "cat", status=1,
                      says=["cannot open", "in-1", "No such file"])
 
     def test_directories_that_cannot_be(self):
@@ -108,7 +108,7 @@ class Failures(Case):
                                      ("", 2, "needs a value")]:
             for fresh in ((), ("--fresh",)):
                 with self.subTest(place=place, fresh=fresh):
-                    self.refused(*fresh, "--param", "n=1,2", f"--output={place}", "--",
+                    self.refuses(*fresh, "--param", "n=1,2", f"--output={place}", "--",
                                  self.grow, "{n}", status=status, says=words)
         self.assertEqual(self.path("mine/letters").read_text(), "dear")
         self.assertEqual(self.starts(), [])
@@ -122,24 +122,24 @@ class Failures(Case):
                 (("--max-depth=9", "--", self.grow, "{n}"), "none, not `--max-depth=9`"),
         ]:
             with self.subTest(args=args):
-                self.refused("--param", "n=1,2", "-o", "d", *args, status=2,
+                self.refuses("--param", "n=1,2", "-o", "d", *args, status=2,
                              says=[words, "--fresh", "-o DIR"])
-        self.refused("--param", "m=1,2", "-o", "d", "--", self.grow, "{m}", status=2,
+        self.refuses("--param", "m=1,2", "-o", "d", "--", self.grow, "{m}", status=2,
                      says="holds runs of `")
 
     def test_two_at_once(self):
         self.path("d").mkdir()
         fd = os.open(self.path("d"), os.O_RDONLY)
         fcntl.flock(fd, fcntl.LOCK_EX)
-        self.refused("--param", "n=1,2", "-o", "d", "--", self.grow, "{n}", status=1,
+        self.refuses("--param", "n=1,2", "-o", "d", "--", self.grow, "{n}", status=1,
                      says="another sweep is running in d")
         os.close(fd)
         self.sweep("--param", "n=1,2", "-o", "d", "--", self.grow, "{n}")
 
     def test_reports_on_what_is_no_sweep(self):
         self.path("empty").mkdir()
-        self.refused("empty", status=1, says=["empty holds no sweep", "sweep.json"])
-        self.refused("nowhere", status=1, says="nowhere holds no sweep")
+        self.refuses("empty", status=1, says=["empty holds no sweep", "sweep.json"])
+        self.refuses("nowhere", status=1, says="nowhere holds no sweep")
         self.sweep("--param", "n=1,2", "-o", "d", "--", self.grow, "{n}")
         manifest = self.path("d/sweep.json")
         whole = manifest.read_text()
@@ -147,9 +147,9 @@ class Failures(Case):
                        whole.replace('"reps": 1', '"reps": "a"'),
                        whole.replace('"{n}"', '"n"')):
             manifest.write_text(damage)
-            self.refused("d", status=1, says="cannot read d/sweep.json")
+            self.refuses("d", status=1, says="cannot read d/sweep.json")
         manifest.write_text(whole.replace('"version": 1', '"version": 99'))
-        self.refused("d", status=1, says="its version is 99")
+        self.refuses("d", status=1, says="its version is 99")
         # A damaged run is one that has not been made.
         manifest.write_text(whole)
         self.path("d/n=1,rep=1/run.json").write_text("{")

@@ -70,7 +70,7 @@ class Case(harness.Case):
         self.assertEqual(result.returncode, status, result.stderr.decode())
         return result
 
-    def refused(self, *args, status, says, **kwargs):
+    def refuses(self, *args, status, says, **kwargs):
         kwargs.setdefault("env", self.env)
         return self.fails(says, "sweep", *args, status=status, **kwargs)
 

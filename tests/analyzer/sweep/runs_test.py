@@ -51,9 +51,9 @@ class Runs(Case):
         self.assertEqual(self.starts(), ["10", "20", "15"])
         self.sweep("--param", "n=10,15,20", "--reps=2", *command)
         self.assertEqual(self.starts()[3:], ["10", "15", "20"])
-        self.refused("--param", "n=10,20", "--reps=2", *command, status=2,
+        self.refuses("--param", "n=10,20", "--reps=2", *command, status=2,
                      says=["holds runs of n=15", "--fresh", "-o DIR"])
-        self.refused("--param", "n=10,15,20", *command, status=2,
+        self.refuses("--param", "n=10,15,20", *command, status=2,
                      says="holds 2 replicates of each size, not 1")
         self.sweep("--param", "n=10,20", "--fresh", *command)
         self.assertEqual(self.runs(), ["n=10,rep=1", "n=20,rep=1"])
@@ -101,14 +101,14 @@ class Runs(Case):
         self.sweep("--param", "n=100,20000", "--sample", "4K", "--", self.grow, "{n}")
         report = harness.report(self.path("grow.sweep/n=20000,rep=1/program.mgram"))
         self.assertEqual(report["sampling"]["interval_bytes"], 4096)
-        self.refused("--param", "n=100,20000", "--", self.grow, "{n}", status=2,
+        self.refuses("--param", "n=100,20000", "--", self.grow, "{n}", status=2,
                      says="recorded with the options `--sample=4K`, not none")
 
     def test_a_changed_program_is_noticed(self):
         args = ["--param", "n=10,20", "--", self.grow, "{n}"]
         self.sweep(*args)
         os.utime(self.grow, (1, 1))
-        self.refused(*args, status=2, says=["grow was changed on", "--fresh"])
+        self.refuses(*args, status=2, says=["grow was changed on", "--fresh"])
         self.sweep("--fresh", *args)
         self.assertEqual(self.starts(), ["10", "20", "10", "20"])
 
@@ -119,7 +119,7 @@ class Runs(Case):
         self.sweep(*args)
         self.sweep(*args)
         self.path("in").write_text("other")
-        self.refused(*args, status=2, says="in was changed on")
+        self.refuses(*args, status=2, says="in was changed on")
 
     def test_verbose_tells_every_run(self):
         result = self.sweep("--param", "n=1,2", "-v", "--reps", "2", "--", self.grow,

@@ -5,7 +5,6 @@ without the two nothing at all."""
 import json
 import os
 import pathlib
-import unittest
 
 import harness
 
