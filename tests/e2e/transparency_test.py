@@ -101,7 +101,7 @@ PLANTED = {
     "limit": ('ulimit -n 100; exec "$@"', "limit 7 100"),
     "umask": ('umask 7; exec "$@"', "umask 7"),
     "directory": ('OLDPWD= PWD=$PWD exec env -C / "$@"', 'with "directory /"'),
-    "priority": ('exec nice -n 4 "$@"', "nice 4"),
+    "priority": ('exec nice -n 4 "$@"', f"nice {os.nice(0) + 4}"),
     "session": ('exec setsid -w "$@"', "session leader 1"),
     "word": ('exec "$@" more', 'word 2 more'),
     "left child": ('sleep 1000 & exec "$@"', 'left running: with "sleep 1000"'),
