@@ -1,6 +1,6 @@
 // What client/mallogram.h calls: one table of functions, the only data that this
-// library exports. Its layout is that header's mallogram_client_table
-// (tests/preload/client_table_test.cc compares them).
+// library exports. Its layout is that header's mallogram_client_table; the programs
+// of tests/e2e/client_test.py call every function through it.
 #include <errno.h>
 
 #include "preload/caller_state.h"

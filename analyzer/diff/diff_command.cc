@@ -106,7 +106,8 @@ std::vector<Option> Rows(DiffOptions* options) {
        "functions with all arguments, files with directories",
        Store(&options->full_names)},
       OutputRow(&options->output),
-      {"--json", 0, "", "one JSON object", Store(&options->json)}};
+      {"--json", 0, "", "one JSON object, described by diff.schema.json",
+       Store(&options->json)}};
   Append(DebugRows(&options->debug_dir), &rows);
   Append(TerminalRows(), &rows);
   return rows;

@@ -171,7 +171,8 @@ std::vector<Option> InfoRows(InfoOptions* options) {
       {"--check", 0, "", "read the whole file and verify every checksum",
        Store(&options->read.check)},
       OutputRow(&options->output),
-      {"--json", 0, "", "one JSON object", Store(&options->json)}};
+      {"--json", 0, "", "one JSON object, described by info.schema.json",
+       Store(&options->json)}};
   Append(TerminalRows(), &rows);
   return rows;
 }

@@ -113,7 +113,7 @@ Json SeriesJson(const NamedFit& named, std::optional<double> budget) {
 
 std::string RenderFitJson(const std::vector<NamedFit>& fits,
                           std::optional<double> budget) {
-  Json json = {{"series", Json::array()}};
+  Json json = {{"schema_version", kSchemaVersion}, {"series", Json::array()}};
   for (const NamedFit& fit : fits)
     json["series"].push_back(SeriesJson(fit, budget));
   // Names come from a file: what is no UTF-8 in them must not throw.

@@ -10,7 +10,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
 constexpr char kOthersId[] = "others";
 
 std::string Name(absl::string_view text) { return std::string(text); }
@@ -118,7 +117,7 @@ std::string RenderScalingJson(const Scaling& scaling,
                               const std::string& parameter,
                               std::optional<double> budget) {
   const Writer writer(scaling, sites, budget);
-  const Json json = {{"schema_version", kSchemaVersion},
+  const Json json = {{"schema_version", fit::kSchemaVersion},
                      {"parameter", parameter},
                      {"by", Name(MetricName(scaling.by))},
                      {"sizes", scaling.sizes},

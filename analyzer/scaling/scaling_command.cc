@@ -62,7 +62,8 @@ std::vector<Option> ScalingRows(ScalingOptions* options) {
       {"--full-names", 0, "",
        "functions with all arguments, files with directories",
        Store(&options->full_names)},
-      {"--json", 0, "", "everything, for programs", Store(&options->json)}};
+      {"--json", 0, "", "one JSON object, described by fit.schema.json",
+       Store(&options->json)}};
   Append(DebugRows(&options->debug_dir), &rows);
   Append(TerminalRows(), &rows);
   return rows;

@@ -9,6 +9,9 @@
 
 namespace mallogram::fit {
 
+// Of all that prints series: fit.schema.json.
+inline constexpr int kSchemaVersion = 1;
+
 // ordered: the verdict first, as people read it.
 nlohmann::ordered_json SeriesJson(const NamedFit& named,
                                   std::optional<double> budget);
