@@ -1,4 +1,5 @@
-"""What `mallogram report --json` leaves to its reader: stacks in place of numbers."""
+"""What `mallogram report --json` and `leaks --json` leave to their readers: stacks in
+place of numbers."""
 
 # What a site may leave out (analyzer/report/report.schema.json).
 ABSENT = {"peak_bytes": 0, "peak_blocks": 0, "live_bytes": 0, "live_blocks": 0, "frees": 0,
@@ -20,3 +21,21 @@ def whole(report):
         plumbing = site.pop("plumbing")
         site["stack"] = [folded[i] for i in plumbing] + [own[i] for i in site["stack"]]
     return report
+
+
+def whole_leaks(document):
+    """The same for `mallogram leaks --json`."""
+    frames = document["frames"]
+
+    def stack(numbers):
+        own = next((i for i, n in enumerate(numbers) if not frames[n]["plumbing"]), 0)
+        return [dict(frames[n], folded=i < own) for i, n in enumerate(numbers)]
+    for record in document["records"]:
+        record["stack"] = stack(record["stack"])
+    for mismatch in document["mismatches"]:
+        for key in ("allocated", "freed", "first_freed"):
+            mismatch[key] = stack(mismatch[key])
+    for pool in document["pools"]:
+        for site in pool["sites"]:
+            site["stack"] = stack(site["stack"])
+    return document

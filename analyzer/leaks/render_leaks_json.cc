@@ -3,8 +3,10 @@
 // is reachable they can be many.
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/command/format.h"
 #include "analyzer/command/json_text.h"
@@ -18,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 Json TextOrNull(const std::string& text) {
   return text.empty() ? Json() : Json(text);
@@ -88,25 +90,34 @@ class Records {
   Records(const LeakDocument& document, const StackBook& book)
       : document_(document), book_(book) {}
 
-  Json StackJson(uint32_t node) const {
-    const ShownStack stack = StackOf(book_, node, Fold::kPlumbingAndLibrary);
+  // Numbers of frames, which get them as they are met. The table is the last field.
+  Json StackJson(uint32_t node) {
     Json json = Json::array();
-    size_t position = 0;
-    for (const PlacedFrame& shown : stack.frames) {
-      const CodeFrame& frame = book_.frame(shown.frame);
-      json.push_back({{"function", TextOrNull(frame.function)},
-                      {"file", TextOrNull(frame.file)},
-                      {"line", frame.line == 0 ? Json() : Json(frame.line)},
-                      {"module", TextOrNull(frame.module)},
-                      {"offset", frame.offset},
-                      {"inlined", shown.inlined},
-                      {"folded", position < stack.folded}});
-      ++position;
+    for (; node >= kFirstStackId; node = book_.node(node).parent) {
+      for (const PlacedFrame& frame : book_.Shown(node)) {
+        const auto [entry, is_new] =
+            numbers_.try_emplace(std::pair(frame.frame, frame.inlined),
+                                 static_cast<uint32_t>(met_.size()));
+        if (is_new) met_.push_back(frame);
+        json.push_back(entry->second);
+      }
     }
     return json;
   }
 
-  Json Whole(const LeakRecord& record) const {
+  const std::vector<PlacedFrame>& met() const { return met_; }
+  Json FrameJson(const PlacedFrame& placed) const {
+    const CodeFrame& frame = book_.frame(placed.frame);
+    return {{"function", TextOrNull(frame.function)},
+            {"file", TextOrNull(frame.file)},
+            {"line", frame.line == 0 ? Json() : Json(frame.line)},
+            {"module", TextOrNull(frame.module)},
+            {"offset", frame.offset},
+            {"inlined", placed.inlined},
+            {"plumbing", IsFolded(frame, Fold::kPlumbingAndLibrary)}};
+  }
+
+  Json Whole(const LeakRecord& record) {
     const LeakReason& reason = record.reason;
     const bool changed = record.change != Change::kNone;
     Json way = Json::array();
@@ -149,7 +160,7 @@ class Records {
         {"stack", StackJson(record.node)}};
   }
 
-  Json MismatchJson(const MismatchView& mismatch) const {
+  Json MismatchJson(const MismatchView& mismatch) {
     const Mismatch& first = mismatch.mismatch;
     return {{"kind", std::string(MismatchName(first.type))},
             {"text", MismatchText(first)},
@@ -175,7 +186,7 @@ class Records {
             {"first_freed", StackJson(mismatch.first_freed)}};
   }
 
-  Json PoolJson(const PoolView& pool) const {
+  Json PoolJson(const PoolView& pool) {
     Json sites = Json::array();
     for (const PoolSiteView& site : pool.sites) {
       sites.push_back({{"kind", "unclassified"},
@@ -221,6 +232,8 @@ class Records {
 
   const LeakDocument& document_;
   const StackBook& book_;
+  std::vector<PlacedFrame> met_;
+  absl::flat_hash_map<std::pair<uint32_t, bool>, uint32_t> numbers_;
 };
 
 size_t CountMismatches(const LeakDocument& document, size_t process, bool all) {
@@ -239,7 +252,7 @@ size_t CountMismatches(const LeakDocument& document, size_t process, bool all) {
 void RenderLeaksJson(const LeakDocument& document, const StackBook& book,
                      KindSet kinds, size_t top,
                      absl::FunctionRef<void(absl::string_view)> sink) {
-  const Records records(document, book);
+  Records records(document, book);
   const auto write_array = [&sink](absl::string_view name, auto&& items,
                                    auto&& json_of) {
     sink(absl::StrCat(",\n\"", name, "\":["));
@@ -293,6 +306,8 @@ void RenderLeaksJson(const LeakDocument& document, const StackBook& book,
             {"built_in", use->built_in},  {"blocks", use->amount.blocks},
             {"bytes", use->amount.bytes}, {"records", use->amount.records}};
   });
+  write_array("frames", records.met(),
+              [&](const PlacedFrame& placed) { return records.FrameJson(placed); });
   sink(",\n\"warnings\":");
   sink(Dump(Json(document.warnings)));
   sink("}\n");

@@ -14,11 +14,11 @@ bool IsLibrary(const CodeFrame& frame) {
          absl::StartsWith(file, "ld-linux") || absl::StartsWith(file, "ld-musl");
 }
 
+}  // namespace
+
 bool IsFolded(const CodeFrame& frame, Fold fold) {
   return frame.plumbing || (fold == Fold::kPlumbingAndLibrary && IsLibrary(frame));
 }
-
-}  // namespace
 
 StackCursor::StackCursor(const StackBook& book, uint32_t node, Fold fold)
     : book_(&book), node_(node) {

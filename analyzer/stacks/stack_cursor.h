@@ -17,6 +17,8 @@ enum class Fold : uint8_t {
   kPlumbingAndLibrary,  // the C library as well: strdup, getline, fopen
 };
 
+bool IsFolded(const CodeFrame& frame, Fold fold);
+
 // A position in a call stack, walking outwards. Starts at the innermost frame
 // that is not folded; if all are, at the innermost.
 class StackCursor {

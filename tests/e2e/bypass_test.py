@@ -314,7 +314,7 @@ class Bypass(harness.Case):
         loss = harness.report(trace)
         self.assertEqual(loss["loss"]["order_violations"], 0)
         self.unknown_frees = loss["totals"]["unknown_frees"]
-        return json.loads(harness.command("leaks", "--json", trace).stdout)
+        return harness.whole_leaks(harness.command("leaks", "--json", trace).stdout)
 
     def lost(self, document):
         return sorted(record["bytes"] for record in document["records"]
@@ -423,7 +423,7 @@ class Bypass(harness.Case):
                          (plain.returncode, plain.stdout))
         if plain.returncode != 0:
             return
-        document = json.loads(harness.command("leaks", "--json", trace).stdout)
+        document = harness.whole_leaks(harness.command("leaks", "--json", trace).stdout)
         self.assertEqual([m["kind"] for m in document["mismatches"]], [])
 
     # A function that ends in a jump leaves its caller's address behind: what clang makes
@@ -437,7 +437,7 @@ class Bypass(harness.Case):
                 trace = self.dir / "jumps.mgram"
                 self.record([host], "-q", "--mismatches", "on", "--leak-check", "none",
                             "-o", trace)
-                document = json.loads(harness.command("leaks", "--json", trace).stdout)
+                document = harness.whole_leaks(harness.command("leaks", "--json", trace).stdout)
                 found = [(m["kind"], m["size"]) for m in document["mismatches"]]
                 # The host's own is one; without operators of its own the plug-in's is, too.
                 self.assertEqual(sorted(found), [("wrong_function", 11)] if own else

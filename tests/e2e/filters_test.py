@@ -124,7 +124,8 @@ class Filters(harness.Case):
 
     def test_leaks(self):
         def lost(*options):
-            document = json.loads(self.text("leaks", "--json", *options, self.trace))
+            document = harness.whole_leaks(
+                self.text("leaks", "--json", *options, self.trace))
             return {(next(f["function"] for f in r["stack"] if not f["folded"]),
                      r["blocks"], r["bytes"]) for r in document["records"]
                     if r["kind"] == "definite"}, document["warnings"]

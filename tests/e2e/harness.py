@@ -117,6 +117,11 @@ def report(*files, options=()):
     return report_json.whole(printed_report(*files, options=options))
 
 
+def whole_leaks(text):
+    """What `mallogram leaks --json` prints, with whole stacks."""
+    return report_json.whole_leaks(json.loads(text))
+
+
 def totals(*files):
     return report(*files)["totals"]
 

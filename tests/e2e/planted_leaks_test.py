@@ -33,7 +33,7 @@ class PlantedLeaks(harness.Case):
         result = self.record([program, *arguments], "-q", "-o", trace, timeout=300)
         truth = json.loads(result.stdout)
         found = harness.command("leaks", "--json", trace, timeout=300, check=True)
-        return truth, json.loads(found.stdout)
+        return truth, harness.whole_leaks(found.stdout)
 
     def check(self, name, site=None):
         arguments, sites = WORKLOADS[name]

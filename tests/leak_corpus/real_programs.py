@@ -168,7 +168,7 @@ def mallogram(argv, directory, env):
         stderr=subprocess.PIPE, timeout=300, check=False)
     if not out.exists():
         raise AssertionError(result.stderr.decode(errors="replace"))
-    report = json.loads(out.read_text())
+    report = harness.whole_leaks(out.read_text())
     first = min(range(len(report["processes"])),
                 key=lambda i: report["processes"][i]["pid"])
     return summed((r["blocks"], r["bytes"],

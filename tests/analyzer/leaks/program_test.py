@@ -32,7 +32,7 @@ class LeaksProgramTest(harness.Case):
 
     def verdict(self, *words):
         result = self.leaks("--json=out.json", "--", LOSSY, *words)
-        return result, json.loads((self.dir / "out.json").read_text())
+        return result, harness.whole_leaks((self.dir / "out.json").read_text())
 
     def test_streams_are_the_program_s(self):
         result = self.leaks(LOSSY, "none", "--json", "--help", input=b"in\nput")
@@ -44,7 +44,7 @@ class LeaksProgramTest(harness.Case):
     def test_json_follows_the_output(self):
         result = self.leaks("--json", LOSSY, "definite", input=b"first\n")
         self.assertTrue(result.stdout.startswith(b"first\n{"))
-        document = json.loads(result.stdout[6:])
+        document = harness.whole_leaks(result.stdout[6:])
         self.assertIsNone(document["process"]["file"])
         self.assertEqual(document["process"]["command"], [LOSSY, "definite"])
         self.assertEqual(result.stderr, b"")
@@ -74,7 +74,7 @@ class LeaksProgramTest(harness.Case):
         for where in ([], ["--recording", "kept.mgram"]):
             result = self.leaks("--json=out.json", *where, "sh", "-c", script)
             self.assertEqual(result.returncode, 3, result.stderr)
-            document = json.loads((self.dir / "out.json").read_text())
+            document = harness.whole_leaks((self.dir / "out.json").read_text())
             self.assertEqual(document["process"]["command"][0], "sh")
             lossy = [p for p in document["processes"] if p["program"] == "lossy"]
             self.assertEqual([p["command"][1] for p in lossy], ["definite", "possible"])
