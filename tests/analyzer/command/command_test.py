@@ -5,6 +5,7 @@ command_test.py MAKE_TRACE
 
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -39,6 +40,38 @@ class CommandTest(harness.Case):
         self.assertEqual(self.run_command().returncode, USAGE)
         for arguments in (["--version"], ["version"], ["-V"]):
             self.assertRegex(self.run_command(*arguments).stdout, rb"^mallogram \d+\.\d+")
+
+    def test_help_of_every_verb_is_made_of_its_options(self):
+        for verb in ("record", "report", "info", "leaks", "check", "diff", "fit", "study", "sweep"):
+            with self.subTest(verb=verb):
+                text = self.run_command("help", verb).stdout.decode()
+                self.assertRegex(text, r"(?m)^  -q, --quiet  ")
+                self.assertRegex(text, r"(?m)^  --color WHEN  ")
+                # "-x" that leads to a value missing, not to an unknown option.
+                for letter, word in re.findall(r"(?m)^  -(\w), --\S+ (\S+)  ", text):
+                    error = self.run_command(verb, f"-{letter}").stderr.decode()
+                    self.assertIn(f"option -{letter} needs a value", error, word)
+                    self.assertIn(f"see mallogram help {verb}", error)
+
+    def test_a_report_goes_where_output_says(self):
+        for verb, *files in (("report", self.made), ("info", self.made),
+                             ("diff", self.made, self.made), ("leaks", self.made)):
+            with self.subTest(verb=verb):
+                shown = self.run_command(verb, *files).stdout
+                for option in ("-o", "--output"):
+                    result = self.run_command(verb, *files, option, "report.txt")
+                    self.assertEqual((result.returncode, result.stdout), (0, b""), result.stderr)
+                    self.assertEqual((self.dir / "report.txt").read_bytes(), shown)
+                before = self.made.read_bytes()
+                self.fails("would be taken for a recording", verb, *files, "-o", self.made)
+                self.assertEqual(self.made.read_bytes(), before)
+                self.fails("cannot be written", verb, *files, "-o", "none/x", status=FAILURE)
+
+    def test_color_is_as_asked_for(self):
+        report = self.run_command("report", "--color", "always", self.made).stdout
+        self.assertIn(b"\x1b[1m", report)
+        self.assertNotIn(b"\x1b", self.run_command("report", "--color=auto", self.made).stdout)
+        self.fails("--color takes auto, always or never", "report", "--color", "maybe")
 
     def test_slips(self):
         self.fails("did you mean report?", "reprot", self.made)
