@@ -55,19 +55,20 @@ struct Verb {
   absl::string_view name;
   absl::StatusOr<int> (*run)(Arguments arguments);
   std::string (*help)();  // nullptr: not for people
+  bool reads = false;     // recordings
 };
 
 constexpr Verb kVerbs[] = {
     {"record", RunRecord, RecordHelp},
-    {"report", RunReport, ReportHelp},
-    {"info", RunInfoVerb, InfoHelp},
-    {"leaks", RunLeaks, LeaksHelp},
+    {"report", RunReport, ReportHelp, true},
+    {"info", RunInfoVerb, InfoHelp, true},
+    {"leaks", RunLeaks, LeaksHelp, true},
     {"check", RunCheck, CheckHelp},
-    {"diff", RunDiff, DiffHelp},
-    {"fit", RunFit, FitHelp},
+    {"diff", RunDiff, DiffHelp, true},
+    {"fit", RunFit, FitHelp, true},
     {"study", RunStudy, StudyHelp},
     {"sweep", RunSweep, SweepHelp},
-    {"symbolize", RunSymbolize, SymbolizeHelp},
+    {"symbolize", RunSymbolize, SymbolizeHelp, true},
     {"help", RunHelp, MainHelp},
     {"version", RunVersion, MainHelp},
     {kCollectVerb, RunCollect, nullptr},  // started by the library
@@ -121,8 +122,31 @@ absl::StatusOr<int> RunHelp(Arguments arguments) {
   _exit(128 + number);
 }
 
+// Where little memory is allowed, libdw and libelf go on with a pointer that malloc
+// did not give them. What follows is told as what it is.
+void TellLackOfMemory() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  static const std::string line = absl::StrCat("mallogram: ", OutOfMemory(), "\n");
+  static char stack[16 << 10];
+  stack_t alternate = {};
+  alternate.ss_sp = stack;
+  alternate.ss_size = sizeof(stack);
+  sigaltstack(&alternate, nullptr);
+  struct sigaction action = {};
+  action.sa_flags = SA_ONSTACK;
+  action.sa_handler = [](int) {
+    [[maybe_unused]] const ssize_t ignored =
+        write(STDERR_FILENO, line.data(), line.size());
+    _exit(kFailure);
+  };
+  for (const int number : {SIGSEGV, SIGBUS, SIGABRT})
+    sigaction(number, &action, nullptr);
+}
+
 // Runs it, and prints what kept it from its work.
 int Run(const Verb& verb, Arguments arguments) {
+  if (verb.reads) TellLackOfMemory();
   absl::StatusOr<int> done = verb.run(arguments);
   if (IsHelpAsked(done.status()) && verb.help != nullptr)
     done = ExitAfter(PrintOut(WrapLines(verb.help(), DetectStyle().width)));

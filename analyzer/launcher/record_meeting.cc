@@ -17,6 +17,9 @@
 namespace mallogram {
 namespace {
 
+constexpr uint64_t kLeastKey = 10'000'000'000'000'000;  // as many digits as kMaxKey
+constexpr uint64_t kLeastDoor = 100;
+
 bool Listen(int fd, const std::string& name, bool abstract) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -38,7 +41,9 @@ absl::Status Meeting::Open() {
   if (getrandom(&key_, sizeof(key_), 0) != sizeof(key_)) {
     return absl::InternalError(absl::StrCat("getrandom: ", strerror(errno)));
   }
-  key_ = 1 + key_ % (kMaxKey - 1);
+  // Of one length, as all that a program finds in its environment: programs copy
+  // that, and their figures should not depend on chance.
+  key_ = kLeastKey + key_ % (kMaxKey - kLeastKey);
   const absl::Status status = OpenDirectory();
   if (!status.ok()) return status;
   abstract_ = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
@@ -46,7 +51,8 @@ absl::Status Meeting::Open() {
   // Some number that no other recording by a process of the same id had, if it
   // can be helped: old children may know that one's.
   const int opened = open(path_.c_str(), O_PATH | O_CLOEXEC);
-  door_ = fcntl(opened, F_DUPFD_CLOEXEC, static_cast<int>(64 + key_ % 448));
+  door_ = fcntl(opened, F_DUPFD_CLOEXEC,
+                static_cast<int>(kLeastDoor + key_ % (512 - kLeastDoor)));
   if (door_ < 0) door_ = fcntl(opened, F_DUPFD_CLOEXEC, 3);  // a tight limit
   if (opened >= 0) close(opened);
   if (door_ >= 0 && access(PathOf(getpid()).c_str(), F_OK) == 0) Remove();
