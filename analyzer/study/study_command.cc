@@ -18,6 +18,7 @@
 #include "analyzer/command/options.h"
 #include "analyzer/command/report_file.h"
 #include "analyzer/command/terminal.h"
+#include "analyzer/stacks/debug_options.h"
 #include "analyzer/study/judge/analysis.h"
 #include "analyzer/study/judge/compare.h"
 #include "analyzer/study/judge/fail_on.h"
@@ -101,6 +102,7 @@ std::vector<Option> Rows(Options* options) {
       // The modes stand at the head of the help.
       {"--check", 0, "", "", mode(Options::Mode::kCheck)},
       {"--compare", 0, "", "", mode(Options::Mode::kCompare)}};
+  rows.push_back(DebuginfodRow());
   Append(TerminalRows(), &rows);
   return rows;
 }

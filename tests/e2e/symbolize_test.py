@@ -36,6 +36,16 @@ int main(int argc, char** argv) {
   std::free(kept);
 }
 """
+RUST = r"""
+use std::collections::HashMap;
+#[inline(always)]
+fn shelve(map: &mut HashMap<usize, Vec<u8>>, n: usize) { map.insert(n, vec![1; 100 + n]); }
+fn main() {
+    let mut map = HashMap::new();
+    for n in 0..50 { shelve(&mut map, n); }
+    std::mem::forget(map);
+}
+"""
 SIZES = (10, 20, 40, 80, 160)
 
 
@@ -104,6 +114,24 @@ class Symbolize(harness.Case):
         self.assertIn("global `shelf`", leaks)
         self.assertIn("1 suppressed",
                       " ".join((leaks + after[f"leaks {self.trace}"][1]).split()))
+
+    def test_rust(self):
+        if shutil.which("rustc") is None:
+            self.skipTest("no rustc")
+        source = self.dir / "shelves.rs"
+        source.write_text(RUST)
+        program = self.dir / "bin" / "shelves"
+        harness.run(["rustc", "-g", "-O", "-o", program, source], check=True,
+                    cwd=self.dir)
+        self.record([program], "-q", "-o", self.trace)
+        before = self.everything()
+        self.symbolize(self.trace)
+        self.forget()
+        after = self.everything()
+        self.assertEqual(self.without_file_bytes(after), self.without_file_bytes(before))
+        text = after[f"report {self.trace}"][1]
+        self.assertIn("shelve", text)  # inlined
+        self.assertIn("shelves.rs", text)
 
     def test_without_names_it_says_what_is_missing(self):
         """Planted: what the test above would see if names were not stored."""
