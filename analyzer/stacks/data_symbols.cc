@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <cctype>
-#include <tuple>
+#include <string>
 
 #include "absl/strings/match.h"
 #include "analyzer/stacks/demangle.h"
 
 namespace mallogram {
 namespace {
+
+bool NamesVariable(const GElf_Sym& symbol) {
+  return symbol.st_size != 0 && GELF_ST_TYPE(symbol.st_info) == STT_OBJECT;
+}
 
 uint8_t RankOf(const GElf_Sym& symbol, const char* name) {
   // "environ" rather than "__environ": what people write.
@@ -37,36 +41,8 @@ std::string WithoutNumber(std::string name) {
 
 }  // namespace
 
-DataSymbols::DataSymbols(Dwfl_Module* module) : module_(module) {
-  const int count = dwfl_module_getsymtab(module);
-  for (int i = 0; i < count; ++i) {
-    GElf_Sym symbol;
-    GElf_Addr start = 0;
-    GElf_Word section = SHN_UNDEF;
-    const char* name = dwfl_module_getsym_info(module, i, &symbol, &start, &section,
-                                               nullptr, nullptr);
-    if (name == nullptr || name[0] == '\0' || symbol.st_size == 0 ||
-        section == SHN_UNDEF || section == SHN_ABS ||
-        GELF_ST_TYPE(symbol.st_info) != STT_OBJECT) {
-      continue;
-    }
-    const uint64_t end = start + symbol.st_size;
-    if (end < start) continue;
-    variables_.push_back({start, end, 0, i, RankOf(symbol, name)});
-  }
-  // At one address the shorter comes last, and so is met first; of equals the one
-  // of the highest rank.
-  std::sort(variables_.begin(), variables_.end(),
-            [](const Variable& a, const Variable& b) {
-              return std::tuple(a.start, b.end, a.rank, b.index) <
-                     std::tuple(b.start, a.end, b.rank, a.index);
-            });
-  uint64_t reach = 0;
-  for (Variable& variable : variables_) {
-    reach = std::max(reach, variable.end);
-    variable.reach = reach;
-  }
-}
+DataSymbols::DataSymbols(Dwfl_Module* module)
+    : module_(module), ranges_(module, NamesVariable, RankOf) {}
 
 DataName DataSymbols::InSection(uint64_t address) const {
   DataName found;
@@ -90,23 +66,13 @@ DataName DataSymbols::InSection(uint64_t address) const {
 }
 
 DataName DataSymbols::Find(uint64_t address) const {
-  auto at = std::upper_bound(variables_.begin(), variables_.end(), address,
-                             [](uint64_t value, const Variable& variable) {
-                               return value < variable.start;
-                             });
-  if (at == variables_.begin() || (at - 1)->reach <= address)
-    return InSection(address);
-  --at;
-  while (address >= at->end) --at;  // ends before the table does: `reach` says so
-  GElf_Sym symbol;
-  GElf_Addr start = 0;
-  const char* name = dwfl_module_getsym_info(module_, at->index, &symbol, &start,
-                                             nullptr, nullptr, nullptr);
+  const SymbolRanges::Range* variable = ranges_.FindAround(address);
+  const char* name = variable == nullptr ? nullptr : ranges_.NameOf(*variable);
   if (name == nullptr) return InSection(address);
   // "[abi:cxx11]" is for the linker.
   const std::string demangled = Demangle(name);
   return {WithoutNumber(demangled.substr(0, demangled.find("[abi:"))),
-          address - at->start, ""};
+          address - variable->start, ""};
 }
 
 }  // namespace mallogram

@@ -1,12 +1,11 @@
-// The variables of one ELF file, sorted by address.
+// The variables of one ELF file.
 #pragma once
 
 #include <elfutils/libdwfl.h>
 
 #include <cstdint>
-#include <string>
-#include <vector>
 
+#include "analyzer/stacks/symbol_ranges.h"
 #include "analyzer/stacks/symbolizer.h"
 
 namespace mallogram {
@@ -21,16 +20,10 @@ class DataSymbols {
   DataName Find(uint64_t address) const;
 
  private:
-  struct Variable {
-    uint64_t start, end;
-    uint64_t reach;  // highest end of this and all before
-    int index;       // libdwfl's
-    uint8_t rank;    // of several at one address the highest is taken
-  };
   DataName InSection(uint64_t address) const;
 
   Dwfl_Module* const module_;
-  std::vector<Variable> variables_;
+  SymbolRanges ranges_;
 };
 
 }  // namespace mallogram

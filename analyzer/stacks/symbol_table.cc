@@ -1,24 +1,20 @@
 #include "analyzer/stacks/symbol_table.h"
 
-#include <algorithm>
-#include <tuple>
-
 namespace mallogram {
 namespace {
 
-uint8_t RankOf(const GElf_Sym& symbol) {
+uint8_t RankOf(const GElf_Sym& symbol, const char*) {
   switch (GELF_ST_BIND(symbol.st_info)) {
     case STB_GLOBAL:
-      return 0;
+      return 2;
     case STB_WEAK:
       return 1;
     default:
-      return 2;
+      return 0;
   }
 }
 
-bool NamesCode(const GElf_Sym& symbol, GElf_Word section) {
-  if (section == SHN_UNDEF || section == SHN_ABS) return false;
+bool NamesCode(const GElf_Sym& symbol) {
   switch (GELF_ST_TYPE(symbol.st_info)) {
     case STT_SECTION:
     case STT_FILE:
@@ -32,33 +28,11 @@ bool NamesCode(const GElf_Sym& symbol, GElf_Word section) {
 
 }  // namespace
 
-SymbolTable::SymbolTable(Dwfl_Module* module) : module_(module) {
-  const int count = dwfl_module_getsymtab(module);
-  for (int i = 0; i < count; ++i) {
-    GElf_Sym symbol;
-    GElf_Addr start = 0;
-    GElf_Word section = SHN_UNDEF;
-    const char* name = dwfl_module_getsym_info(module, i, &symbol, &start, &section,
-                                               nullptr, nullptr);
-    if (name == nullptr || name[0] == '\0' || !NamesCode(symbol, section)) continue;
-    const uint64_t end = start + symbol.st_size;
-    if (end < start) continue;
-    symbols_.push_back({start, end, 0, i, RankOf(symbol)});
-  }
-  // At one address the shorter comes last, and so is met first; of equals the one
-  // that ranks first.
-  std::sort(symbols_.begin(), symbols_.end(), [](const Symbol& a, const Symbol& b) {
-    return std::tuple(a.start, b.end, b.rank, b.index) <
-           std::tuple(b.start, a.end, a.rank, a.index);
-  });
-  uint64_t reach = 0;
-  for (Symbol& symbol : symbols_) {
-    reach = std::max(reach, symbol.end);
-    symbol.reach = reach;
-  }
-}
+SymbolTable::SymbolTable(Dwfl_Module* module)
+    : module_(module), ranges_(module, NamesCode, RankOf) {}
 
-bool SymbolTable::InSectionOf(const Symbol& symbol, uint64_t address) const {
+bool SymbolTable::InSectionOf(const SymbolRanges::Range& symbol,
+                              uint64_t address) const {
   GElf_Sym entry;
   GElf_Addr start = 0;
   GElf_Word section = SHN_UNDEF;
@@ -74,22 +48,15 @@ bool SymbolTable::InSectionOf(const Symbol& symbol, uint64_t address) const {
 }
 
 const char* SymbolTable::Find(uint64_t address) const {
-  auto at = std::upper_bound(
-      symbols_.begin(), symbols_.end(), address,
-      [](uint64_t value, const Symbol& symbol) { return value < symbol.start; });
-  if (at == symbols_.begin()) return nullptr;
-  const Symbol* found = &*--at;
-  if (found->reach > address) {
-    while (address >= at->end) --at;  // ends before the table does: `reach` says so
-    found = &*at;
-  } else if (found->start < found->reach || !InSectionOf(*found, address)) {
-    // Between two symbols with sizes, or far behind the last label of a section.
+  if (const SymbolRanges::Range* around = ranges_.FindAround(address))
+    return ranges_.NameOf(*around);
+  const SymbolRanges::Range* before = ranges_.FindBefore(address);
+  // Between two symbols with sizes, or far behind the last label of a section.
+  if (before == nullptr || before->start < before->reach ||
+      !InSectionOf(*before, address)) {
     return nullptr;
   }
-  GElf_Sym symbol;
-  GElf_Addr start = 0;
-  return dwfl_module_getsym_info(module_, found->index, &symbol, &start, nullptr,
-                                 nullptr, nullptr);
+  return ranges_.NameOf(*before);
 }
 
 }  // namespace mallogram

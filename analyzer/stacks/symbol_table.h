@@ -1,13 +1,11 @@
-// The function symbols of one ELF file, sorted: an address costs a binary search.
-// libdwfl's own answer walks the whole table for each address; with the 10,000
-// addresses of a recorded clang and libLLVM's 100,000 symbols that took 8 of
-// the 8.8 seconds of a report.
+// The function symbols of one ELF file.
 #pragma once
 
 #include <elfutils/libdwfl.h>
 
 #include <cstdint>
-#include <vector>
+
+#include "analyzer/stacks/symbol_ranges.h"
 
 namespace mallogram {
 
@@ -23,16 +21,10 @@ class SymbolTable {
   const char* Find(uint64_t address) const;
 
  private:
-  struct Symbol {
-    uint64_t start, end;  // equal: without size
-    uint64_t reach;       // highest end of this and all symbols before
-    int index;            // libdwfl's
-    uint8_t rank;         // of several at one address the lowest is taken
-  };
-  bool InSectionOf(const Symbol& symbol, uint64_t address) const;
+  bool InSectionOf(const SymbolRanges::Range& symbol, uint64_t address) const;
 
   Dwfl_Module* const module_;
-  std::vector<Symbol> symbols_;
+  SymbolRanges ranges_;
 };
 
 }  // namespace mallogram

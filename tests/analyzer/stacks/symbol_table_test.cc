@@ -8,6 +8,8 @@
 
 #include <string>
 
+#include "analyzer/stacks/data_symbols.h"
+
 namespace mallogram {
 namespace {
 
@@ -108,6 +110,49 @@ TEST(SymbolTable, LibC) {
 }
 
 TEST(SymbolTable, EveryByteOfOddSymbols) { CompareFile(ODD_SYMBOLS, true); }
+
+// Where libdwfl has `name`; 0: nowhere.
+uint64_t AddressOf(Dwfl_Module* module, const std::string& name) {
+  for (int i = 0; i < dwfl_module_getsymtab(module); ++i) {
+    GElf_Sym symbol;
+    GElf_Addr start = 0;
+    const char* other = dwfl_module_getsym_info(module, i, &symbol, &start, nullptr,
+                                                nullptr, nullptr);
+    if (other != nullptr && other == name) return start;
+  }
+  return 0;
+}
+
+// libdwfl takes any of these; which one is ours to say.
+TEST(SymbolTable, OfOneAddress) {
+  File file(ODD_SYMBOLS);
+  const SymbolTable table(file.module());
+  const uint64_t twins = AddressOf(file.module(), "local_twin");
+  const uint64_t lengths = AddressOf(file.module(), "long_one");
+  ASSERT_NE(twins, 0);
+  ASSERT_NE(lengths, 0);
+  EXPECT_STREQ(table.Find(twins), "twin_of_local");
+  EXPECT_STREQ(table.Find(lengths + 15), "short_one");
+  EXPECT_STREQ(table.Find(lengths + 16), "long_one");
+}
+
+TEST(DataSymbols, OfOneAddress) {
+  File file(ODD_SYMBOLS);
+  const DataSymbols variables(file.module());
+  const uint64_t bindings = AddressOf(file.module(), "local_one");
+  const uint64_t whole = AddressOf(file.module(), "whole");
+  ASSERT_NE(bindings, 0);
+  ASSERT_NE(whole, 0);
+  EXPECT_EQ(variables.Find(bindings + 3).name, "plain");
+  EXPECT_EQ(variables.Find(whole + 7).name, "whole");
+  EXPECT_EQ(variables.Find(whole + 8).name, "part");
+  EXPECT_EQ(variables.Find(whole + 20).name, "whole");
+  EXPECT_EQ(variables.Find(whole + 20).offset, 20);
+  // Functions are no variables; between variables there is the section.
+  const DataName code = variables.Find(AddressOf(file.module(), "outer"));
+  EXPECT_EQ(code.name, "");
+  EXPECT_EQ(code.section, ".text");
+}
 
 }  // namespace
 }  // namespace mallogram
