@@ -155,12 +155,13 @@ absl::Status Check(const Options& options) {
   for (const study::TableSpec& table : spec->tables) {
     runs += table.runs.sizes.size() * table.runs.reps * table.runs.variants.size();
   }
-  return PrintOut(absl::StrCat(
+  const std::string text = absl::StrCat(
       spec->file, ": ", Plural(spec->tables.size(), "table"), ", ",
       Plural(runs, "run"), ", ",
       spec->criteria.size() == 1 ? "1 criterion"
                                  : absl::StrCat(spec->criteria.size(), " criteria"),
-      "\n"));
+      "\n");
+  return PrintOut(WrapLines(text, DetectStyle().width));
 }
 
 absl::Status Compare(const Options& options) {
@@ -179,9 +180,10 @@ absl::Status Compare(const Options& options) {
   const study::StudyComparison comparison =
       study::CompareStudies({options.operands[0], results[0], studies[0].measures},
                             {options.operands[1], results[1], studies[1].measures});
-  return PrintOut(options.json
-                      ? study::RenderCompareJson(comparison)
-                      : study::RenderCompareText(comparison, DetectStyle().utf8));
+  const Style style = DetectStyle();
+  return PrintOut(
+      options.json ? study::RenderCompareJson(comparison)
+                   : study::RenderCompareText(comparison, style.utf8, style.width));
 }
 
 // Reports and plots into the directory.
@@ -236,9 +238,10 @@ absl::StatusOr<std::vector<std::string>> RunStudyFile(
   if (!status.ok()) return status;
 
   const Style style = DetectStyle();
-  status = PrintOut(
-      options.json ? study::RenderStudyJson(*result)
-                   : study::RenderStudyText(*result, {style.color, style.utf8}));
+  status =
+      PrintOut(options.json ? study::RenderStudyJson(*result)
+                            : study::RenderStudyText(
+                                  *result, {style.color, style.utf8, style.width}));
   if (!status.ok()) return status;
   if (!options.settings.quiet) {
     Say(absl::StrCat("report.txt, report.md, summary.json",

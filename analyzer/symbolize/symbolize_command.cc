@@ -80,9 +80,11 @@ absl::Status Symbolize(const std::string& file, const SymbolizeOptions& options)
   bar.Clear();
   if (IsQuiet()) return absl::OkStatus();
   for (const std::string& note : symbolizer.notes()) Say(note);
-  return PrintOut(absl::StrCat(path, ": ", FormatCount(names.named), " of ",
-                               Plural(names.addresses, "address"), " named, in ",
-                               Plural(names.modules, "module"), "\n"));
+  return PrintOut(
+      WrapLines(absl::StrCat(path, ": ", FormatCount(names.named), " of ",
+                             Plural(names.addresses, "address"), " named, in ",
+                             Plural(names.modules, "module"), "\n"),
+                DetectStyle().width));
 }
 
 }  // namespace

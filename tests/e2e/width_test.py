@@ -47,9 +47,20 @@ def too_wide(text, width):
     return [line for line in text.splitlines() if columns(line) > width]
 
 
+STUDY = """
+program = "{}"
+[[table]]
+id = "growth"
+title = "Growth of what the cupboard holds"
+arguments = ["{{n}}"]
+n = [10, 20, 40, 80, 160]
+reps = 2
+budget = "1MB"
+predict = [1000]
+"""
+
+
 class Width(harness.Case):
-
-
     def setUp(self):
         super().setUp()
         program = harness.compile_c(self.dir, "cupboard", PROGRAM, "-O0", language="c++")
@@ -64,6 +75,18 @@ class Width(harness.Case):
             ["info", one], ["leaks", one], ["leaks", "--kinds", "all", one],
             ["diff", one, self.runs[-1]], ["fit", *self.runs],
             ["report", "--color", "always", one], *(["help", verb] for verb in VERBS), ["help"]]
+        self.study = self.dir / "cupboard.toml"
+        self.study.write_text(STUDY.format(program))
+        for name in ("old", "new"):
+            self.text(["study", "-q", "--no-plots", "-o", self.dir / name, self.study], None)
+        self.program = program
+        self.runs_again = [  # what ran already is only read
+            ["study", "-q", "--no-plots", "-o", self.dir / "old", self.study],
+            ["study", "--compare", self.dir / "old", self.dir / "new"],
+            ["study", "--check", self.study],
+            ["sweep", "-q", "--param", "n=10,20,40,80,160", "-o", self.dir / "runs", "--",
+             program, "{n}"],
+            ["sweep", "--depth", "4", self.dir / "runs"]]
 
     def text(self, command, width, encoding="C.UTF-8"):
         env = harness.clean_env(LC_ALL=encoding)
@@ -76,20 +99,33 @@ class Width(harness.Case):
 
     def test_no_line_is_wider(self):
         for width in (40, 80, 120, None):
-            for command in self.commands:
+            for command in self.commands + self.runs_again:
                 with self.subTest(command=command, width=width):
                     text = self.text(command, width)
                     self.assertEqual(too_wide(text, width or 100), [])
         for command in self.commands[:4]:
             self.assertEqual(too_wide(self.text(command, 60, "C"), 60), [])
 
+    def test_findings_of_check(self):
+        for width in (40, 80, 120, None):
+            env = harness.clean_env(LC_ALL="C.UTF-8")
+            if width is not None:
+                env["COLUMNS"] = str(width)
+            result = harness.command("check", "--max-peak", "1", "--max-leak", "0", "--max-allocations",
+                                     "1", "--", self.program, "20", env=env)
+            self.assertEqual(result.returncode, 23, result.stderr.decode())
+            text = result.stderr.decode()
+            self.assertIn("FAILED", text)
+            self.assertEqual(too_wide(text, width or 100), [])
+
     def test_nothing_is_lost(self):
         """The same figures, whatever the width."""
         def figures(text):
-            return sorted(re.findall(r"\d[\d.,]* (?:[KMG]iB|%|B)(?![\w])",
+            return sorted(re.findall(r"\d[\d.,]* (?:[KMG]iB|[kMG]B|%|B)(?![\w])",
                                      " ".join(text.split())))
         for command in (["report", self.runs[0]], ["leaks", self.runs[0]],
-                        ["diff", self.runs[0], self.runs[-1]]):
+                        ["diff", self.runs[0], self.runs[-1]], self.runs_again[0],
+                        self.runs_again[3]):
             wide = figures(self.text(command, 120))
             self.assertGreater(len(wide), 8)
             self.assertEqual(figures(self.text(command, 80)), wide)

@@ -79,7 +79,8 @@ LawChange CompareLaws(const fit::SeriesFit* before, const fit::SeriesFit* after)
 std::vector<SiteChange> CompareSites(const Runs& before, const Runs& after);
 
 // (render_compare.cc)
-std::string RenderCompareText(const StudyComparison& comparison, bool utf8);
+std::string RenderCompareText(const StudyComparison& comparison, bool utf8,
+                              size_t width);
 std::string RenderCompareJson(const StudyComparison& comparison);
 
 }  // namespace mallogram::study

@@ -188,7 +188,8 @@ Json SiteJson(const SiteChange& site) {
 
 }  // namespace
 
-std::string RenderCompareText(const StudyComparison& comparison, bool utf8) {
+std::string RenderCompareText(const StudyComparison& comparison, bool utf8,
+                              size_t width) {
   TextWriter out(utf8);
   out.Line(absl::StrCat("before: ", comparison.before));
   out.Line(absl::StrCat("after:  ", comparison.after));
@@ -196,7 +197,7 @@ std::string RenderCompareText(const StudyComparison& comparison, bool utf8) {
     out.Line(absl::StrCat("note: ", warning));
   }
   for (const VariantComparison& variant : comparison.variants) out.Write(variant);
-  return out.Take();
+  return WrapLines(out.Take(), width);
 }
 
 std::string RenderCompareJson(const StudyComparison& comparison) {

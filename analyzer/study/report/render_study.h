@@ -1,6 +1,7 @@
 // Study results as text, Markdown and JSON. No computing of measurements.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct PlotFile {
 struct StudyTextStyle {
   bool color = false;
   bool utf8 = true;
+  size_t width = 100;  // columns, as Style has it
 };
 
 std::string RenderStudyText(const StudyResult& result, const StudyTextStyle& style);

@@ -1,5 +1,6 @@
-// A document as text for terminals and report.txt: aligned tables, paragraphs
-// wrapped at 96 columns, no sign that a terminal could take for a command.
+// A document as text for terminals and report.txt: paragraphs wrapped at 96 columns
+// at most, no sign that a terminal could take for a command. Tables are aligned;
+// one that is wider than the terminal keeps all its figures (WriteGrid).
 #include <algorithm>
 
 #include "absl/strings/match.h"
@@ -13,7 +14,9 @@
 namespace mallogram::study {
 namespace {
 
-constexpr size_t kWidth = 96;
+// Longer lines are hard to read, however wide the terminal.
+constexpr size_t kMostText = 96;
+constexpr size_t kGap = 2;  // before each column of a table
 
 class TextRenderer {
  public:
@@ -54,7 +57,8 @@ class TextRenderer {
     }
   }
 
-  std::string Take() { return std::move(text_); }
+  // What no layout could make fit, as a long name or command, is broken.
+  std::string Take() { return WrapLines(text_, style_.width); }
 
  private:
   // Names come from programs: nothing in them may reach the terminal's controls.
@@ -92,7 +96,8 @@ class TextRenderer {
     for (absl::string_view word :
          absl::StrSplit(text, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
       const std::string safe = Safe(word);
-      if (!empty && DisplayWidth(line) + 1 + DisplayWidth(safe) > kWidth) {
+      if (!empty && DisplayWidth(line) + 1 + DisplayWidth(safe) >
+                        std::min(kMostText, style_.width)) {
         Line(line);
         line = std::string(rest);
         empty = true;
@@ -103,31 +108,103 @@ class TextRenderer {
     if (!empty) Line(line);
   }
 
+  // As one table if it fits. Else a name gets a line of its own above its figures;
+  // where those are too wide as well, each has a line, with its heading. A table of
+  // figures alone is folded: the first column is repeated.
   void WriteGrid(const Grid& grid) {
+    const std::vector<size_t> widths = Widths(grid);
+    if (Fits(widths, 0, widths.size(), 0)) {
+      WriteColumns(grid, widths, 0, widths.size());
+    } else if (grid.headings[0].number) {
+      WriteFolded(grid, widths);
+    } else {
+      WriteBelowNames(grid, widths);
+    }
+  }
+
+  std::vector<size_t> Widths(const Grid& grid) const {
     std::vector<size_t> widths;
     for (const Grid::Heading& heading : grid.headings) {
-      widths.push_back(DisplayWidth(heading.title));
+      widths.push_back(DisplayWidth(Safe(heading.title)));
     }
     for (const std::vector<Cell>& row : grid.rows) {
       for (size_t i = 0; i < row.size(); ++i) {
         widths[i] = std::max(widths[i], DisplayWidth(Safe(row[i].text)));
       }
     }
+    return widths;
+  }
+
+  // Whether columns [begin, end) fit behind `taken` columns.
+  bool Fits(const std::vector<size_t>& widths, size_t begin, size_t end,
+            size_t taken) const {
+    for (size_t i = begin; i < end; ++i) taken += kGap + widths[i];
+    return taken <= style_.width;
+  }
+
+  void WriteFolded(const Grid& grid, const std::vector<size_t>& widths) {
+    const size_t key = kGap + widths[0];
+    for (size_t begin = 1; begin < widths.size();) {
+      size_t end = begin + 1;
+      while (end < widths.size() && Fits(widths, begin, end + 1, key)) ++end;
+      if (begin > 1) Line("");
+      WriteColumns(grid, widths, begin, end, /*with_key=*/true);
+      begin = end;
+    }
+  }
+
+  void WriteBelowNames(const Grid& grid, const std::vector<size_t>& widths) {
+    const bool aligned = Fits(widths, 1, widths.size(), kGap);
+    Line(Colored("2", absl::StrCat("  ", Safe(grid.headings[0].title))));
+    if (aligned)
+      Line(Colored(
+          "2", Trimmed(absl::StrCat("  ", Head(grid, widths, 1, widths.size())))));
+    for (const std::vector<Cell>& row : grid.rows) {
+      Line(absl::StrCat("  ", Moody(row[0].mood, Safe(row[0].text))));
+      if (aligned) {
+        Line(Trimmed(absl::StrCat("  ", Cells(grid, row, widths, 1, row.size()))));
+        continue;
+      }
+      for (size_t i = 1; i < row.size(); ++i) {
+        if (row[i].text.empty()) continue;
+        Line(absl::StrCat(
+            "    ", Colored("2", absl::StrCat(Safe(grid.headings[i].title), ": ")),
+            Moody(row[i].mood, Safe(row[i].text))));
+      }
+    }
+  }
+
+  // Columns [begin, end), behind the first one if `with_key`.
+  void WriteColumns(const Grid& grid, const std::vector<size_t>& widths,
+                    size_t begin, size_t end, bool with_key = false) {
+    Line(Colored("2", Trimmed(absl::StrCat(with_key ? Head(grid, widths, 0, 1) : "",
+                                           Head(grid, widths, begin, end)))));
+    for (const std::vector<Cell>& row : grid.rows) {
+      Line(Trimmed(absl::StrCat(with_key ? Cells(grid, row, widths, 0, 1) : "",
+                                Cells(grid, row, widths, begin, end))));
+    }
+  }
+
+  std::string Head(const Grid& grid, const std::vector<size_t>& widths,
+                   size_t begin, size_t end) const {
     std::string head;
-    for (size_t i = 0; i < widths.size(); ++i) {
+    for (size_t i = begin; i < end; ++i) {
       absl::StrAppend(&head, "  ",
                       Padded(grid.headings[i].title, widths[i], grid.headings[i]));
     }
-    Line(Colored("2", Trimmed(head)));
-    for (const std::vector<Cell>& row : grid.rows) {
-      std::string line;
-      for (size_t i = 0; i < row.size(); ++i) {
-        absl::StrAppend(
-            &line, "  ",
-            Moody(row[i].mood, Padded(row[i].text, widths[i], grid.headings[i])));
-      }
-      Line(Trimmed(line));
+    return head;
+  }
+
+  std::string Cells(const Grid& grid, const std::vector<Cell>& row,
+                    const std::vector<size_t>& widths, size_t begin,
+                    size_t end) const {
+    std::string line;
+    for (size_t i = begin; i < end; ++i) {
+      absl::StrAppend(
+          &line, "  ",
+          Moody(row[i].mood, Padded(row[i].text, widths[i], grid.headings[i])));
     }
+    return line;
   }
 
   std::string Padded(absl::string_view text, size_t width,

@@ -74,7 +74,7 @@ TEST(Compare, NamesTheLawThatChanged) {
   const SiteChange* store = Find(comparison, "Store");
   ASSERT_NE(store, nullptr);
   EXPECT_FALSE(store->law.changed);
-  const std::string text = RenderCompareText(comparison, true);
+  const std::string text = RenderCompareText(comparison, true, 100);
   EXPECT_TRUE(absl::StrContains(text, "site Index"));
   EXPECT_TRUE(absl::StrContains(text, ": linear → quadratic")) << text;
 }
@@ -93,7 +93,7 @@ TEST(Compare, SmallerBiggerNewAndGone) {
   EXPECT_EQ(Find(comparison, "Index")->presence, SiteChange::Presence::kAppeared);
   EXPECT_EQ(*Find(comparison, "Store")->largest.share, -0.5);
   EXPECT_GT(Find(comparison, "Log")->largest.difference, 0);
-  const std::string text = RenderCompareText(comparison, false);
+  const std::string text = RenderCompareText(comparison, false, 100);
   EXPECT_TRUE(absl::StrContains(text, ", gone"));
   EXPECT_TRUE(absl::StrContains(text, ", new"));
   EXPECT_TRUE(absl::StrContains(RenderCompareJson(comparison), "\"vanished\""));
@@ -108,8 +108,8 @@ TEST(Compare, NoiseIsNoChange) {
   EXPECT_FALSE(change.exact);
   EXPECT_LT(change.low, 0);
   EXPECT_GT(change.high, 0);
-  EXPECT_TRUE(
-      absl::StrContains(RenderCompareText(comparison, true), "no change shown"));
+  EXPECT_TRUE(absl::StrContains(RenderCompareText(comparison, true, 100),
+                                "no change shown"));
 }
 
 TEST(Compare, UnsureVerdictsAreNoChange) {

@@ -4,10 +4,14 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "analyzer/command/format.h"
 #include "analyzer/fit/fit.h"
 #include "analyzer/study/report/describe.h"
 #include "analyzer/study/report/render_study.h"
@@ -159,6 +163,29 @@ TEST(RenderStudy, AsciiHasNothingElse) {
   const std::string text = RenderStudyText(Result(), {false, false});
   for (char c : text) {
     EXPECT_TRUE(c == '\n' || (c >= ' ' && c <= '~')) << static_cast<int>(c);
+  }
+}
+
+// Words with figures, each once: folded tables repeat a column, and a heading may
+// stand before its figure as a label.
+std::set<std::string> Figures(const std::string& text) {
+  std::set<std::string> figures;
+  for (absl::string_view word :
+       absl::StrSplit(text, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
+    if (word.find_first_of("0123456789") != absl::string_view::npos)
+      figures.emplace(absl::StripSuffix(word, ":"));
+  }
+  return figures;
+}
+
+TEST(RenderStudy, FitsEveryWidthWithAllItsFigures) {
+  const std::set<std::string> all = Figures(RenderStudyText(Result(), {}));
+  ASSERT_GT(all.size(), 100u);
+  for (size_t width : {40, 60, 80, 120, 160}) {
+    const std::string text = RenderStudyText(Result(), {false, true, width});
+    for (absl::string_view line : absl::StrSplit(text, '\n'))
+      EXPECT_LE(DisplayWidth(line), width) << line;
+    EXPECT_EQ(Figures(text), all) << width;
   }
 }
 
