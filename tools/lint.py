@@ -133,7 +133,8 @@ ROOMS = [
       for own in ('common', 'session', 'chunk_store', 'agent', 'encoder')),
     # The generator of PUBLISHED.md: it fits, and writes as study reports do.
     (r'workloads/published/[^/]+',
-     [r'workloads/published/[a-z_]+\.h'] + rooms('fit', 'study/spec', 'study/report'), False),
+     [r'workloads/published/[a-z_]+\.h'] + rooms('fit', 'study/spec', 'study/report') +
+     [r'analyzer/command/format\.h'], False),
     (r'workloads/.+', [], True),
 ]
 COMMANDS = r'analyzer/([a-z]+/)?[a-z_]+_command\.(cc|h)'

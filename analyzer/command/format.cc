@@ -138,7 +138,9 @@ void WrapLine(absl::string_view line, size_t width, std::string* out) {
 
 }  // namespace
 
-void SetSi() { use_si = true; }
+void SetSi(bool si) { use_si = si; }
+
+bool UsesSi() { return use_si; }
 
 std::string FormatBytes(uint64_t bytes) {
   constexpr const char* kBinary[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

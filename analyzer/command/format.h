@@ -11,7 +11,8 @@
 namespace mallogram {
 
 // Of this process: FormatBytes says kB, MB, GB (10^3), not KiB, MiB, GiB.
-void SetSi();
+void SetSi(bool si = true);
+bool UsesSi();
 std::string FormatBytes(uint64_t bytes);  // "0 B", "12.3 KiB"
 std::string FormatCount(uint64_t count);  // "1,234,567"
 // "12.3 KiB to 15.0 KiB", "1,234 to 1,300".

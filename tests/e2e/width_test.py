@@ -137,11 +137,26 @@ class Width(harness.Case):
         self.assertEqual(too_wide("\x1b[1m" + "é" * 80 + "\x1b[0m", 80), [])
 
     def test_si(self):
-        text = self.text(["report", "--si", self.runs[0]], None)
-        self.assertRegex(text, r"[\d.]+ kB ")
-        self.assertNotIn("KiB", text.split("Block sizes")[0])
-        for verb in ("leaks", "info"):
-            self.assertNotIn("KiB", self.text([verb, "--si", self.runs[0]], None))
+        """One unit system in every text; figures in JSON are the same."""
+        old, new = self.dir / "old", self.dir / "less"
+        smaller = self.dir / "less.toml"
+        smaller.write_text(self.study.read_text().replace('"{n}"', '"{n}0"'))
+        self.text(["study", "-q", "--no-plots", "-o", new, smaller], None)
+        one = self.runs[0]
+        for command in (["report", one], ["report", "--tree", one], ["leaks", one], ["info", one],
+                        ["diff", one, self.runs[-1]], ["fit", *self.runs], self.runs_again[3],
+                        self.runs_again[0], ["study", "--compare", old, new]):
+            with self.subTest(command=command):
+                binary = self.text(command, None)
+                si = self.text([command[0], "--si", *command[1:]], None)
+                self.assertRegex(binary, r"\d [KM]iB")
+                self.assertNotRegex(binary.replace("(--si: kB, MB)", ""), r"\d [kM]B")
+                self.assertRegex(si, r"\d [kM]B")
+                # Bounds of size classes are powers of two, in either system.
+                self.assertNotRegex(si.split("Block sizes")[0], r"\d [KM]iB")
+        for verb in ("report", "leaks", "info"):
+            self.assertEqual(self.text([verb, "--json", one], None),
+                             self.text([verb, "--json", "--si", one], None))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "analyzer/command/format.h"
 #include "analyzer/study/report/render_study.h"
 
 namespace mallogram::published {
@@ -234,6 +235,7 @@ TEST(Published, WhatTheEngineSays) {
 
 // What needs no measurement is in the page, line by line and in order.
 TEST(Published, ThePageIsWhatIsGenerated) {
+  SetSi();  // as the tool does
   const auto document = DescribePublished({});
   ASSERT_TRUE(document.ok());
   std::ifstream page(PUBLISHED_PAGE);

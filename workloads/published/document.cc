@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 using study::Cell;
 using study::Document;
-using study::FormatSi;
+using study::FormatSignedBytes;
 using study::FormatSize;
 using study::Grid;
 using What = study::Block::What;
@@ -126,12 +126,13 @@ void AddVariant(const Json& table, const Json& variant, Grid* grid) {
         {title,
          absl::StrCat(FormatSize(NumberOf(row, "n")), " ",
                       TextOf(table, "parameter")),
-         std::isfinite(published) ? FormatSi(published) : "", FormatSi(value),
+         std::isfinite(published) ? FormatSignedBytes(published) : "",
+         FormatSignedBytes(value),
          std::isfinite(published)
              ? absl::StrFormat("%+.1f %%", (value / published - 1) * 100)
              : "",
          std::isfinite(each)
-             ? absl::StrCat(FormatSi(each), " a ", TextOf(table, "unit"))
+             ? absl::StrCat(FormatSignedBytes(each), " a ", TextOf(table, "unit"))
              : "",
          i + 1 == rows.size()
              ? LawText(variant.contains("fit") ? variant["fit"] : Json::object())
@@ -230,7 +231,7 @@ absl::StatusOr<Document> DescribePublished(
       "build/workloads/published/published_page session-study chunk_store-study "
       "encoder-study agent-study > workloads/PUBLISHED.md");
   document.Paragraph(
-      "where each directory was filled by mallogram study "
+      "where each directory was filled by mallogram study --si "
       "workloads/NAME/study.toml. "
       "Common faults to learn from: R² called confidence; CVs over single runs; "
       "mixed "

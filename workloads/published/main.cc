@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
+#include "analyzer/command/format.h"
 #include "analyzer/study/report/document.h"
 #include "analyzer/study/report/render_study.h"
 #include "workloads/published/published.h"
@@ -20,6 +21,8 @@ int main(int argc, char** argv) {
         "Prints workloads/PUBLISHED.md; each DIR was filled by mallogram study.\n");
     return directory == "--help" ? 0 : 2;
   }
+  // The reports have their figures in kB and MB, and so do the studies' files.
+  mallogram::SetSi();
   const absl::StatusOr<mallogram::study::Document> document =
       mallogram::published::DescribePublished(directories);
   if (!document.ok()) {

@@ -200,8 +200,8 @@ class TableAnalysis {
       for (const PhaseMeasure& phase : run.phases) {
         if (phase.high - phase.low <= phase.bytes / 100) continue;
         Warn(absl::StrCat("phase ", phase.name, " at n = ", run.size, ": ",
-                          FormatSi(static_cast<double>(phase.low)), " to ",
-                          FormatSi(static_cast<double>(phase.high)),
+                          FormatSignedBytes(static_cast<double>(phase.low)), " to ",
+                          FormatSignedBytes(static_cast<double>(phase.high)),
                           ", as its time is not known to the event"));
         return;
       }

@@ -28,7 +28,7 @@ enum class Format { kBytes, kNumber, kShare };
 std::string FormatAs(Format format, double value) {
   switch (format) {
     case Format::kBytes:
-      return FormatSi(value);
+      return FormatSignedBytes(value);
     case Format::kNumber:
       return FormatNumber(value);
     case Format::kShare:

@@ -110,16 +110,16 @@ class Finder {
   void FindBudget(const TableSpec& table, const VariantResult& variant) {
     for (const Row& row : variant.rows) {
       if (table.budget.has_value() && row.value.median > *table.budget) {
-        Add("budget", absl::StrCat(FormatSi(row.value.median), " at ",
+        Add("budget", absl::StrCat(FormatSignedBytes(row.value.median), " at ",
                                    table.words.parameter, " = ", FormatSize(row.n),
-                                   " is above ", FormatSi(*table.budget)));
+                                   " is above ", FormatSignedBytes(*table.budget)));
       }
       if (table.unit_budget.has_value() && row.per_unit.has_value() &&
           *row.per_unit > *table.unit_budget) {
         Add("budget",
-            absl::StrCat(FormatSi(*row.per_unit), " a ", table.unit, " at ",
-                         table.words.parameter, " = ", FormatSize(row.n),
-                         " is above ", FormatSi(*table.unit_budget)));
+            absl::StrCat(FormatSignedBytes(*row.per_unit), " a ", table.unit,
+                         " at ", table.words.parameter, " = ", FormatSize(row.n),
+                         " is above ", FormatSignedBytes(*table.unit_budget)));
       }
     }
   }

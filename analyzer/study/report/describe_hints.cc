@@ -60,7 +60,7 @@ class HintFinder {
     const double program = std::max(1.0, Program(Metric::kPeak));
     if (Grows(live) && Last(live) > kLeastShare * program) {
       Say("unbounded growth", name,
-          absl::StrCat(FormatSi(Last(live)), " still held at the end, ",
+          absl::StrCat(FormatSignedBytes(Last(live)), " still held at the end, ",
                        fit::GrowthName(live.growth),
                        " in n: a leak, or a container ", "without a limit"));
     }
@@ -71,8 +71,8 @@ class HintFinder {
     if (held < kLeastShare * program) {
       if (made > 0.2 * Program(Metric::kAllocated) && calls > 1000) {
         Say("temporary blocks", name,
-            absl::StrCat(FormatSi(made), " in ", FormatNumber(calls),
-                         " allocations, of which ", FormatSi(held),
+            absl::StrCat(FormatSignedBytes(made), " in ", FormatNumber(calls),
+                         " allocations, of which ", FormatSignedBytes(held),
                          " are held at the peak: reuse a buffer"));
       }
       return;
@@ -99,13 +99,13 @@ class HintFinder {
     if (variant_.scaling.sizes.size() >= 4 && peak > 0 && sum.has_value() &&
         sum->constant > 0.5 * peak) {
       Say("constant part", "the program",
-          absl::StrCat(FormatSi(sum->constant), " do not depend on ",
+          absl::StrCat(FormatSignedBytes(sum->constant), " do not depend on ",
                        spec_.words.parameter,
                        ": more than half of the largest run"));
     }
     if (peak > 1e6 && rss > 2 * peak + 20e6) {
       Say("resident beyond the heap", "the program",
-          absl::StrCat(FormatSi(rss - peak),
+          absl::StrCat(FormatSignedBytes(rss - peak),
                        " of resident memory are not heap: "
                        "code, stacks, mappings, or a fragmented heap"));
     }

@@ -51,9 +51,9 @@ std::string ClassText(const fit::SeriesFit& fit, absl::string_view parameter) {
   for (const std::string& modifier : fit::Modifiers(law)) {
     // Amounts of bytes, which the law's own words leave plain.
     if (modifier.rfind("at ", 0) == 0) {
-      absl::StrAppend(&text, " at ", FormatSi(fit::Value(law, law.c)));
+      absl::StrAppend(&text, " at ", FormatSignedBytes(fit::Value(law, law.c)));
     } else if (modifier.rfind("with constant", 0) == 0) {
-      absl::StrAppend(&text, ", with constant ", FormatSi(law.a));
+      absl::StrAppend(&text, ", with constant ", FormatSignedBytes(law.a));
     } else {
       absl::StrAppend(&text, ", ", modifier);
     }
@@ -86,7 +86,7 @@ void AddPredictions(const TableSpec& spec, const fit::SeriesFit& fit,
   const bool budget = spec.budget.has_value();
   if (budget) {
     grid.headings.push_back(
-        {absl::StrCat("within ", FormatSi(*spec.budget)), false});
+        {absl::StrCat("within ", FormatSignedBytes(*spec.budget)), false});
   }
   const double largest = fit.series.sizes.empty() ? 0 : fit.series.sizes.back().n;
   const auto beyond = [largest](double n) {
@@ -94,8 +94,9 @@ void AddPredictions(const TableSpec& spec, const fit::SeriesFit& fit,
   };
   for (const fit::Prediction& p : fit.predictions) {
     std::vector<Cell> cells = {
-        FormatSize(p.n), FormatSi(p.value),
-        absl::StrCat(FormatSi(p.low), " to ", FormatSi(p.high)), beyond(p.n)};
+        FormatSize(p.n), FormatSignedBytes(p.value),
+        absl::StrCat(FormatSignedBytes(p.low), " to ", FormatSignedBytes(p.high)),
+        beyond(p.n)};
     if (budget) {
       cells.push_back(p.high <= *spec.budget ? Cell("yes", Cell::Mood::kGood)
                       : p.low > *spec.budget ? Cell("no", Cell::Mood::kBad)
@@ -128,9 +129,10 @@ void AddBudget(const TableSpec& spec, const VariantResult& variant,
   const Row& last = variant.rows.back();
   if (spec.budget.has_value()) {
     std::string text = absl::StrCat(
-        "Budget ", FormatSi(*spec.budget), ": at ", FormatSize(last.n), " ",
-        spec.words.parameter, " ", FormatShare(last.value.median / *spec.budget),
-        " is used, ", FormatSi(*spec.budget - last.value.median), " remain. ");
+        "Budget ", FormatSignedBytes(*spec.budget), ": at ", FormatSize(last.n),
+        " ", spec.words.parameter, " ",
+        FormatShare(last.value.median / *spec.budget), " is used, ",
+        FormatSignedBytes(*spec.budget - last.value.median), " remain. ");
     if (!fit.budget.has_value()) {
       text += "How many fit: no answer without a law.";
     } else if (fit.budget->n <= 0) {
@@ -155,10 +157,10 @@ void AddBudget(const TableSpec& spec, const VariantResult& variant,
     for (const Row& row : variant.rows) {
       if (row.per_unit.has_value()) worst = std::max(worst, *row.per_unit);
     }
-    document->Paragraph(
-        absl::StrCat("Budget of ", FormatSi(*spec.unit_budget), " a ", spec.unit,
-                     ": at most ", FormatSi(worst), " at the sizes measured, ",
-                     FormatShare(worst / *spec.unit_budget), " of it."));
+    document->Paragraph(absl::StrCat(
+        "Budget of ", FormatSignedBytes(*spec.unit_budget), " a ", spec.unit,
+        ": at most ", FormatSignedBytes(worst), " at the sizes measured, ",
+        FormatShare(worst / *spec.unit_budget), " of it."));
   }
 }
 
@@ -169,10 +171,10 @@ void AddCapacity(const TableSpec& spec, const VariantResult& variant,
   if (spec.estimate.has_value() && last.per_unit.has_value()) {
     const double share = *last.per_unit / *spec.estimate - 1;
     document->Paragraph(absl::StrCat(
-        "Estimated ", FormatSi(*spec.estimate), " a ", spec.unit, ", measured ",
-        FormatSi(*last.per_unit), " at ", FormatSize(last.n), " ",
-        spec.words.parameter, ": ", FormatShare(std::fabs(share)),
-        share < 0 ? " less." : " more."));
+        "Estimated ", FormatSignedBytes(*spec.estimate), " a ", spec.unit,
+        ", measured ", FormatSignedBytes(*last.per_unit), " at ",
+        FormatSize(last.n), " ", spec.words.parameter, ": ",
+        FormatShare(std::fabs(share)), share < 0 ? " less." : " more."));
   }
   if (!IsLine(variant.value_fit) || !last.per_unit.has_value() ||
       *last.per_unit <= 0) {
@@ -181,7 +183,7 @@ void AddCapacity(const TableSpec& spec, const VariantResult& variant,
   const double fit_in = 1e9 / *last.per_unit;
   document->Paragraph(absl::StrCat(
       "A GB holds ", FormatNumber(std::floor(fit_in)), " ", UnitPlural(spec.unit),
-      " at ", FormatSi(*last.per_unit), " each: arithmetic, ",
+      " at ", FormatSignedBytes(*last.per_unit), " each: arithmetic, ",
       last.units > 0 ? absl::StrFormat("%.3g times", fit_in / last.units)
                      : std::string("far"),
       " beyond what was measured, and no prediction."));
@@ -199,8 +201,9 @@ std::string LawSentence(const fit::SeriesFit& fit, absl::string_view parameter,
   std::string text = Capital(ClassText(fit, parameter));
   if (const fit::Parameter* factor = Named(fit, "factor");
       factor != nullptr && IsLine(fit)) {
-    absl::StrAppend(&text, ": ", FormatSi(factor->value), " [",
-                    FormatSi(factor->low), ", ", FormatSi(factor->high), "] ",
+    absl::StrAppend(&text, ": ", FormatSignedBytes(factor->value), " [",
+                    FormatSignedBytes(factor->low), ", ",
+                    FormatSignedBytes(factor->high), "] ",
                     unit.empty() ? absl::StrCat("for each of ", parameter)
                                  : absl::StrCat("a ", unit));
   }

@@ -30,7 +30,7 @@ void AddTimeline(const TableSpec& spec, const VariantResult& variant,
       const auto found = variant.rows[i].phases.find(phase);
       cells.push_back(found == variant.rows[i].phases.end()
                           ? ""
-                          : FormatSi(found->second.median));
+                          : FormatSignedBytes(found->second.median));
     }
     grid.rows.push_back(std::move(cells));
   }
@@ -78,10 +78,11 @@ void AddResidual(const TableSpec& spec, const VariantResult& variant,
   for (const Row& row : variant.rows) {
     if (!row.residual.has_value()) continue;
     std::vector<Cell> cells = {
-        FormatSize(row.n), FormatSi(*row.residual),
+        FormatSize(row.n), FormatSignedBytes(*row.residual),
         row.residual_share.has_value() ? FormatShare(*row.residual_share) : ""};
     if (per_unit) {
-      cells.push_back(row.units > 0 ? FormatSi(*row.residual / row.units) : "");
+      cells.push_back(row.units > 0 ? FormatSignedBytes(*row.residual / row.units)
+                                    : "");
     }
     grid.rows.push_back(std::move(cells));
   }

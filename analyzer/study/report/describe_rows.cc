@@ -12,7 +12,7 @@ namespace mallogram::study {
 namespace {
 
 std::string Text(double value, bool bytes) {
-  return bytes ? FormatSi(value) : FormatNumber(value);
+  return bytes ? FormatSignedBytes(value) : FormatNumber(value);
 }
 
 bool SomePublished(const VariantResult& variant) {
@@ -45,12 +45,15 @@ void AddValues(const TableSpec& spec, const VariantResult& variant,
   for (const Column& ratio : spec.ratios)
     grid.headings.push_back({ratio.title, true});
   for (const Row& row : variant.rows) {
-    std::vector<Cell> cells = {FormatSize(row.n), FormatSi(row.value.median)};
+    std::vector<Cell> cells = {FormatSize(row.n),
+                               FormatSignedBytes(row.value.median)};
     if (per_unit) {
-      cells.push_back(row.per_unit.has_value() ? FormatSi(*row.per_unit) : "");
+      cells.push_back(row.per_unit.has_value() ? FormatSignedBytes(*row.per_unit)
+                                               : "");
     }
     if (published) {
-      cells.push_back(row.published.has_value() ? FormatSi(*row.published) : "");
+      cells.push_back(row.published.has_value() ? FormatSignedBytes(*row.published)
+                                                : "");
       cells.push_back(row.published.has_value()
                           ? Difference(row.value.median, *row.published)
                           : "");
@@ -94,15 +97,16 @@ void AddQuality(const VariantResult& variant, absl::string_view parameter,
       return row.metrics[static_cast<size_t>(which)].median;
     };
     const bool single = !row.value.sd.has_value();
-    grid.rows.push_back({FormatSize(row.n), absl::StrCat(row.value.count),
-                         single ? "single run" : FormatSi(*row.value.sd),
-                         row.value.cv.has_value() ? FormatShare(*row.value.cv) : "",
-                         FormatSi(row.value.low), FormatSi(row.value.high),
-                         FormatSi(metric(Metric::kPeak)),
-                         FormatSi(metric(Metric::kRss)),
-                         FormatSi(metric(Metric::kRss) - metric(Metric::kPeak)),
-                         FormatSi(metric(Metric::kAllocated)),
-                         FormatNumber(metric(Metric::kCalls))});
+    grid.rows.push_back(
+        {FormatSize(row.n), absl::StrCat(row.value.count),
+         single ? "single run" : FormatSignedBytes(*row.value.sd),
+         row.value.cv.has_value() ? FormatShare(*row.value.cv) : "",
+         FormatSignedBytes(row.value.low), FormatSignedBytes(row.value.high),
+         FormatSignedBytes(metric(Metric::kPeak)),
+         FormatSignedBytes(metric(Metric::kRss)),
+         FormatSignedBytes(metric(Metric::kRss) - metric(Metric::kPeak)),
+         FormatSignedBytes(metric(Metric::kAllocated)),
+         FormatNumber(metric(Metric::kCalls))});
   }
   document->AddGrid(std::move(grid));
 }

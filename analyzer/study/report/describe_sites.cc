@@ -19,10 +19,11 @@ constexpr size_t kNameWidth = 64;
 
 std::string TermText(const fit::SiteTerm& term) {
   // Half a byte of constant is rounding.
-  std::string text = FormatSi(std::fabs(term.constant) < 0.5 ? 0 : term.constant);
+  std::string text =
+      FormatSignedBytes(std::fabs(term.constant) < 0.5 ? 0 : term.constant);
   if (std::fabs(term.factor) < 1e-9) return text;  // rounding as well
   absl::StrAppend(&text, term.factor < 0 ? " - " : " + ",
-                  FormatSi(std::fabs(term.factor)), "·n");
+                  FormatSignedBytes(std::fabs(term.factor)), "·n");
   if (term.exponent != 1)
     absl::StrAppend(&text, absl::StrFormat("^%.3g", term.exponent));
   return text;
@@ -73,7 +74,8 @@ void AddGroups(const StudySpec& study, const TableSpec& spec,
   double first_rest = program.front(), last_rest = whole;
   const auto add = [&](const std::string& title, double first, double last,
                        const fit::SiteTerm& term) {
-    std::vector<Cell> cells = {title, FormatSi(first), FormatSi(last),
+    std::vector<Cell> cells = {title, FormatSignedBytes(first),
+                               FormatSignedBytes(last),
                                whole > 0 ? FormatShare(last / whole) : ""};
     if (parts) cells.push_back(TermText(term));
     grid.rows.push_back(std::move(cells));
@@ -144,9 +146,10 @@ void AddSites(const TableSpec& spec, const VariantResult& variant,
     Cell growth(ClassWord(fit));
     if (site.metrics[by].alarm)
       growth = Cell(growth.text + ": ALARM", Cell::Mood::kBad);
-    grid.rows.push_back({name, FormatSi(measured),
-                         absl::StrCat(rough ? "~" : "", FormatSi(site.at_target)),
-                         growth, TermText(site.term)});
+    grid.rows.push_back(
+        {name, FormatSignedBytes(measured),
+         absl::StrCat(rough ? "~" : "", FormatSignedBytes(site.at_target)), growth,
+         TermText(site.term)});
   }
   if (grid.rows.empty()) return;
   document->Heading(PartTitle(

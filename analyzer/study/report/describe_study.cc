@@ -79,9 +79,11 @@ void AddConfiguration(const StudyResult& result, Document* document) {
 // One of our own quantities, rounded: what the figures are worth.
 void AddAccuracy(const StudyResult& result, Document* document) {
   document->Section("Accuracy");
-  document->Item(
-      "Units are SI: 1 kB = 1000 B, 1 MB = 1000 kB; three digits are shown, the "
-      "JSON has all of them.");
+  document->Item(absl::StrCat(
+      UsesSi()
+          ? "Units are SI: 1 kB = 1000 B, 1 MB = 1000 kB"
+          : "Units are binary: 1 KiB = 1024 B, 1 MiB = 1024 KiB (--si: kB, MB)",
+      "; three digits are shown, the JSON has all of them."));
   document->Item(
       "Heap bytes are what the program asked malloc, new and their kin for, every "
       "block, to the byte. The allocator's own headers, rounding and free memory "

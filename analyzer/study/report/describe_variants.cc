@@ -49,11 +49,13 @@ void AddSizes(const TableResult& table, const VariantResult& baseline,
     grid.headings.push_back({"change", true});
   }
   for (const Row& row : baseline.rows) {
-    std::vector<Cell> cells = {FormatSize(row.n), FormatSi(row.value.median)};
+    std::vector<Cell> cells = {FormatSize(row.n),
+                               FormatSignedBytes(row.value.median)};
     for (const VariantResult& variant : table.variants) {
       if (&variant == &baseline) continue;
       const Row* other = At(variant, row.n);
-      cells.push_back(other == nullptr ? "" : FormatSi(other->value.median));
+      cells.push_back(other == nullptr ? ""
+                                       : FormatSignedBytes(other->value.median));
       cells.push_back(other == nullptr
                           ? Cell()
                           : Change(row.value.median, other->value.median));
@@ -122,9 +124,10 @@ void AddComponents(const StudySpec& study, const TableResult& table,
     if (after == nullptr) continue;
     for (const Difference& d : GroupDifferences(study, before, *after)) {
       const double bytes = d.after - d.before;
-      grid.rows.push_back({variant.name, d.name, FormatSi(d.before),
-                           FormatSi(d.after), Change(d.before, d.after),
-                           absl::StrCat(bytes > 0 ? "+" : "", FormatSi(bytes))});
+      grid.rows.push_back(
+          {variant.name, d.name, FormatSignedBytes(d.before),
+           FormatSignedBytes(d.after), Change(d.before, d.after),
+           absl::StrCat(bytes > 0 ? "+" : "", FormatSignedBytes(bytes))});
     }
   }
   if (grid.rows.empty()) return;

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kShownSites = 12;
 
 std::string Signed(double bytes) {
-  return absl::StrCat(bytes > 0 ? "+" : "", FormatSi(bytes));
+  return absl::StrCat(bytes > 0 ? "+" : "", FormatSignedBytes(bytes));
 }
 std::string SignedShare(double share) {
   return absl::StrCat(share > 0 ? "+" : "", FormatShare(share));
@@ -71,16 +71,18 @@ class TextWriter {
         variant.variant.empty() ? "" : absl::StrCat(" (", variant.variant, ")"),
         ": ", variant.value_title));
     for (const SizeChange& size : variant.sizes) {
-      Line(absl::StrCat(
-          "  n = ", PadLeft(FormatSize(size.n), 10), "  ",
-          PadLeft(FormatSi(size.value.before), 9), utf8_ ? " → " : " -> ",
-          PadLeft(FormatSi(size.value.after), 9), "  ", ChangeText(size.value)));
+      Line(absl::StrCat("  n = ", PadLeft(FormatSize(size.n), 10), "  ",
+                        PadLeft(FormatSignedBytes(size.value.before), 9),
+                        utf8_ ? " → " : " -> ",
+                        PadLeft(FormatSignedBytes(size.value.after), 9), "  ",
+                        ChangeText(size.value)));
     }
     if (variant.total.has_value() && variant.sizes.size() > 1) {
-      Line(absl::StrCat(
-          "  in total        ", PadLeft(FormatSi(variant.total->before), 9),
-          utf8_ ? " → " : " -> ", PadLeft(FormatSi(variant.total->after), 9), "  ",
-          ChangeText(*variant.total)));
+      Line(absl::StrCat("  in total        ",
+                        PadLeft(FormatSignedBytes(variant.total->before), 9),
+                        utf8_ ? " → " : " -> ",
+                        PadLeft(FormatSignedBytes(variant.total->after), 9), "  ",
+                        ChangeText(*variant.total)));
     }
     OnlyOneSide(variant.only_before, "before");
     OnlyOneSide(variant.only_after, "after");

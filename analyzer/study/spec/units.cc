@@ -1,8 +1,8 @@
 #include "analyzer/study/spec/units.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <iterator>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -12,27 +12,15 @@
 
 namespace mallogram::study {
 
-std::string FormatSi(double bytes) {
+std::string FormatSignedBytes(double bytes) {
   if (!std::isfinite(bytes)) return "-";
-  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-  double value = std::fabs(bytes);
-  size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < std::size(kUnits)) {
-    value /= 1000;
-    ++unit;
-  }
-  const char* sign = bytes < 0 && value >= 0.5 ? "-" : "";
-  if (unit == 0) {
-    // Bytes a unit come in fractions; whole ones are written whole.
-    const bool whole = value == std::floor(value) || value >= 99.5;
-    return absl::StrCat(
-        sign,
-        whole ? absl::StrFormat("%.0f", value) : absl::StrFormat("%.3g", value),
-        " B");
-  }
-  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
-  return absl::StrCat(sign, absl::StrFormat("%.*f", decimals, value), " ",
-                      kUnits[unit]);
+  const double size = std::fabs(bytes);
+  const char* const sign = bytes < 0 && size >= 0.5 ? "-" : "";
+  // Bytes a unit come in fractions; whole ones are written whole.
+  if (size < 99.5 && size != std::floor(size))
+    return absl::StrFormat("%s%.3g B", sign, size);
+  return absl::StrCat(
+      sign, FormatBytes(static_cast<uint64_t>(std::llround(std::min(size, 9e18)))));
 }
 
 std::string FormatNumber(double number) {

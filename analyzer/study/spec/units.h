@@ -1,12 +1,12 @@
-// Bytes and numbers of studies as people read them. SI throughout: kB = 10^3, MB =
-// 10^6.
+// Bytes and numbers of studies as people read them.
 #pragma once
 
 #include <string>
 
 namespace mallogram::study {
 
-std::string FormatSi(double bytes);       // "15.5 MB", "-1.23 kB", "512 B"
+// In the unit system of FormatBytes: "15.5 MiB", "-1.23 KiB", "512 B", "0.5 B".
+std::string FormatSignedBytes(double bytes);
 std::string FormatNumber(double number);  // "10,000", "0.0784", "1.55e+12"
 std::string FormatShare(double share);    // "24.4 %", "0.13 %"
 std::string FormatSize(double n);         // an input size: "10,000", "0.95"

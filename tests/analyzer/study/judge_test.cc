@@ -70,7 +70,7 @@ TEST(Criteria, ExactValuesPassOrFail) {
       Status::kFail);
   const CriterionResult result =
       Judge("value = \"peak\"\nn = 1000\ntarget = \"< 1MB\"", Linear);
-  EXPECT_EQ(result.measured, "40.0 kB");
+  EXPECT_EQ(result.measured, "39.1 KiB");
   EXPECT_EQ(result.interval, "");
 }
 

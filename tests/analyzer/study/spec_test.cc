@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "analyzer/command/cli.h"
+#include "analyzer/command/format.h"
 #include "analyzer/study/spec/quantity.h"
 #include "analyzer/study/spec/target.h"
 #include "analyzer/study/spec/units.h"
@@ -163,7 +167,7 @@ TEST(Quantity, Refuses) {
       zero->Evaluate([](const std::string&) { return 3.0; }).status()));
 }
 
-TEST(Units, BytesAreSi) {
+TEST(Units, BytesAreReadInBothSystems) {
   EXPECT_EQ(*BytesOf("1.55kB"), 1550);
   EXPECT_EQ(*BytesOf("64 MiB"), 64.0 * 1024 * 1024);
   EXPECT_EQ(*BytesOf("12"), 12);
@@ -174,12 +178,25 @@ TEST(Units, BytesAreSi) {
   for (const char* text : {"", "KiB", "nan", "inf", "1KiB1", "12parsec"})
     EXPECT_FALSE(BytesOf(text).has_value()) << text;
   EXPECT_FALSE(BytesOf("12 XB").has_value());
-  EXPECT_EQ(FormatSi(0), "0 B");
-  EXPECT_EQ(FormatSi(999), "999 B");
-  EXPECT_EQ(FormatSi(999.7), "1.00 kB");
-  EXPECT_EQ(FormatSi(15520000), "15.5 MB");
-  EXPECT_EQ(FormatSi(-1234), "-1.23 kB");
   EXPECT_EQ(FormatShare(0.2439), "24.4 %");
+}
+
+TEST(Units, BytesAreWrittenInOneUnitSystem) {
+  for (const double whole : {0.0, 512.0, 999.0})
+    EXPECT_EQ(FormatSignedBytes(whole), absl::StrCat(whole, " B"));
+  EXPECT_EQ(FormatSignedBytes(0.25), "0.25 B");
+  EXPECT_EQ(FormatSignedBytes(-0.25), "0.25 B");
+  EXPECT_EQ(FormatSignedBytes(-12.5), "-12.5 B");
+  EXPECT_EQ(FormatSignedBytes(1000), "1000 B");
+  EXPECT_EQ(FormatSignedBytes(1023.7), "1.00 KiB");
+  EXPECT_EQ(FormatSignedBytes(15520000), "14.8 MiB");
+  EXPECT_EQ(FormatSignedBytes(-1234), "-1.21 KiB");
+  EXPECT_EQ(FormatSignedBytes(std::nan("")), "-");
+  SetSi();
+  EXPECT_EQ(FormatSignedBytes(999.7), "1.00 kB");
+  EXPECT_EQ(FormatSignedBytes(15520000), "15.5 MB");
+  EXPECT_EQ(FormatSignedBytes(-1234), "-1.23 kB");
+  SetSi(false);
 }
 
 }  // namespace
